@@ -1,0 +1,14 @@
+//! The `plumbline` program: Kafka, enrichment, replay and the command line around the pure engine.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod enrich;
+pub mod kafka;
+pub mod normalise;
+pub mod replay;
+pub mod run;
+pub mod telemetry;
+pub mod topics;
+pub mod worker;

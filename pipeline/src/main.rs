@@ -1,0 +1,3 @@
+//! `plumbline`: is this session still trusted right now?
+
+fn main() {}

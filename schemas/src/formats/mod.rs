@@ -1,0 +1,49 @@
+//! Log formats in: one file per format, listed once in [`ALL`].
+//!
+//! A [`Format`] turns one raw record (a Kafka value, or one record of a file) into any number of
+//! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes
+//! later. Secrets are hashed and dropped here, before anything else sees them ([`secret`]).
+
+mod native;
+pub mod secret;
+
+use crate::event::Event;
+use crate::reject::Reject;
+
+/// Every format, in the order of the documentation.
+pub const ALL: &[&dyn Format] = &[&native::Native];
+
+/// The format of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    ALL.iter().copied().find(|format| format.name() == name)
+}
+
+/// What is known of a source beside its records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    /// Tenant of records that name none.
+    pub tenant: Option<&'a str>,
+}
+
+/// What one raw record held.
+#[derive(Debug)]
+pub enum Decoded<'a> {
+    /// An event, with every bound checked.
+    Event(Box<Event<'a>>),
+    /// Something that could not be read: it goes to the dead letter.
+    Rejected(Reject),
+    /// Something that is readable but says nothing of any identity, with the reason: counted only.
+    Skipped(&'static str),
+}
+
+/// Takes what a record held, in order.
+pub type Sink<'s> = dyn FnMut(Decoded<'_>) + 's;
+
+/// A log format.
+pub trait Format: Sync {
+    /// Name in the configuration and in `source` of the event.
+    fn name(&self) -> &'static str;
+
+    /// Reads one raw record and hands everything in it to `sink`, in order.
+    fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>);
+}

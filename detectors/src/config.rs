@@ -315,6 +315,10 @@ pub struct Span {
 }
 
 impl Span {
+    /// So many milliseconds.
+    pub const fn millis(millis: i64) -> Self {
+        Self { millis }
+    }
     /// So many seconds.
     pub const fn seconds(seconds: i64) -> Self {
         Self {

@@ -1,0 +1,202 @@
+//! The sections that say what is read and how the program runs.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::{fmt, str};
+
+use plumbline_detectors::config::Span;
+use plumbline_schemas::formats;
+use serde::de::{self, Deserialize, Deserializer};
+
+/// `[[source]]`: a topic of raw logs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The topic.
+    pub topic: String,
+    /// Name of the log format of its records.
+    #[serde(deserialize_with = "known_format")]
+    pub format: String,
+    /// Tenant of records that name none.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// `[geo]`: files that say where an address is. Paths are relative to the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GeoConfig {
+    /// MaxMind DB files with places; the first that knows an address answers.
+    #[serde(deserialize_with = "one_or_several")]
+    pub city: Vec<PathBuf>,
+    /// MaxMind DB files with autonomous systems.
+    #[serde(deserialize_with = "one_or_several")]
+    pub asn: Vec<PathBuf>,
+    /// CSV files with ranges of VPNs, Tor exits, proxies, relays and hosters.
+    #[serde(deserialize_with = "one_or_several")]
+    pub anonymizers: Vec<PathBuf>,
+}
+
+impl GeoConfig {
+    /// Makes every path relative to `directory`.
+    pub(super) fn rebase(&mut self, directory: &Path) {
+        for path in self
+            .city
+            .iter_mut()
+            .chain(&mut self.asn)
+            .chain(&mut self.anonymizers)
+        {
+            *path = directory.join(&*path);
+        }
+    }
+}
+
+/// `[run]`: `plumbline run`.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// Which part of the line this process is.
+    pub stage: Stage,
+    /// Threads that detect, each with a consumer and a producer of its own.
+    pub workers: usize,
+    /// Stop at the end of what the topics held at start.
+    pub until_end: bool,
+    /// Longest time between two commits when there is nothing urgent.
+    pub commit_interval: Span,
+    /// Name of this process, unique in the group and the same after a restart.
+    pub instance: Option<String>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            stage: Stage::All,
+            workers: 1,
+            until_end: false,
+            commit_interval: Span::millis(100),
+            instance: None,
+        }
+    }
+}
+
+/// A part of the line from raw logs to commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Stage {
+    /// Raw logs to events.
+    Normalise,
+    /// Events to findings and commands.
+    Detect,
+    /// Both.
+    #[default]
+    All,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Normalise => "normalise",
+            Self::Detect => "detect",
+            Self::All => "all",
+        })
+    }
+}
+
+/// `[replay]`: `plumbline replay`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// Files, globs, directories or `-`.
+    pub input: Vec<String>,
+    /// Name of their log format.
+    #[serde(deserialize_with = "known_format")]
+    pub format: String,
+    /// Tenant of records that name none.
+    pub tenant: Option<String>,
+    /// Where findings, commands and the summary are written.
+    pub out: Option<PathBuf>,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        Self {
+            input: Vec::new(),
+            format: "native".to_owned(),
+            tenant: None,
+            out: None,
+        }
+    }
+}
+
+/// `[log]`: what the program says of itself, on stderr.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `plumbline=debug,info`.
+    pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The name of a log format that this build reads.
+fn known_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = Cow::<str>::deserialize(deserializer)?;
+    check_format(&name).map_err(de::Error::custom)?;
+    Ok(name.into_owned())
+}
+
+/// Whether this build reads a log format of that name, and if not, which it reads.
+pub fn check_format(name: &str) -> Result<(), String> {
+    if formats::by_name(name).is_some() {
+        return Ok(());
+    }
+    let known: Vec<_> = formats::ALL.iter().map(|format| format.name()).collect();
+    Err(format!(
+        "unknown log format `{name}`, expected one of {}",
+        known.join(", ")
+    ))
+}
+
+/// One path, or a list of paths.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    struct Paths;
+    impl<'de> de::Visitor<'de> for Paths {
+        type Value = Vec<PathBuf>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a path or a list of paths")
+        }
+        fn visit_str<E: de::Error>(self, path: &str) -> Result<Self::Value, E> {
+            Ok(vec![PathBuf::from(path)])
+        }
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut paths = Vec::new();
+            while let Some(path) = list.next_element()? {
+                paths.push(path);
+            }
+            Ok(paths)
+        }
+    }
+    deserializer.deserialize_any(Paths)
+}

@@ -1,11 +1,17 @@
 //! What an operator can set of the engine, its detectors and its policy. Everything has a default.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
+mod cidr;
+mod limit;
+mod span;
 
+use std::collections::BTreeMap;
+
+use plumbline_schemas::event::ActionClass;
 use plumbline_schemas::time::EventTime;
-use serde::de::{self, Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer};
+
+pub use cidr::Cidr;
+pub use span::Span;
 
 /// All that the engine reads of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,8 +29,10 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct EngineConfig {
     /// An event older than this behind the log's clock is counted as late and decides nothing.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub lateness: Span,
     /// How many false findings a year the operator bears, per identity.
+    #[serde(deserialize_with = "limit::above_zero")]
     pub false_alarms_per_identity_year: f64,
 }
 
@@ -79,6 +87,7 @@ pub struct ImpossibleTravelConfig {
     /// What it may do.
     pub mode: DetectorMode,
     /// The fastest a person travels, km/h.
+    #[serde(deserialize_with = "limit::above_zero")]
     pub max_speed_kmh: f64,
 }
 
@@ -137,10 +146,13 @@ pub struct PolicyConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
     /// Share of the known identities, 0 to 1.
+    #[serde(deserialize_with = "limit::share")]
     pub share: f64,
     /// Never before this many commanded identities.
+    #[serde(deserialize_with = "limit::one_or_more")]
     pub minimum: u32,
     /// The window.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub window: Span,
 }
 
@@ -154,26 +166,32 @@ impl Default for BreakerConfig {
     }
 }
 
-/// `[policy.freshness]`
-#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
-#[serde(transparent)]
-pub struct FreshnessConfig(pub BTreeMap<String, Span>);
+/// `[policy.freshness]`: how old an authentication may be, per action class. What the file names
+/// is set over the defaults; the other classes keep theirs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreshnessConfig(pub BTreeMap<ActionClass, Span>);
 
 impl Default for FreshnessConfig {
     fn default() -> Self {
-        let limits = [
-            ("payment", Span::minutes(5)),
-            ("privilege", Span::minutes(15)),
-            ("export", Span::minutes(15)),
-            ("deploy", Span::minutes(15)),
-            ("admin", Span::hours(1)),
-        ];
-        Self(
-            limits
-                .into_iter()
-                .map(|(class, limit)| (class.to_owned(), limit))
-                .collect(),
-        )
+        Self(BTreeMap::from([
+            (ActionClass::Payment, Span::minutes(5)),
+            (ActionClass::Privilege, Span::minutes(15)),
+            (ActionClass::Export, Span::minutes(15)),
+            (ActionClass::Deploy, Span::minutes(15)),
+            (ActionClass::Admin, Span::hours(1)),
+        ]))
+    }
+}
+
+impl<'de> Deserialize<'de> for FreshnessConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let set: BTreeMap<ActionClass, limit::LongerThanZero> =
+            Deserialize::deserialize(deserializer)?;
+        let mut limits = Self::default();
+        limits
+            .0
+            .extend(set.into_iter().map(|(class, limit)| (class, limit.0)));
+        Ok(limits)
     }
 }
 
@@ -182,6 +200,7 @@ impl Default for FreshnessConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     /// How long a session that has done something sensitive may rest.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub inactivity: Span,
 }
 
@@ -198,8 +217,10 @@ impl Default for SessionConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct CredentialConfig {
     /// Oldest allowed machine credential.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub max_age: Span,
     /// Unused for longer than this is dormant.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub dormant: Span,
     /// How long the old credential may still arrive after a rotation.
     pub rotation_grace: Span,
@@ -220,6 +241,7 @@ impl Default for CredentialConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ApprovalConfig {
     /// How long an approval covers what follows.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub within: Span,
 }
 
@@ -236,8 +258,10 @@ impl Default for ApprovalConfig {
 #[serde(deny_unknown_fields)]
 pub struct SeparationRule {
     /// Globs over `action.name`, failing that over `action.class`.
+    #[serde(deserialize_with = "limit::two_or_more")]
     pub actions: Vec<String>,
     /// How far apart they must be.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub within: Span,
 }
 
@@ -248,6 +272,7 @@ pub struct EnvironmentRule {
     /// Glob over identity ids.
     pub identity: String,
     /// Where these identities may run.
+    #[serde(deserialize_with = "limit::not_empty")]
     pub environments: Vec<String>,
 }
 
@@ -258,6 +283,7 @@ pub struct ContentionRule {
     /// Glob over resources.
     pub resource: String,
     /// How far apart the changes must be.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
     pub within: Span,
 }
 
@@ -306,136 +332,4 @@ pub struct SuppressRule {
 
 fn any() -> String {
     "*".to_owned()
-}
-
-/// A length of time, written `"90s"`, `"15m"`, `"12h"` or `"30d"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
-    millis: i64,
-}
-
-impl Span {
-    /// So many milliseconds.
-    pub const fn millis(millis: i64) -> Self {
-        Self { millis }
-    }
-    /// So many seconds.
-    pub const fn seconds(seconds: i64) -> Self {
-        Self {
-            millis: seconds * 1000,
-        }
-    }
-    /// So many minutes.
-    pub const fn minutes(minutes: i64) -> Self {
-        Self::seconds(minutes * 60)
-    }
-    /// So many hours.
-    pub const fn hours(hours: i64) -> Self {
-        Self::minutes(hours * 60)
-    }
-    /// So many days of 24 hours.
-    pub const fn days(days: i64) -> Self {
-        Self::hours(days * 24)
-    }
-    /// In milliseconds.
-    pub const fn as_millis(self) -> i64 {
-        self.millis
-    }
-
-    /// Reads `"90s"`, `"15m"`, `"12h"`, `"30d"` or `"250ms"`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = text[..digits].parse().ok()?;
-        let unit = match &text[digits..] {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return None,
-        };
-        number.checked_mul(unit).map(|millis| Self { millis })
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format_args!(
-                "`{text}` is no duration; write \"90s\", \"15m\", \"12h\" or \"30d\""
-            ))
-        })
-    }
-}
-
-impl fmt::Display for Span {
-    /// In the largest unit that leaves no remainder.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1_000, "s"),
-        ];
-        match units
-            .iter()
-            .find(|(millis, _)| self.millis % millis == 0 && self.millis != 0)
-        {
-            Some((millis, unit)) => write!(f, "{}{unit}", self.millis / millis),
-            None => write!(f, "{}ms", self.millis),
-        }
-    }
-}
-
-/// An IPv4 or IPv6 network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cidr {
-    network: u128,
-    mask: u128,
-}
-
-impl Cidr {
-    /// Whether the address lies in the network. IPv4 and its IPv6-mapped form are the same.
-    pub fn contains(&self, address: std::net::IpAddr) -> bool {
-        bits(address) & self.mask == self.network
-    }
-}
-
-fn bits(address: std::net::IpAddr) -> u128 {
-    match address {
-        std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        std::net::IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
-impl std::str::FromStr for Cidr {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let error = || format!("`{text}` is no network; write e.g. \"198.51.100.0/24\"");
-        let (address, length) = text.split_once('/').ok_or_else(error)?;
-        let address: std::net::IpAddr = address.parse().map_err(|_| error())?;
-        let length: u32 = length.parse().map_err(|_| error())?;
-        let (most, offset) = if address.is_ipv4() {
-            (32, 96)
-        } else {
-            (128, 0)
-        };
-        if length > most {
-            return Err(error());
-        }
-        let mask = u128::MAX.checked_shl(128 - offset - length).unwrap_or(0);
-        Ok(Self {
-            network: bits(address) & mask,
-            mask,
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for Cidr {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
 }

@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::known::{self, Text};
-use crate::reject::{Reason, Reject};
-use crate::time::{EARLIEST, EventTime};
+use crate::time::EventTime;
 use crate::vocabulary::Word;
 
 /// A record larger than this is refused: 1 MiB.
@@ -18,6 +17,10 @@ pub const MAX_IDENTITY_BYTES: usize = 256;
 pub const MAX_TEXT_BYTES: usize = 4096;
 /// The most entries in any list.
 pub const MAX_LIST_ITEMS: usize = 1024;
+/// The most objects and arrays inside each other.
+pub const MAX_DEPTH: usize = 128;
+/// How far ahead of the log's clock an event may be: 24 hours.
+pub const MAX_AHEAD_MILLIS: i64 = 24 * 60 * 60 * 1000;
 /// The tenant of an event that names none.
 pub const DEFAULT_TENANT: &str = "default";
 
@@ -87,6 +90,7 @@ pub struct Event<'a> {
     #[serde(deserialize_with = "known::required_time")]
     pub time: EventTime,
     /// What sort of log the event came from.
+    #[serde(deserialize_with = "known::required_word")]
     pub kind: EventKind,
     /// Format name of the log it came from.
     #[serde(
@@ -105,7 +109,7 @@ pub struct Event<'a> {
     )]
     pub tenant: Option<Text<'a>>,
     /// Who acted.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "known::required_object")]
     pub identity: Identity<'a>,
     /// The session in which it happened.
     #[serde(
@@ -148,7 +152,7 @@ pub struct Event<'a> {
     )]
     pub workload: Workload<'a>,
     /// What was done.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "known::required_object")]
     pub action: Action<'a>,
     /// What an agent was approved for.
     #[serde(
@@ -162,7 +166,7 @@ pub struct Event<'a> {
     #[serde(
         borrow,
         default,
-        deserialize_with = "known::list",
+        deserialize_with = "known::delegates",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub delegation: Vec<Delegate<'a>>,
@@ -310,24 +314,24 @@ pub struct Network<'a> {
         skip_serializing_if = "Option::is_none"
     )]
     pub ip: Option<Text<'a>>,
-    /// Latitude, degrees.
+    /// Latitude, degrees north, -90 to 90; outside that, or without `lon`, it is not known.
     #[serde(
         default,
-        deserialize_with = "known::number",
+        deserialize_with = "known::latitude",
         skip_serializing_if = "Option::is_none"
     )]
     pub lat: Option<f64>,
-    /// Longitude, degrees.
+    /// Longitude, degrees east, -180 to 180; outside that, or without `lat`, it is not known.
     #[serde(
         default,
-        deserialize_with = "known::number",
+        deserialize_with = "known::longitude",
         skip_serializing_if = "Option::is_none"
     )]
     pub lon: Option<f64>,
-    /// Radius around the coordinates within which the address truly is, km.
+    /// Radius around the coordinates within which the address truly is, km; not negative.
     #[serde(
         default,
-        deserialize_with = "known::number",
+        deserialize_with = "known::radius",
         skip_serializing_if = "Option::is_none"
     )]
     pub accuracy_km: Option<f64>,
@@ -536,8 +540,9 @@ pub struct Task<'a> {
 /// One link of a delegation chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Delegate<'a> {
-    /// Id of the delegating identity.
+    /// Id of the delegating identity. At most 256 bytes.
     #[serde(borrow, deserialize_with = "known::required_text")]
+    #[schemars(length(min = 1, max = 256))]
     pub id: Text<'a>,
     /// What it is.
     #[serde(default, skip_serializing_if = "Word::is_not_known")]
@@ -589,26 +594,23 @@ pub struct Labels<'a> {
     pub attack: Option<Text<'a>>,
 }
 
+impl Network<'_> {
+    /// Latitude and longitude, where both are known and such a place exists.
+    ///
+    /// Sources that do not know the place often write exactly 0, 0, a spot in the sea from which
+    /// nobody logs in: that is not known either.
+    pub fn position(&self) -> Option<(f64, f64)> {
+        let (lat, lon) = (self.lat?, self.lon?);
+        let plausible = known::is_latitude(lat) && known::is_longitude(lon);
+        (plausible && (lat, lon) != (0.0, 0.0)).then_some((lat, lon))
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
 impl<'a> Event<'a> {
-    /// Reads one record, and enforces every bound that needs no clock.
-    pub fn parse(raw: &'a [u8]) -> Result<Self, Reject> {
-        if raw.len() > MAX_RECORD_BYTES {
-            let detail = format!("{} bytes, at most {MAX_RECORD_BYTES} are read", raw.len());
-            return Err(Reject::new(Reason::TooLarge, detail));
-        }
-        let event: Self = match sonic_rs::from_slice(raw) {
-            Ok(event) => event,
-            // The fast reader says no; the slow one says why.
-            Err(_) => read_slowly(raw)?,
-        };
-        event.check(raw.len())?;
-        Ok(event)
-    }
-
     /// The tenant, or the default one.
     pub fn tenant(&self) -> &str {
         self.tenant.as_deref().unwrap_or(DEFAULT_TENANT)
@@ -644,154 +646,4 @@ impl<'a> Event<'a> {
                 .filter(|delegate| delegate.kind.is_unrecognised())
                 .count()
     }
-
-    /// Enforces the bounds. `raw_bytes` is the size of the record the event came from: no string
-    /// in it can be longer, so a short record needs no look at the long bounds.
-    pub fn check(&self, raw_bytes: usize) -> Result<(), Reject> {
-        bound("id", &self.id, MAX_ID_BYTES)?;
-        bound("identity.id", &self.identity.id, MAX_IDENTITY_BYTES)?;
-        if self.time < EARLIEST {
-            return Err(Reject::new(
-                Reason::TimeTooEarly,
-                format!("time: before {EARLIEST}"),
-            ));
-        }
-        if raw_bytes > MAX_TEXT_BYTES {
-            self.check_long()?;
-        } else if raw_bytes > MAX_LIST_ITEMS {
-            self.check_lists()?;
-        }
-        Ok(())
-    }
-
-    fn check_long(&self) -> Result<(), Reject> {
-        let texts = [
-            ("source", &self.source),
-            ("tenant", &self.tenant),
-            ("session.id", &self.session.id),
-            ("session.assurance", &self.session.assurance),
-            ("credential.id", &self.credential.id),
-            ("credential.bound_to", &self.credential.bound_to),
-            ("network.ip", &self.network.ip),
-            ("network.country", &self.network.country),
-            ("network.city", &self.network.city),
-            ("network.as_org", &self.network.as_org),
-            ("device.id", &self.device.id),
-            ("device.user_agent", &self.device.user_agent),
-            ("device.tls_fingerprint", &self.device.tls_fingerprint),
-            ("workload.runtime", &self.workload.runtime),
-            ("workload.environment", &self.workload.environment),
-            ("workload.region", &self.workload.region),
-            ("workload.host", &self.workload.host),
-            ("action.resource", &self.action.resource),
-            ("action.environment", &self.action.environment),
-            ("action.target_tenant", &self.action.target_tenant),
-            ("task.id", &self.task.id),
-            ("task.objective", &self.task.objective),
-            ("feedback.command_id", &self.feedback.command_id),
-            ("feedback.finding_id", &self.feedback.finding_id),
-            ("feedback.by", &self.feedback.by),
-            ("labels.attack", &self.labels.attack),
-        ];
-        bound("action.name", &self.action.name, MAX_TEXT_BYTES)?;
-        for (field, text) in texts {
-            bound(field, text.as_deref().unwrap_or_default(), MAX_TEXT_BYTES)?;
-        }
-        for delegate in &self.delegation {
-            bound("delegation.id", &delegate.id, MAX_IDENTITY_BYTES)?;
-        }
-        for (field, texts) in self.text_lists() {
-            for text in texts {
-                bound(field, text, MAX_TEXT_BYTES)?;
-            }
-        }
-        self.check_lists()
-    }
-
-    fn check_lists(&self) -> Result<(), Reject> {
-        let too_many = |field: &str| {
-            Reject::new(
-                Reason::TooLong,
-                format!("{field}: more than {MAX_LIST_ITEMS} entries"),
-            )
-        };
-        for (field, texts) in self.text_lists() {
-            if texts.len() > MAX_LIST_ITEMS {
-                return Err(too_many(field));
-            }
-        }
-        if self.delegation.len() > MAX_LIST_ITEMS {
-            return Err(too_many("delegation"));
-        }
-        Ok(())
-    }
-
-    fn text_lists(&self) -> [(&'static str, &[Text<'a>]); 4] {
-        [
-            ("identity.groups", &self.identity.groups),
-            ("credential.scopes", &self.credential.scopes),
-            ("action.scopes", &self.action.scopes),
-            ("task.allowed", &self.task.allowed),
-        ]
-    }
-}
-
-fn bound(field: &str, text: &str, most: usize) -> Result<(), Reject> {
-    if text.len() <= most {
-        return Ok(());
-    }
-    let detail = format!("{field}: {} bytes, at most {most}", text.len());
-    Err(Reject::new(Reason::TooLong, detail))
-}
-
-/// The second look at a record the fast reader refused: which field, and what is wrong with it.
-fn read_slowly(raw: &[u8]) -> Result<Event<'_>, Reject> {
-    let text = std::str::from_utf8(raw)
-        .map_err(|error| Reject::new(Reason::NotUtf8, format!("byte {}", error.valid_up_to())))?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let event = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        diagnose(&path, error.inner())
-    })?;
-    deserializer.end().map_err(|error| {
-        Reject::new(
-            Reason::NotJson,
-            format!("after the record, column {}", error.column()),
-        )
-    })?;
-    Ok(event)
-}
-
-fn diagnose(path: &str, error: &serde_json::Error) -> Reject {
-    use serde_json::error::Category;
-
-    if matches!(
-        error.classify(),
-        Category::Syntax | Category::Eof | Category::Io
-    ) {
-        let detail = format!("line {}, column {}", error.line(), error.column());
-        return Reject::new(Reason::NotJson, detail);
-    }
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or_default();
-    let reason = match message {
-        m if m.starts_with("missing") => Reason::MissingField,
-        m if m.starts_with("bad time") => Reason::BadTime,
-        m if m.starts_with("unknown word") => Reason::UnknownKind,
-        m if m.starts_with("invalid type: null") => Reason::MissingField,
-        _ => Reason::WrongType,
-    };
-    // serde quotes what it found; only what it expected is safe to repeat.
-    let words = match message.find("expected") {
-        Some(at) if message.starts_with("invalid") => &message[at..],
-        _ => message,
-    };
-    Reject::new(
-        reason,
-        if path == "." {
-            words.to_owned()
-        } else {
-            format!("{path}: {words}")
-        },
-    )
 }

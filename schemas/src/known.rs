@@ -9,7 +9,15 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::time::EventTime;
+use crate::event::Delegate;
+use crate::time::{EARLIEST, EventTime};
+use crate::vocabulary::Vocabulary;
+
+/// The messages by which the reader of a record tells the reasons of a refusal apart. None quotes
+/// the value: it may be a secret in the wrong place.
+pub(crate) const MISSING: &str = "required, but absent, null or not known";
+pub(crate) const BAD_TIME: &str = "expected an RFC 3339 time, e.g. 2026-11-20T10:15:30Z";
+pub(crate) const UNKNOWN_WORD: &str = "unknown word,";
 
 /// Text of the wire, borrowed from the record unless an escape in it forced a copy.
 pub type Text<'a> = Cow<'a, str>;
@@ -86,7 +94,6 @@ impl<'de, T: FromJson<'de>> Visitor<'de> for Known<T> {
     }
 }
 
-/// The value itself stays out of every message: it may be a secret in the wrong place.
 fn accept<'de, T: FromJson<'de>, E: de::Error>(
     read: Option<Result<T, &'static str>>,
 ) -> Result<Option<T>, E> {
@@ -113,7 +120,7 @@ impl<'de> FromJson<'de> for Text<'de> {
 impl FromJson<'_> for EventTime {
     const EXPECTED: &'static str = "an RFC 3339 time";
     fn from_text(text: &str) -> Option<Result<Self, &'static str>> {
-        Some(EventTime::parse(text).ok_or("bad time, expected RFC 3339, e.g. 2026-11-20T10:15:30Z"))
+        Some(EventTime::parse(text).ok_or(BAD_TIME))
     }
 }
 
@@ -121,6 +128,9 @@ impl FromJson<'_> for u64 {
     const EXPECTED: &'static str = "a whole number, not negative";
     fn from_u64(value: u64) -> Option<Self> {
         Some(value)
+    }
+    fn from_i64(value: i64) -> Option<Self> {
+        value.try_into().ok()
     }
     fn from_f64(value: f64) -> Option<Self> {
         // Some emitters write every number with a fraction; 2^53 is where a double stops being exact.
@@ -156,17 +166,19 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Text<'de>>,
 
 /// Text that must be there.
 pub(crate) fn required_text<'de, D: Deserializer<'de>>(d: D) -> Result<Text<'de>, D::Error> {
-    text(d)?.ok_or_else(|| de::Error::custom("missing: required, but not known"))
+    text(d)?.ok_or_else(|| de::Error::custom(MISSING))
 }
 
-/// Optional time.
+/// Optional time. One before 2000 is an unset clock's, such as `0001-01-01T00:00:00Z`: not known.
 pub(crate) fn time<'de, D: Deserializer<'de>>(d: D) -> Result<Option<EventTime>, D::Error> {
-    d.deserialize_any(Known::<EventTime>(PhantomData))
+    let time = d.deserialize_any(Known::<EventTime>(PhantomData))?;
+    Ok(time.filter(|time| *time >= EARLIEST))
 }
 
 /// A time that must be there.
 pub(crate) fn required_time<'de, D: Deserializer<'de>>(d: D) -> Result<EventTime, D::Error> {
-    time(d)?.ok_or_else(|| de::Error::custom("missing: required, but not known"))
+    d.deserialize_any(Known::<EventTime>(PhantomData))?
+        .ok_or_else(|| de::Error::custom(MISSING))
 }
 
 /// Optional count.
@@ -174,14 +186,74 @@ pub(crate) fn count<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::E
     d.deserialize_any(Known::<u64>(PhantomData))
 }
 
-/// Optional number.
-pub(crate) fn number<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+fn number<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
     d.deserialize_any(Known::<f64>(PhantomData))
+}
+
+/// Whether there is such a latitude.
+pub(crate) fn is_latitude(degrees: f64) -> bool {
+    (-90.0..=90.0).contains(&degrees)
+}
+
+/// Whether there is such a longitude.
+pub(crate) fn is_longitude(degrees: f64) -> bool {
+    (-180.0..=180.0).contains(&degrees)
+}
+
+/// Optional latitude; one that does not exist is not known.
+pub(crate) fn latitude<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    Ok(number(d)?.filter(|degrees| is_latitude(*degrees)))
+}
+
+/// Optional longitude; one that does not exist is not known.
+pub(crate) fn longitude<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    Ok(number(d)?.filter(|degrees| is_longitude(*degrees)))
+}
+
+/// Optional radius; a negative one is not known.
+pub(crate) fn radius<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+    Ok(number(d)?.filter(|radius| radius.is_finite() && *radius >= 0.0))
 }
 
 /// Optional truth value.
 pub(crate) fn truth<'de, D: Deserializer<'de>>(d: D) -> Result<Option<bool>, D::Error> {
     d.deserialize_any(Known::<bool>(PhantomData))
+}
+
+/// A word that must be there and in its vocabulary.
+pub(crate) fn required_word<'de, D, T>(d: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Vocabulary,
+{
+    let word: Text<'de> = required_text(d)?;
+    T::parse(&word).ok_or_else(|| {
+        let words = T::WORDS.join(", ");
+        de::Error::custom(format_args!("{UNKNOWN_WORD} expected one of {words}"))
+    })
+}
+
+/// A nested object; `None` where it is not known.
+struct Nested<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Nested<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<T>, E> {
+        if is_not_known(text) {
+            return Ok(None);
+        }
+        Err(E::custom("wrong type, expected an object"))
+    }
 }
 
 /// A nested object; not known reads as one in which nothing is known.
@@ -190,44 +262,70 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    struct Nested<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for Nested<T> {
-        type Value = T;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
-        fn visit_unit<E: de::Error>(self) -> Result<T, E> {
-            Ok(T::default())
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-            if is_not_known(text) {
-                return Ok(T::default());
-            }
-            Err(E::custom("wrong type, expected an object"))
-        }
-    }
     d.deserialize_any(Nested(PhantomData))
+        .map(Option::unwrap_or_default)
 }
 
-/// A list of objects or of text; not known reads as empty.
-pub(crate) fn list<'de, D, T>(d: D) -> Result<Vec<T>, D::Error>
+/// A nested object that must be there.
+pub(crate) fn required_object<'de, D, T>(d: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
+    d.deserialize_any(Nested(PhantomData))?
+        .ok_or_else(|| de::Error::custom(MISSING))
+}
+
+/// An entry of a list; `None` where it is not known.
+trait Entry<'de>: Sized {
+    fn read<D: Deserializer<'de>>(d: D) -> Result<Option<Self>, D::Error>;
+}
+
+impl<'de> Entry<'de> for Text<'de> {
+    fn read<D: Deserializer<'de>>(d: D) -> Result<Option<Self>, D::Error> {
+        text(d)
+    }
+}
+
+impl<'de> Entry<'de> for Delegate<'de> {
+    fn read<D: Deserializer<'de>>(d: D) -> Result<Option<Self>, D::Error> {
+        /// A link as it is written: nothing in it has to be known.
+        #[derive(serde::Deserialize)]
+        struct Link<'a> {
+            #[serde(borrow, default, deserialize_with = "text")]
+            id: Option<Text<'a>>,
+            #[serde(default)]
+            kind: crate::vocabulary::Word<crate::event::IdentityKind>,
+        }
+        let link: Option<Link<'de>> = d.deserialize_any(Nested(PhantomData))?;
+        Ok(link.and_then(|link| {
+            Some(Self {
+                id: link.id?,
+                kind: link.kind,
+            })
+        }))
+    }
+}
+
+/// A list without the entries that are not known; not known itself, it reads as empty.
+fn list<'de, D: Deserializer<'de>, T: Entry<'de>>(d: D) -> Result<Vec<T>, D::Error> {
+    struct Item<T>(Option<T>);
+    impl<'de, T: Entry<'de>> Deserialize<'de> for Item<T> {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            T::read(d).map(Item)
+        }
+    }
     struct List<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+    impl<'de, T: Entry<'de>> Visitor<'de> for List<T> {
         type Value = Vec<T>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an array")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            // Nothing is set aside before the first entry: an empty list costs no allocation.
             let mut items = Vec::new();
-            while let Some(item) = seq.next_element()? {
-                items.push(item);
+            while let Some(Item(item)) = seq.next_element()? {
+                items.extend(item);
             }
             Ok(items)
         }
@@ -244,14 +342,12 @@ where
     d.deserialize_any(List(PhantomData))
 }
 
-/// A list of text, without the entries that are not known.
+/// A list of text.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Text<'de>>, D::Error> {
-    struct Item<'a>(Option<Text<'a>>);
-    impl<'de> Deserialize<'de> for Item<'de> {
-        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-            text(d).map(Item)
-        }
-    }
-    let items: Vec<Item<'de>> = list(d)?;
-    Ok(items.into_iter().filter_map(|item| item.0).collect())
+    list(d)
+}
+
+/// A delegation chain.
+pub(crate) fn delegates<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Delegate<'de>>, D::Error> {
+    list(d)
 }

@@ -23,10 +23,12 @@ pub mod event;
 pub mod finding;
 pub mod formats;
 pub mod known;
+mod record;
 pub mod reject;
 pub mod time;
 
-pub use vocabulary::Word;
+pub use record::check_raw;
+pub use vocabulary::{Vocabulary, Word};
 
 /// The key of a record in the log and of everything published about an identity: `tenant/identity`.
 ///

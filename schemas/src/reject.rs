@@ -7,12 +7,16 @@ vocabulary! {
     Reason {
         /// The record is larger than [`MAX_RECORD_BYTES`](crate::event::MAX_RECORD_BYTES).
         TooLarge = "too_large",
+        /// Objects and arrays nested deeper than [`MAX_DEPTH`](crate::event::MAX_DEPTH).
+        TooDeep = "too_deep",
         /// Not UTF-8.
         NotUtf8 = "not_utf8",
         /// Not JSON, or more than one JSON value.
         NotJson = "not_json",
         /// A required field is absent, null or not known.
         MissingField = "missing_field",
+        /// A field is there twice in one object: which of the two counts would be a guess.
+        DuplicateField = "duplicate_field",
         /// A field holds another JSON type than it should.
         WrongType = "wrong_type",
         /// A string or a list is over its bound.

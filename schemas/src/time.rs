@@ -34,9 +34,15 @@ impl EventTime {
     /// Reads an RFC 3339 time with any offset.
     pub fn parse(text: &str) -> Option<Self> {
         parse_utc(text.as_bytes()).or_else(|| {
-            // jiff reads more than RFC 3339; a time without date, `T` or zone is not one.
+            // jiff reads more than RFC 3339: times without seconds, without separators, with the
+            // name of a zone.
+            let [.., b'-', _, _, b'-', _, _, _, _, _, b':', _, _, b':', _, _] =
+                text.as_bytes().get(..19)?
+            else {
+                return None;
+            };
             let timestamp: Timestamp = text.parse().ok()?;
-            (text.len() >= 20 && !text.ends_with(']')).then(|| Self(timestamp.as_millisecond()))
+            (!text.ends_with(']')).then(|| Self(timestamp.as_millisecond()))
         })
     }
 
@@ -170,6 +176,9 @@ mod tests {
             "2026-11-20T24:00:00Z",
             "1763633730",
             "2026-11-20T10:15:30.Z",
+            "2026-11-20T10:15+01:00:00",
+            "20261120T101530.000+01:00",
+            "2026-11-20T10:15:30+01:00[Europe/Oslo]",
             "",
         ] {
             assert_eq!(EventTime::parse(text), None, "{text}");

@@ -170,7 +170,7 @@ impl<'de, T: Vocabulary> Deserialize<'de> for Word<T> {
         impl<T: Vocabulary> Visitor<'_> for Optional<T> {
             type Value = Word<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a word")
+                f.write_str("a string")
             }
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Word<T>, E> {
                 Ok(match T::parse(word) {

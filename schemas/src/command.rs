@@ -84,13 +84,14 @@ pub struct Target {
     /// The customer or organisation.
     pub tenant: String,
     /// Stable id of the identity.
+    #[schemars(length(max = 256))]
     pub identity: String,
     /// What it is.
     pub kind: IdentityKind,
-    /// The session meant.
+    /// The session meant, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The credential meant.
+    /// The credential meant, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<String>,
 }

@@ -51,6 +51,7 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// Stable id.
+    #[schemars(length(max = 256))]
     pub id: String,
     /// What it is.
     pub kind: IdentityKind,

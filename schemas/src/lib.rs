@@ -18,10 +18,12 @@
 #[macro_use]
 mod vocabulary;
 
+pub mod arrow;
 pub mod command;
 pub mod event;
 pub mod finding;
 pub mod formats;
+pub mod json_schema;
 pub mod known;
 mod record;
 pub mod reject;

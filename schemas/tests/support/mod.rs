@@ -162,3 +162,33 @@ pub(crate) fn unset(event: &mut Value, path: &str) {
         object.remove(field);
     }
 }
+
+/// The dotted name of every field of a JSON Schema that is no object itself; the fields of the
+/// objects in a list stand under `name[]`. What may hold anything, such as evidence, is one field.
+pub(crate) fn leaves(schema: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    walk(schema, schema, "", &mut names);
+    names
+}
+
+fn walk(root: &Value, schema: &Value, path: &str, names: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = root.pointer(reference.trim_start_matches('#'));
+        return walk(root, target.unwrap_or(&Value::Null), path, names);
+    }
+    // The first branch of a choice is the field; the others say that it is not known.
+    if let Some(branch) = schema["anyOf"].get(0) {
+        return walk(root, branch, path, names);
+    }
+    if let Some(properties) = schema["properties"].as_object() {
+        for (name, property) in properties {
+            let dot = if path.is_empty() { "" } else { "." };
+            walk(root, property, &format!("{path}{dot}{name}"), names);
+        }
+        return;
+    }
+    if schema["items"]["$ref"].is_string() || schema["items"]["anyOf"].is_array() {
+        return walk(root, &schema["items"], &format!("{path}[]"), names);
+    }
+    names.push(path.to_owned());
+}

@@ -1,3 +1,5 @@
 //! placeholder
 
+pub mod geo;
+pub mod mmdb;
 pub mod places;

@@ -57,4 +57,15 @@ impl Reject {
             detail: detail.into(),
         }
     }
+
+    /// The Kafka headers of the dead letter, with where the record came from.
+    pub fn headers(&self, topic: &str, partition: i32, offset: i64) -> [(&'static str, String); 5] {
+        [
+            ("plumbline_reason", self.reason.to_string()),
+            ("plumbline_detail", self.detail.clone()),
+            ("plumbline_source_topic", topic.to_owned()),
+            ("plumbline_source_partition", partition.to_string()),
+            ("plumbline_source_offset", offset.to_string()),
+        ]
+    }
 }

@@ -233,24 +233,31 @@ where
     })
 }
 
-/// A nested object; `None` where it is not known.
-struct Nested<T>(PhantomData<T>);
+/// A nested object, with what stands for it where it is not known. It is read in place: the event
+/// is more than a kilobyte, too large to be passed through an `Option` on the hot path.
+struct Nested<T>(fn() -> Option<T>);
+
+impl<T> Nested<T> {
+    fn not_known<E: de::Error>(self) -> Result<T, E> {
+        (self.0)().ok_or_else(|| E::custom(MISSING))
+    }
+}
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Nested<T> {
-    type Value = Option<T>;
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
     }
-    fn visit_unit<E: de::Error>(self) -> Result<Option<T>, E> {
-        Ok(None)
+    fn visit_unit<E: de::Error>(self) -> Result<T, E> {
+        self.not_known()
     }
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<T>, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
         if is_not_known(text) {
-            return Ok(None);
+            return self.not_known();
         }
         Err(E::custom("wrong type, expected an object"))
     }
@@ -262,8 +269,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    d.deserialize_any(Nested(PhantomData))
-        .map(Option::unwrap_or_default)
+    d.deserialize_any(Nested(|| Some(T::default())))
 }
 
 /// A nested object that must be there.
@@ -272,8 +278,7 @@ where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    d.deserialize_any(Nested(PhantomData))?
-        .ok_or_else(|| de::Error::custom(MISSING))
+    d.deserialize_any(Nested(|| None))
 }
 
 /// An entry of a list; `None` where it is not known.
@@ -290,19 +295,17 @@ impl<'de> Entry<'de> for Text<'de> {
 impl<'de> Entry<'de> for Delegate<'de> {
     fn read<D: Deserializer<'de>>(d: D) -> Result<Option<Self>, D::Error> {
         /// A link as it is written: nothing in it has to be known.
-        #[derive(serde::Deserialize)]
+        #[derive(Default, serde::Deserialize)]
         struct Link<'a> {
             #[serde(borrow, default, deserialize_with = "text")]
             id: Option<Text<'a>>,
             #[serde(default)]
             kind: crate::vocabulary::Word<crate::event::IdentityKind>,
         }
-        let link: Option<Link<'de>> = d.deserialize_any(Nested(PhantomData))?;
-        Ok(link.and_then(|link| {
-            Some(Self {
-                id: link.id?,
-                kind: link.kind,
-            })
+        let link: Link<'de> = object(d)?;
+        Ok(link.id.map(|id| Self {
+            id,
+            kind: link.kind,
         }))
     }
 }

@@ -1,6 +1,7 @@
 //! What crosses Plumbline's edges: the [`Event`](event::Event) that goes in, the
 //! [`Finding`](finding::Finding) and [`Command`](command::Command) that come out, and the log
-//! [`formats`] that are read into events.
+//! [`formats`] that are read into events. [`json_schema`] and [`arrow`] describe the same to others;
+//! `schemas/README.md` does so in words.
 //!
 //! This crate is pure: bytes in, values out. It opens no file, asks no clock and knows no broker.
 //!

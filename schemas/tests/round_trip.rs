@@ -141,11 +141,15 @@ fn assert_stable(raw: &[u8]) {
     let Ok(event) = Event::parse(raw) else { return };
     let written = serde_json::to_vec(&event).unwrap();
     let again = Event::parse(&written).expect("what was read once is read again");
-    assert_eq!(serde_json::to_vec(&again).unwrap(), written);
-    // A word outside its vocabulary was counted when it was read; after that it is not known.
+    // A word outside its vocabulary is counted when it is read; once written it is not known, and
+    // may leave an empty object behind.
     if event.unrecognised_words() == 0 {
         assert_eq!(again, event);
+        return;
     }
+    assert_eq!(again.unrecognised_words(), 0);
+    let written = serde_json::to_vec(&again).unwrap();
+    assert_eq!(Event::parse(&written), Ok(again));
 }
 
 proptest! {

@@ -3,5 +3,22 @@
 //! Pure: no clock, no I/O, no randomness, no order that depends on a hash. Time is the event time
 //! of the log, so the same log gives the same findings and commands, byte for byte.
 
+mod answer;
 pub mod config;
+mod decay;
+mod detect;
 pub mod engine;
+mod feedback;
+pub mod glob;
+mod identity;
+mod names;
+mod policy;
+mod profile;
+mod risk;
+mod seen;
+mod session;
+mod signal;
+mod units;
+
+pub use detect::DetectorId;
+pub use engine::{Disposition, Engine, Output};

@@ -1,0 +1,320 @@
+//! Publishing: from the signals of one event to findings, and to the command they justify.
+
+use plumbline_schemas::command::{Action, Command, CommandReason, Mode, Params, Target};
+use plumbline_schemas::event::Event;
+use plumbline_schemas::finding::{Finding, Severity, Subject};
+use plumbline_schemas::time::EventTime;
+use serde_json::json;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::config::{DetectorMode, PolicyMode};
+use crate::detect::{DetectorId, Moment};
+use crate::engine::Output;
+use crate::policy::breaker::{Breaker, Ruling};
+use crate::policy::standing::{Standing, StandingCommands};
+use crate::policy::{self, Answer, Case};
+use crate::risk::{self, DetectorSet, Ledger, Told};
+use crate::session::Session;
+use crate::signal::Signal;
+use crate::units::Bits;
+
+/// A finding of the same session is published again when it is so much surer.
+const TELL_AGAIN_BITS: f32 = 8.0;
+/// Above the threshold by this much, a finding is grave by itself.
+const HIGH_BEYOND_BITS: f64 = 10.0;
+
+/// What publishing needs of the engine, of one identity and of its session.
+pub(crate) struct Publisher<'p> {
+    pub(crate) moment: &'p Moment<'p>,
+    pub(crate) session: &'p mut Session,
+    pub(crate) ledger: &'p mut Ledger,
+    pub(crate) standing: &'p mut StandingCommands,
+    pub(crate) breaker: &'p mut Breaker,
+    /// Number of the identity in the engine, for the breaker only.
+    pub(crate) identity: u32,
+    pub(crate) identities: usize,
+    pub(crate) clock: EventTime,
+    pub(crate) outputs: &'p mut Vec<Output>,
+}
+
+impl Publisher<'_> {
+    /// Publishes what the signals come to; whether a command was given.
+    pub(crate) fn publish(&mut self, signals: &mut Vec<Signal>) -> bool {
+        let now = self.moment.event.time;
+        self.keep_countable(signals);
+        for signal in signals.iter() {
+            self.session.ledger.raise(signal.detector, signal.bits, now);
+            self.ledger.raise(signal.detector, signal.bits, now);
+        }
+        let first = self.outputs.len();
+        for signal in signals.iter_mut() {
+            self.tell(signal);
+        }
+        let Some((answer, mode)) = self.decide(signals) else {
+            return false;
+        };
+        self.command(&answer, mode, signals, first);
+        true
+    }
+
+    /// Drops what is too little to say, and what is suppressed after having said so.
+    fn keep_countable(&mut self, signals: &mut Vec<Signal>) {
+        let (moment, ledger) = (self.moment, &*self.ledger);
+        signals.retain(|signal| {
+            signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
+        });
+        let mut kept = Vec::with_capacity(signals.len());
+        for mut signal in signals.drain(..) {
+            let (identity, time) = (&*moment.event.identity.id, moment.event.time);
+            match policy::suppression(&moment.config.policy, signal.detector, identity, time) {
+                Some(rule) => {
+                    let suppressed = json!({ "until": rule.until, "reason": rule.reason });
+                    signal.evidence.insert("suppressed".to_owned(), suppressed);
+                    self.publish_finding(&mut signal, Severity::Info);
+                }
+                None => kept.push(signal),
+            }
+        }
+        *signals = kept;
+    }
+
+    /// Publishes a finding unless the same was said before.
+    fn tell(&mut self, signal: &mut Signal) {
+        let beyond = signal.bits.0 - self.moment.threshold.0;
+        let severity = match beyond {
+            _ if beyond >= HIGH_BEYOND_BITS => Severity::High,
+            _ if beyond >= 0.0 => Severity::Medium,
+            _ => Severity::Low,
+        };
+        self.publish_finding(signal, severity);
+    }
+
+    fn publish_finding(&mut self, signal: &mut Signal, severity: Severity) {
+        let told = self.session.ledger.told(signal.detector);
+        let bits = signal.bits.0 as f32;
+        if told.is_some_and(|told| bits < told.bits + TELL_AGAIN_BITS) {
+            return;
+        }
+        let event = self.moment.event;
+        let number = number_of(event, signal.detector.name());
+        self.session.ledger.tell(Told {
+            detector: signal.detector,
+            bits,
+            finding: number,
+        });
+        self.ledger.tell(Told {
+            detector: signal.detector,
+            bits,
+            finding: number,
+        });
+        let mut event_ids = std::mem::take(&mut signal.other_events);
+        event_ids.push(event.id.as_ref().to_owned());
+        self.outputs.push(Output::Finding(Box::new(Finding {
+            id: finding_id(number),
+            time: event.time,
+            tenant: event.tenant().to_owned(),
+            identity: Subject {
+                id: event.identity.id.as_ref().to_owned(),
+                kind: self.moment.kind,
+            },
+            session_id: event.session.id.as_deref().map(str::to_owned),
+            credential_id: event.credential.id.as_deref().map(str::to_owned),
+            detector: signal.detector.name().to_owned(),
+            severity,
+            surprise_bits: signal.bits.rounded(),
+            risk: risk::shown(&self.session.ledger, self.ledger),
+            technique: signal.technique.iter().map(|id| (*id).to_owned()).collect(),
+            summary: signal.summary.clone(),
+            evidence: std::mem::take(&mut signal.evidence),
+            event_ids,
+        })));
+    }
+
+    /// The answer, and whether it is to be enforced.
+    fn decide(&self, signals: &[Signal]) -> Option<(Answer, Mode)> {
+        let event = self.moment.event;
+        let credential = self.moment.bearer.credential;
+        let standing = self
+            .standing
+            .strongest(self.session.key, credential, event.time);
+        let case = Case {
+            kind: self.moment.kind,
+            ledger: self.ledger,
+            signals,
+            standing,
+            has_session: event.session.id.is_some(),
+            has_credential: event.credential.id.is_some(),
+            threshold: self.moment.threshold,
+        };
+        let config = self.moment.config;
+        let enforcing = DetectorId::ALL
+            .iter()
+            .filter(|detector| detector.mode(&config.detectors) == DetectorMode::Enforce)
+            .fold(0, |set: DetectorSet, detector| set | detector.bit());
+        let enforced = match config.policy.mode {
+            PolicyMode::Enforce => {
+                policy::answer(&case, enforcing).map(|answer| (answer, Mode::Enforce))
+            }
+            PolicyMode::Observe => None,
+        };
+        let (mut answer, mode) = enforced
+            .or_else(|| policy::answer(&case, u32::MAX).map(|answer| (answer, Mode::Observe)))?;
+        if policy::is_break_glass(&config.policy, &event.identity.id) {
+            answer.action = answer.action.min(Action::StepUp);
+        }
+        policy::is_stronger(answer.action, mode, standing).then_some((answer, mode))
+    }
+
+    fn command(&mut self, answer: &Answer, mode: Mode, signals: &[Signal], first: usize) {
+        let mode = match mode {
+            Mode::Enforce => self.ask_breaker(answer),
+            Mode::Observe => Mode::Observe,
+        };
+        let event = self.moment.event;
+        let action = answer.action;
+        for output in &mut self.outputs[first..] {
+            if let Output::Finding(finding) = output {
+                finding.severity = match action {
+                    Action::StepUp => finding.severity.max(Severity::High),
+                    _ => Severity::Critical,
+                };
+            }
+        }
+        let number = number_of(event, action.as_str());
+        let (session, credential) = self.target_keys(action);
+        let expires_at = event.time.plus_millis(policy::lifetime_ms(action));
+        let replaced = self.standing.give(Standing {
+            id: number,
+            action,
+            mode,
+            given: event.time,
+            expires: expires_at,
+            session,
+            credential,
+            bits: self.ledger.total(u32::MAX).0 as f32,
+        });
+        let reason = self.reason(answer, signals);
+        self.outputs.push(Output::Command(Box::new(Command {
+            id: command_id(number),
+            time: event.time,
+            expires_at,
+            action,
+            mode,
+            target: Target {
+                tenant: event.tenant().to_owned(),
+                identity: event.identity.id.as_ref().to_owned(),
+                kind: self.moment.kind,
+                session_id: event.session.id.as_deref().map(str::to_owned),
+                credential_id: event.credential.id.as_deref().map(str::to_owned),
+            },
+            params: Params {
+                max_age: (action == Action::StepUp).then_some(0),
+                ..Params::default()
+            },
+            reason,
+            supersedes: replaced.map(|replaced| command_id(replaced.id)),
+        })));
+    }
+
+    /// What the command is about: a credential, or a session.
+    fn target_keys(&self, action: Action) -> (u32, u32) {
+        match action {
+            Action::RevokeCredential => (0, self.moment.bearer.credential),
+            _ if self.moment.event.session.id.is_some() => (self.session.key, 0),
+            _ => (0, self.moment.bearer.credential),
+        }
+    }
+
+    fn reason(&self, answer: &Answer, signals: &[Signal]) -> CommandReason {
+        let summaries: Vec<&str> = signals.iter().map(|signal| &*signal.summary).collect();
+        // What raised the risk before this event is told by its finding, of this or another session.
+        let mut detectors: Vec<DetectorId> = signals.iter().map(|signal| signal.detector).collect();
+        detectors.extend(&answer.detectors);
+        detectors.sort();
+        detectors.dedup();
+        let told = detectors.iter().filter_map(|detector| {
+            self.session
+                .ledger
+                .told(*detector)
+                .or_else(|| self.ledger.told(*detector))
+        });
+        CommandReason {
+            summary: summaries.join("; "),
+            risk: risk::score(self.session.ledger.total(u32::MAX)),
+            finding_ids: told.map(|told| finding_id(told.finding)).collect(),
+            detectors: detectors
+                .iter()
+                .map(|detector| detector.name().to_owned())
+                .collect(),
+        }
+    }
+
+    /// Whether the breaker lets the command be enforced; the command too many is said loudly.
+    fn ask_breaker(&mut self, answer: &Answer) -> Mode {
+        let config = &self.moment.config.policy.breaker;
+        match self
+            .breaker
+            .rule(config, self.identity, self.identities, self.clock)
+        {
+            Ruling::Closed => Mode::Enforce,
+            Ruling::Open => Mode::Observe,
+            Ruling::Tripped { commanded, limit } => {
+                self.announce(answer, commanded, limit);
+                Mode::Observe
+            }
+        }
+    }
+
+    fn announce(&mut self, answer: &Answer, commanded: usize, limit: usize) {
+        let event = self.moment.event;
+        let config = &self.moment.config.policy.breaker;
+        let window = config.window;
+        let evidence = json!({
+            "commanded_identities": commanded, "limit": limit, "known_identities": self.identities,
+            "share": config.share, "minimum": config.minimum, "window": window.to_string(),
+            "withheld": answer.action,
+            "silent_if": format!("at most {limit} identities had been commanded within {window}"),
+        });
+        self.outputs.push(Output::Finding(Box::new(Finding {
+            id: finding_id(number_of(event, "breaker")),
+            time: event.time,
+            tenant: event.tenant().to_owned(),
+            identity: Subject { id: event.identity.id.as_ref().to_owned(), kind: self.moment.kind },
+            session_id: event.session.id.as_deref().map(str::to_owned),
+            credential_id: None,
+            detector: "breaker".to_owned(),
+            severity: Severity::Critical,
+            surprise_bits: Bits::ZERO.0,
+            risk: risk::shown(&self.session.ledger, self.ledger),
+            technique: Vec::new(),
+            summary: format!(
+                "Enforcement stopped: {commanded} identities commanded within {window}, at most {limit} are \
+                 expected; commands are published with mode observe until fewer are"
+            ),
+            evidence: crate::signal::evidence(evidence),
+            event_ids: vec![event.id.as_ref().to_owned()],
+        })));
+    }
+}
+
+/// A number that is the same for the same event and purpose, in every run.
+fn number_of(event: &Event<'_>, purpose: &str) -> u64 {
+    let parts = [
+        event.tenant(),
+        event.source.as_deref().unwrap_or_default(),
+        &event.identity.id,
+        &event.id,
+        purpose,
+    ];
+    parts.iter().fold(parts.len() as u64, |seed, part| {
+        xxh3_64_with_seed(part.as_bytes(), seed)
+    })
+}
+
+fn finding_id(number: u64) -> String {
+    format!("f-{number:016x}")
+}
+
+fn command_id(number: u64) -> String {
+    format!("c-{number:016x}")
+}

@@ -1,0 +1,67 @@
+//! `call_volume`: more calls than the identity ever makes.
+//!
+//! **Catches** harvesting and enumeration with a stolen credential (T1119, T1530).
+//!
+//! **Model.** Gamma–Poisson counts of windows of a minute, ten minutes, an hour and a day
+//! (`profile/volume.rs`), the most surprised of the four, less two bits for having looked four times.
+//!
+//! **Evidence:** window, count, mean, shape, number of windows behind them, and the count that would
+//! have been silent. **Configuration:** mode only.
+//!
+//! **By itself** it is never more than a finding: a seasonal peak is no theft. With a second signal it
+//! counts fully.
+//!
+//! **Blind spots:** a slow harvest inside the usual volume; the first windows of an identity.
+
+use serde_json::json;
+
+use super::{DetectorId, Moment};
+use crate::profile::Profile;
+use crate::session::Session;
+use crate::signal::{Alone, Signal, evidence};
+use crate::units::{Bits, round_to};
+
+/// Fewer bits are an ordinary busy hour.
+const LEAST_BITS: f64 = 8.0;
+
+const TECHNIQUE: &[&str] = &["T1119", "T1530"];
+
+pub(super) fn judge(moment: &Moment<'_>, _: &Profile, _: &mut Session) -> Option<Signal> {
+    let excess = moment
+        .excess
+        .as_ref()
+        .filter(|excess| excess.bits.0 >= LEAST_BITS)?;
+    let minutes = excess.window_ms / 60_000;
+    let window = match minutes {
+        1 => "a minute".to_owned(),
+        60 => "an hour".to_owned(),
+        1440 => "a day".to_owned(),
+        minutes => format!("{minutes} minutes"),
+    };
+    let summary = format!(
+        "{} calls in {window}, {} times the usual {}",
+        excess.count,
+        round_to(f64::from(excess.count) / excess.mean, 1),
+        round_to(excess.mean, 1)
+    );
+    let silent = excess.count_at(Bits(moment.threshold.0 + 2.0));
+    let evidence = evidence(json!({
+        "window_minutes": minutes,
+        "window_start": excess.window_start,
+        "count": excess.count,
+        "mean": round_to(excess.mean, 2),
+        "shape": round_to(excess.shape, 2),
+        "windows_behind_the_mean": round_to(excess.windows, 1),
+        "formula": "negative binomial with this mean and shape: bits = -log2 P(count or more) - 2",
+        "silent_if": format!("there had been fewer than {silent} calls"),
+    }));
+    Some(Signal {
+        detector: DetectorId::CallVolume,
+        bits: excess.bits,
+        alone: Alone::Finding,
+        technique: TECHNIQUE,
+        summary,
+        evidence,
+        other_events: Vec::new(),
+    })
+}

@@ -1,0 +1,119 @@
+//! `endpoint_sequence`: known endpoints in an order the identity never uses.
+//!
+//! **Catches** a stolen machine credential in other hands that stays inside its scope: enumeration
+//! loops, a single endpoint over and over, the job's steps backwards (T1078).
+//!
+//! **Model.** Each step has a chance under the identity's own variable-order Markov chain and under the
+//! same endpoints without their order (`profile/sequence.rs`). The log of their ratio, held between −6
+//! and 4 bits and lessened by 0.3, feeds a one-sided CUSUM (Page 1954). By Ville's inequality the
+//! identity's own order reaches a sum of b bits with a chance of at most 2^−b, so the sum *is* the
+//! surprise. An endpoint never used is neutral here: `scope_drift` speaks of it.
+//!
+//! **Evidence:** the odd steps with their chance and bits; the sum. **Configuration:** mode only.
+//!
+//! **Blind spots:** an identity with one endpoint has no order; a person's order is too free to be more
+//! than a finding by itself.
+
+use serde_json::json;
+
+use super::{DetectorId, Moment};
+use crate::profile::Profile;
+use crate::session::{OddStep, Session};
+use crate::signal::{Alone, Signal, evidence};
+use crate::units::{Bits, round_to};
+
+/// No single step says more than this against the usual order,
+const MOST_STEP_BITS: f64 = 4.0;
+/// nor more than this for it.
+const LEAST_STEP_BITS: f64 = -6.0;
+/// Taken off each step, so that a model that is a little wrong does not add up.
+const SLACK_BITS: f64 = 0.3;
+/// A sum below this is what any order reaches now and then.
+const LEAST_BITS: f64 = 8.0;
+/// How far beyond a finding a machine is asked to prove itself.
+const STEP_UP_BEYOND_BITS: f64 = 4.0;
+
+const TECHNIQUE: &[&str] = &["T1078"];
+
+pub(super) fn judge(
+    moment: &Moment<'_>,
+    profile: &Profile,
+    session: &mut Session,
+) -> Option<Signal> {
+    let step = profile
+        .sequence
+        .step(session.context, moment.symbol, moment.weight)?;
+    let ratio = (step.without_order / step.in_order).log2();
+    let step_bits = ratio.clamp(LEAST_STEP_BITS, MOST_STEP_BITS) - SLACK_BITS;
+    session.cusum = (f64::from(session.cusum) + step_bits).max(0.0) as f32;
+    if session.cusum == 0.0 {
+        session.odd_steps.clear();
+        return None;
+    }
+    if step_bits < 1.0 {
+        return None;
+    }
+    session.add_odd_step(OddStep {
+        from: session.last_endpoint,
+        to: moment.endpoint,
+        chance: step.in_order as f32,
+        taken: step.step_count as f32,
+        seen: step.context_count as f32,
+        bits: step_bits as f32,
+        event_id: (*moment.event.id).into(),
+    });
+    let bits = Bits(f64::from(session.cusum)).clamped();
+    (bits.0 >= LEAST_BITS).then(|| signal(moment, session, bits))
+}
+
+fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
+    let names = moment.names;
+    let steps: Vec<_> = session
+        .odd_steps
+        .iter()
+        .map(|step| {
+            json!({
+                "from": step.from.map_or("start of session", |from| names.text(from)),
+                "to": names.text(step.to),
+                "taken_before": round_to(f64::from(step.taken), 1),
+                "of_times_from_there": round_to(f64::from(step.seen), 1),
+                "chance": round_to(f64::from(step.chance), 5),
+                "bits": round_to(f64::from(step.bits), 1),
+                "event_id": step.event_id,
+            })
+        })
+        .collect();
+    let summary = format!(
+        "{} steps out of the usual order, the last to {}",
+        session.odd_steps.len(),
+        moment.event.action.name
+    );
+    let evidence = evidence(json!({
+        "odd_steps": steps,
+        "sum_bits": bits.rounded(),
+        "formula": "each step adds log2(chance without order / chance in order), between -6 and 4, \
+                    less 0.3; the sum never falls below 0; the usual order reaches b bits with a \
+                    chance of at most 2^-b",
+        "silent_if": "these steps were part of the order this identity has used before",
+    }));
+    let other_events = session
+        .odd_steps
+        .iter()
+        .map(|step| step.event_id.to_string())
+        .filter(|id| **id != *moment.event.id)
+        .collect();
+    let clear = bits.0 >= moment.threshold.0 + STEP_UP_BEYOND_BITS;
+    Signal {
+        detector: DetectorId::EndpointSequence,
+        bits,
+        alone: if clear && moment.is_machine() {
+            Alone::StepUp
+        } else {
+            Alone::Finding
+        },
+        technique: TECHNIQUE,
+        summary,
+        evidence,
+        other_events,
+    }
+}

@@ -1,0 +1,209 @@
+//! `impossible_travel`: two places, too far apart for the time between.
+//!
+//! **Catches** a session, token or password in two hands: the owner works in one place while somebody
+//! else uses it in another (T1078, T1550).
+//!
+//! **Model.** A lower bound of the distance that cannot have been travelled:
+//! `excess = distance − radius₁ − radius₂ − max_speed · (|Δt| + skew)`, against every place of the
+//! last 24 hours, before and after in event time, over all sessions and sources. No excess, no signal.
+//! The innocent explanation is that geolocation is wrong by more than both stated radii; its chance is
+//! taken as a Pareto tail, (1 + excess / 50 km)^−3, and a change of place in about one active hour in
+//! ten: bits = 3.3 + 3·log2(1 + excess / 50 km). The figures give an error of 500 km beyond the radius
+//! once in 1 300 changes, of 5 000 km once in a million.
+//!
+//! **What lowers it:** a device the identity is used to (4 bits); such a device behind a known
+//! anonymiser or a configured egress (14); an egress alone (8). A place used on two earlier days, from
+//! a device used on an earlier day or not known, is habit: silent. **What raises it:** one session or
+//! token in both places, and a device never seen, let it revoke by itself.
+//!
+//! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
+//! is silent, and so is a young machine's second place.
+//!
+//! **Evidence:** both places, addresses, times and events; distance, radii, hours, lowest possible
+//! speed, excess. **Configuration:** `max_speed_kmh` (default 1000: an airliner over ground).
+//!
+//! **Blind spots:** an attacker within the radii, or who waits as long as the flight takes, or who
+//! leaves through the owner's own egress.
+
+use plumbline_schemas::event::{Anonymizer, EventKind, Outcome};
+use serde_json::json;
+
+use super::{DetectorId, Moment};
+use crate::profile::Profile;
+use crate::profile::places::{Conflict, label};
+use crate::session::Session;
+use crate::signal::{Alone, Signal, evidence};
+use crate::units::{Bits, round_to};
+
+/// Clocks of two sources may differ by so much.
+const SKEW_MS: i64 = 3 * 60_000;
+/// Scale of the tail of geolocation errors beyond the stated radius.
+const ERROR_SCALE_KM: f64 = 50.0;
+const ERROR_TAIL: f64 = 3.0;
+/// −log2 of the share of active hours in which a place changes.
+const CHANGE_BITS: f64 = 3.3;
+const KNOWN_DEVICE_BITS: f64 = 4.0;
+const EGRESS_BITS: f64 = 8.0;
+const KNOWN_DEVICE_ON_EGRESS_BITS: f64 = 14.0;
+/// A place is a person's habit after so many earlier days.
+const HABIT_DAYS: u8 = 2;
+/// A machine's second place says nothing before the first was used for so many hours.
+const MACHINE_HISTORY_HOURS: f64 = 48.0;
+
+const TECHNIQUE: &[&str] = &["T1078", "T1550"];
+
+pub(super) fn judge(
+    moment: &Moment<'_>,
+    profile: &Profile,
+    session: &mut Session,
+) -> Option<Signal> {
+    let place = moment.place.as_ref()?;
+    let event = moment.event;
+    // Whoever fails to log in from afar is not the identity: that says nothing of where it is.
+    if event.kind == EventKind::Auth && event.outcome() != Outcome::Success {
+        return None;
+    }
+    let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
+    let conflict = profile
+        .places
+        .worst_conflict(place, event.time, max_speed, SKEW_MS)?;
+    let days_here = profile.places.days_at(place.cell, event.time);
+    let device_days = profile.places.days_with(moment.bearer.device, event.time);
+    let new_device = moment.bearer.device != 0 && device_days == 0;
+    if is_habit(moment, profile, days_here, new_device) {
+        return None;
+    }
+
+    let known_device = device_days > 0;
+    let behind_egress = moment.egress.is_some()
+        || matches!(
+            event.network.anonymizer.known(),
+            Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
+        );
+    let relief = match (known_device, behind_egress) {
+        (true, true) => KNOWN_DEVICE_ON_EGRESS_BITS,
+        (true, false) => KNOWN_DEVICE_BITS,
+        (false, true) => EGRESS_BITS,
+        (false, false) => 0.0,
+    };
+    let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
+    let bits = Bits(CHANGE_BITS + error_bits - relief).clamped();
+
+    let same_session = moment.bearer.session == conflict.spot.session && event.session.id.is_some();
+    let same_credential =
+        moment.bearer.credential != 0 && moment.bearer.credential == conflict.spot.credential;
+    let contradiction = new_device && !known_profile_is_young(profile, event.time)
+        || (same_session && (session.privileged || !known_device))
+        || (same_credential && !known_device && !moment.is_machine());
+    let alone = match moment.is_machine() {
+        true => Alone::StepUp,
+        false if contradiction && !behind_egress => Alone::Revoke,
+        false => Alone::StepUp,
+    };
+    Some(signal(
+        moment,
+        &conflict,
+        bits,
+        alone,
+        days_here,
+        device_days,
+    ))
+}
+
+/// A device counts as new only against a history that has others.
+fn known_profile_is_young(profile: &Profile, time: plumbline_schemas::time::EventTime) -> bool {
+    time.since(profile.first_seen) < 2 * 86_400_000
+}
+
+fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {
+    if moment.is_machine() {
+        let (hours, _) = profile.places.observations(moment.weight);
+        return days_here > 0 || hours < MACHINE_HISTORY_HOURS;
+    }
+    days_here >= HABIT_DAYS && !new_device
+}
+
+fn signal(
+    moment: &Moment<'_>,
+    conflict: &Conflict<'_>,
+    bits: Bits,
+    alone: Alone,
+    days_here: u8,
+    device_days: u8,
+) -> Signal {
+    let (event, spot, stamp) = (moment.event, conflict.spot, conflict.stamp);
+    let radius = moment.place.map_or(0.0, |place| f64::from(place.radius));
+    let other_radius = f64::from(spot.place.radius);
+    let apart_ms = event.time.since(stamp.time).abs();
+    let least_km = (conflict.distance.0 - radius - other_radius).max(0.0);
+    let speed = least_km / ((apart_ms + SKEW_MS) as f64 / 3_600_000.0);
+    let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
+    let (here, there) = (label(event), moment.names.text(spot.label));
+    let (from, to) = if stamp.time <= event.time {
+        (there, &*here)
+    } else {
+        (&*here, there)
+    };
+    let summary = format!(
+        "{from} to {to} in {}: at least {} km/h",
+        minutes(apart_ms),
+        grouped(speed.round() as u64)
+    );
+    let evidence = evidence(json!({
+        "here": {
+            "place": here, "ip": event.network.ip, "time": event.time,
+            "lat": event.network.lat, "lon": event.network.lon, "radius_km": round_to(radius, 1),
+            "event_id": event.id, "earlier_days_of_use": days_here,
+        },
+        "there": {
+            "place": there, "ip": (!spot.ip.is_empty()).then_some(&spot.ip), "time": stamp.time,
+            "lat": round_to(f64::from(spot.place.lat), 4), "lon": round_to(f64::from(spot.place.lon), 4),
+            "radius_km": round_to(other_radius, 1), "event_id": stamp.event_id,
+        },
+        "distance_km": conflict.distance.0.round(),
+        "minutes_apart": round_to(apart_ms as f64 / 60_000.0, 1),
+        "clock_skew_allowed_minutes": SKEW_MS / 60_000,
+        "lowest_speed_kmh": speed.round(),
+        "max_speed_kmh": max_speed,
+        "unexplained_km": conflict.excess.0.round(),
+        "earlier_days_with_device": device_days,
+        "formula": "unexplained = distance − both radii − max_speed × (time apart + skew); \
+                    bits = 3.3 + 3·log2(1 + unexplained / 50 km) − relief for a known device or egress",
+        "silent_if": format!(
+            "the places were {} km closer, {} had been used on {HABIT_DAYS} earlier days from a known \
+             device, or its network were listed under [[policy.egress]]",
+            conflict.excess.0.ceil(), label(event),
+        ),
+    }));
+    Signal {
+        detector: DetectorId::ImpossibleTravel,
+        bits,
+        alone,
+        technique: TECHNIQUE,
+        summary,
+        evidence,
+        other_events: vec![stamp.event_id.clone()],
+    }
+}
+
+/// `11 min`, `2.5 h`.
+fn minutes(millis: i64) -> String {
+    match millis {
+        0..60_000 => format!("{} s", millis / 1000),
+        60_000..7_200_000 => format!("{} min", millis / 60_000),
+        _ => format!("{:.1} h", millis as f64 / 3_600_000.0),
+    }
+}
+
+/// `53 900`: thousands apart, as long figures are read.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

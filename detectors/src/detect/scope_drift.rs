@@ -1,0 +1,164 @@
+//! `scope_drift`: endpoints, scopes or tenants the identity never used.
+//!
+//! **Catches** a stolen or misused identity that looks around: an account that calls one API and now
+//! lists users, an agent on a ticketing task that reads secrets (T1078, T1526).
+//!
+//! **Model.** Pitman–Yor novelty with the Good–Turing discount of the identity's own history
+//! (`profile/scope.rs`), times the share of the action's class among its endpoints. Novelties of a
+//! session add up with a half-life of six hours: sensitive ones fully, ordinary ones by half after the
+//! first, because a new release brings several at once.
+//!
+//! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
+//! formula; the endpoints in usual use. **Configuration:** mode only.
+//!
+//! **Blind spots:** misuse inside the usual scope; the first days of an identity; paths that are not
+//! templated make an explorer of everybody.
+
+use plumbline_schemas::event::{ActionClass, IdentityKind};
+use serde_json::json;
+
+use super::{DetectorId, Moment};
+use crate::profile::Profile;
+use crate::profile::scope::{Novelty, is_sensitive};
+use crate::session::{Novel, Session};
+use crate::signal::{Alone, Signal, evidence};
+use crate::units::{Bits, round_to};
+
+/// Below this a novelty is nothing to remember.
+const LEAST_BITS: f64 = 4.0;
+/// What an ordinary novelty after the first adds, of its own bits.
+const FOLLOWING_SHARE: f64 = 0.5;
+
+const TECHNIQUE: &[&str] = &["T1078", "T1526"];
+
+pub(super) fn judge(
+    moment: &Moment<'_>,
+    profile: &Profile,
+    session: &mut Session,
+) -> Option<Signal> {
+    let mut last: Option<Novelty> = None;
+    for &(name, class) in moment.tokens {
+        if profile.scope.is_usual(name) || session.novel.iter().any(|novel| novel.name == name) {
+            continue;
+        }
+        let novelty = profile.scope.novelty(moment.kind, class, moment.weight);
+        if novelty.bits.0 < LEAST_BITS {
+            continue;
+        }
+        let full = session.novel.is_empty() || is_sensitive(class);
+        let weight = Bits(novelty.bits.0 * if full { 1.0 } else { FOLLOWING_SHARE });
+        let bits = novelty.bits.0 as f32;
+        let event_id = (*moment.event.id).into();
+        session.add_novel(
+            Novel {
+                name,
+                class: class as u8,
+                bits,
+                event_id,
+            },
+            weight,
+        );
+        last = Some(novelty);
+    }
+    let novelty = last?;
+    let bits = Bits(f64::from(session.drift_bits)).clamped();
+    Some(signal(moment, profile, session, &novelty, bits))
+}
+
+fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
+    let sensitive = session
+        .novel
+        .iter()
+        .filter(|novel| is_sensitive(class_of(novel)))
+        .count();
+    let all = session.novel.len();
+    let beyond = bits.0 - moment.threshold.0;
+    match moment.kind {
+        // A person's first export is nothing; three new privileged things at once are.
+        IdentityKind::Human if sensitive >= 4 && beyond >= 30.0 => Alone::Revoke,
+        IdentityKind::Human if sensitive >= 2 && beyond >= 6.0 => Alone::StepUp,
+        IdentityKind::Human => Alone::Finding,
+        _ if sensitive >= 3 && beyond >= 24.0 => Alone::Revoke,
+        _ if sensitive >= 1 && beyond >= 0.0 => Alone::StepUp,
+        _ if all >= 5 && beyond >= 20.0 => Alone::StepUp,
+        _ => Alone::Finding,
+    }
+}
+
+fn class_of(novel: &Novel) -> ActionClass {
+    ActionClass::ALL[usize::from(novel.class)]
+}
+
+fn signal(
+    moment: &Moment<'_>,
+    profile: &Profile,
+    session: &Session,
+    novelty: &Novelty,
+    bits: Bits,
+) -> Signal {
+    let names = moment.names;
+    let newest = session.novel.last();
+    let newest = newest.map_or(&*moment.event.action.name, |novel| names.text(novel.name));
+    let usual = profile.scope.usual(5);
+    let usual: Vec<&str> = usual.into_iter().map(|name| names.text(name)).collect();
+    let new: Vec<_> = session
+        .novel
+        .iter()
+        .map(|novel| {
+            json!({
+                "name": names.text(novel.name), "class": class_of(novel),
+                "bits": round_to(f64::from(novel.bits), 1), "event_id": novel.event_id,
+            })
+        })
+        .collect();
+    let summary = match session.novel.len() {
+        0 | 1 => format!(
+            "{newest}: never used before, among {} usual",
+            novelty.distinct
+        ),
+        several => {
+            format!(
+                "{several} things never used before, the last {newest}; {} are usual",
+                novelty.distinct
+            )
+        }
+    };
+    let evidence = evidence(json!({
+        "new": new,
+        "usual": usual,
+        "last": {
+            "observations_hours": round_to(novelty.observations, 1),
+            "distinct": novelty.distinct,
+            "seen_once": novelty.seen_once,
+            "seen_twice": novelty.seen_twice,
+            "prior_weight": novelty.prior_weight,
+            "distinct_of_class": novelty.distinct_of_class,
+            "class_prior": novelty.class_prior,
+            "chance": novelty.chance,
+            "bits": novelty.bits.rounded(),
+        },
+        "session_bits": bits.rounded(),
+        "formula": "discount = seen_once / (seen_once + 2·seen_twice); chance = (prior_weight + \
+                    discount·distinct) / (prior_weight + observations) · (distinct_of_class + \
+                    4·class_prior) / (distinct + 4); the session adds the bits, ordinary ones after \
+                    the first by half",
+        "silent_if": format!("{newest} had been used on three earlier days"),
+    }));
+    let mut other_events: Vec<String> = Vec::new();
+    for novel in &session.novel {
+        if *novel.event_id != *moment.event.id
+            && !other_events.iter().any(|id| **id == *novel.event_id)
+        {
+            other_events.push(novel.event_id.to_string());
+        }
+    }
+    Signal {
+        detector: DetectorId::ScopeDrift,
+        bits,
+        alone: alone(moment, session, bits),
+        technique: TECHNIQUE,
+        summary,
+        evidence,
+        other_events,
+    }
+}

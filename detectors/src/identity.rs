@@ -1,0 +1,69 @@
+//! All that is kept of one identity.
+
+use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::time::EventTime;
+
+use crate::names::Name;
+use crate::policy::standing::StandingCommands;
+use crate::profile::Profile;
+use crate::risk::{IDENTITY_HALF_LIFE_MS, Ledger};
+use crate::seen::SeenIds;
+use crate::session::Sessions;
+
+/// The state of one identity.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// `tenant/id`.
+    key: Box<str>,
+    tenant_bytes: u32,
+    pub(crate) kind: IdentityKind,
+    pub(crate) seen: SeenIds,
+    pub(crate) profile: Profile,
+    pub(crate) sessions: Sessions,
+    pub(crate) ledger: Ledger,
+    pub(crate) standing: StandingCommands,
+}
+
+impl Identity {
+    pub(crate) fn new(
+        tenant: &str,
+        id: &str,
+        kind: IdentityKind,
+        time: EventTime,
+        clock: EventTime,
+    ) -> Self {
+        Self {
+            key: plumbline_schemas::log_key(tenant, id).into(),
+            tenant_bytes: tenant.len() as u32,
+            kind,
+            seen: SeenIds::new(clock),
+            profile: Profile::new(kind, time),
+            sessions: Sessions::default(),
+            ledger: Ledger::new(time, IDENTITY_HALF_LIFE_MS),
+            standing: StandingCommands::default(),
+        }
+    }
+
+    pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
+        let at = self.tenant_bytes as usize;
+        at == tenant.len()
+            && self.key.len() == at + 1 + id.len()
+            && self.key.as_bytes()[..at] == *tenant.as_bytes()
+            && self.key.as_bytes()[at + 1..] == *id.as_bytes()
+    }
+
+    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        self.profile.each_name(mark);
+        self.sessions.each_name(mark);
+    }
+
+    /// Bytes held beyond the struct itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.key.len()
+            + self.seen.bytes()
+            + self.profile.heap_bytes()
+            + self.sessions.heap_bytes()
+            + self.ledger.heap_bytes()
+            + self.standing.heap_bytes()
+    }
+}

@@ -1,0 +1,145 @@
+//! Policy: from what was seen to what is to be done.
+//!
+//! One odd signal by itself is a finding, unless its detector knows better ([`Alone`]); two
+//! independent ones are a `step_up`; three, or two that together are beyond doubt, revoke. What goes
+//! on after a `step_up` is revoked. The answer goes to whatever can be cut with the least harm to the
+//! kind of identity: a person's session, a machine's credential.
+
+pub(crate) mod breaker;
+pub(crate) mod standing;
+
+use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::time::EventTime;
+
+use crate::config::{PolicyConfig, SuppressRule};
+use crate::detect::DetectorId;
+use crate::glob;
+use crate::risk::{DetectorSet, Ledger};
+use crate::signal::{Alone, Signal};
+use crate::units::Bits;
+use standing::Standing;
+
+/// How many bits below the threshold of a finding a second detector may stay and still count.
+const CORROBORATION_BITS: f64 = 5.0;
+/// Two detectors that together say this much are asked about,
+const STEP_UP_BITS: f64 = 22.0;
+/// and revoked when they say this much.
+const REVOKE_BITS: f64 = 44.0;
+/// What must be added after a `step_up` for it to have been ignored.
+const GOES_ON_BITS: f64 = 10.0;
+
+/// A `step_up` stands for an hour, a revocation for a day: after that a bot must not act, and what is
+/// still going on is answered anew.
+const STEP_UP_LIFETIME_MS: i64 = 3_600_000;
+const REVOKE_LIFETIME_MS: i64 = 24 * 3_600_000;
+
+/// From so many bits on a signal of this session is published, given what else was seen.
+pub(crate) fn threshold(ledger: &Ledger, detector: DetectorId, alone: Bits) -> Bits {
+    let corroborated = ledger.active(!detector.bit(), alone).next().is_some();
+    if corroborated {
+        Bits(alone.0 - CORROBORATION_BITS)
+    } else {
+        alone
+    }
+}
+
+/// What the evidence asks for, and which detectors it rests on.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) action: Action,
+    pub(crate) detectors: Vec<DetectorId>,
+}
+
+/// What is known when an answer is sought.
+#[derive(Debug)]
+pub(crate) struct Case<'c> {
+    pub(crate) kind: IdentityKind,
+    pub(crate) ledger: &'c Ledger,
+    pub(crate) signals: &'c [Signal],
+    pub(crate) standing: Option<&'c Standing>,
+    pub(crate) has_session: bool,
+    pub(crate) has_credential: bool,
+    /// From so many bits on a finding is published.
+    pub(crate) threshold: Bits,
+}
+
+/// The answer that these detectors alone justify.
+pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
+    let counted = case
+        .signals
+        .iter()
+        .filter(|signal| signal.detector.bit() & of != 0);
+    let alone = counted.map(|signal| signal.alone).max()?;
+    let least = Bits(case.threshold.0 - CORROBORATION_BITS);
+    let detectors: Vec<DetectorId> = case.ledger.active(of, least).collect();
+    let bits = case.ledger.total(of);
+    let together = match detectors.len() {
+        0 | 1 => Alone::Finding,
+        2 if bits.0 < STEP_UP_BITS => Alone::Finding,
+        2 if bits.0 < REVOKE_BITS => Alone::StepUp,
+        _ => Alone::Revoke,
+    };
+    let goes_on = case.standing.is_some_and(|standing| {
+        standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
+    });
+    let due = alone.max(together);
+    let due = if goes_on { due.max(Alone::Revoke) } else { due };
+    let action = match due {
+        Alone::Finding => return None,
+        Alone::StepUp => Action::StepUp,
+        Alone::Revoke => revocation(case, detectors.len()),
+    };
+    Some(Answer { action, detectors })
+}
+
+/// What is cut: the narrowest thing that ends it.
+fn revocation(case: &Case<'_>, detectors: usize) -> Action {
+    let machine = !matches!(case.kind, IdentityKind::Human | IdentityKind::AiAgent);
+    // A machine's credential is in other hands when several detectors say so; and where there is no
+    // session, the credential is all that can be cut.
+    if case.has_credential && ((machine && detectors >= 2) || !case.has_session) {
+        Action::RevokeCredential
+    } else {
+        Action::RevokeSession
+    }
+}
+
+/// Whether an identity is never to be locked out.
+pub(crate) fn is_break_glass(config: &PolicyConfig, identity: &str) -> bool {
+    config
+        .break_glass
+        .iter()
+        .any(|pattern| glob::matches(pattern, identity))
+}
+
+/// The suppression that silences this detector for this identity at this time.
+pub(crate) fn suppression<'c>(
+    config: &'c PolicyConfig,
+    detector: DetectorId,
+    identity: &str,
+    time: EventTime,
+) -> Option<&'c SuppressRule> {
+    config.suppress.iter().find(|rule| {
+        time < rule.until
+            && glob::matches(&rule.detector, detector.name())
+            && glob::matches(&rule.identity, identity)
+    })
+}
+
+/// Whether an action may be commanded beside what stands.
+pub(crate) fn is_stronger(action: Action, mode: Mode, standing: Option<&Standing>) -> bool {
+    standing.is_none_or(|standing| {
+        let replaces_observed = standing.mode == Mode::Observe && mode == Mode::Enforce;
+        replaces_observed
+            || (action.strength() > standing.action.strength() && mode == standing.mode)
+    })
+}
+
+/// How long a command stands.
+pub(crate) fn lifetime_ms(action: Action) -> i64 {
+    match action {
+        Action::StepUp => STEP_UP_LIFETIME_MS,
+        _ => REVOKE_LIFETIME_MS,
+    }
+}

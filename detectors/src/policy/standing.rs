@@ -1,0 +1,76 @@
+//! Which commands stand: a weaker one never follows a stronger one for the same target while that one
+//! stands, and the same one is not given twice.
+
+use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::time::EventTime;
+
+/// A command that has been given and has not ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) id: u64,
+    pub(crate) action: Action,
+    pub(crate) mode: Mode,
+    pub(crate) given: EventTime,
+    pub(crate) expires: EventTime,
+    /// What it is about; 0 where it is not about any.
+    pub(crate) session: u32,
+    pub(crate) credential: u32,
+    /// Risk of the identity when it was given, bits.
+    pub(crate) bits: f32,
+}
+
+impl Standing {
+    /// Whether it already answers for an event of this session with this credential.
+    fn covers(&self, session: u32, credential: u32) -> bool {
+        let about_session = self.session != 0 && self.session == session;
+        let about_credential = self.credential != 0 && self.credential == credential;
+        about_session || about_credential || (self.session == 0 && self.credential == 0)
+    }
+}
+
+/// The standing commands of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct StandingCommands(Vec<Standing>);
+
+impl StandingCommands {
+    /// The strongest that stands for this session or credential at this time. One that is enforced
+    /// goes before one that is only observed.
+    pub(crate) fn strongest(
+        &self,
+        session: u32,
+        credential: u32,
+        now: EventTime,
+    ) -> Option<&Standing> {
+        self.0
+            .iter()
+            .filter(|standing| standing.expires > now && standing.covers(session, credential))
+            .max_by_key(|standing| (standing.mode == Mode::Enforce, standing.action.strength()))
+    }
+
+    /// Takes a new command in; the one for the same target that it replaces is returned.
+    pub(crate) fn give(&mut self, standing: Standing) -> Option<Standing> {
+        self.0.retain(|other| other.expires > standing.given);
+        let same = |other: &Standing| {
+            other.session == standing.session && other.credential == standing.credential
+        };
+        let replaced = self.0.iter().position(same).map(|at| self.0.remove(at));
+        self.0.reserve_exact(1);
+        self.0.push(standing);
+        replaced
+    }
+
+    /// Ends what stands for a session, or under an id.
+    pub(crate) fn end(&mut self, ends: impl Fn(&Standing) -> bool) -> usize {
+        let before = self.0.len();
+        self.0.retain(|standing| !ends(standing));
+        before - self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Standing>()
+    }
+}

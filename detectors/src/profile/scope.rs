@@ -1,0 +1,326 @@
+//! Which endpoints, scopes and tenants an identity uses, how often, and how surprising another one
+//! would be.
+//!
+//! Model: the chance that the next use is of something new follows a Pitman–Yor process (Pitman and
+//! Yor 1997), θ the prior weight of the identity's kind, and the discount estimated from what was
+//! seen once and twice (Kneser, Essen and Ney 1994; Teh 2006, "A Hierarchical Bayesian Language
+//! Model based on Pitman–Yor Processes"), which is the Good–Turing estimate with a prior:
+//!
+//! ```text
+//! discount = n1 / (n1 + 2·n2)
+//! P(new)   = (θ + discount·K) / (θ + N)
+//! P(new, of class c) = P(new) · (K_c + 4·p_c) / (K + 4)
+//! ```
+//!
+//! N counts *hours of use* (an endpoint called a thousand times in an hour is one), so that a loop
+//! does not look like a thousand independent confirmations. So an account with thousands of hours on
+//! three endpoints is far more surprised by a fourth than an explorer is.
+
+use plumbline_schemas::event::{ActionClass, IdentityKind};
+use plumbline_schemas::time::EventTime;
+
+use super::{grow_by_quarter, hour};
+use crate::names::Name;
+use crate::units::Bits;
+
+/// The least used entry makes room for the next.
+const MOST_TOKENS: usize = 128;
+/// Pseudo-observations behind the prior share of an action class.
+const CLASS_PRIOR_WEIGHT: f64 = 4.0;
+/// A new thing that nobody answered counts as usual once it was used on so many days.
+const PROBATION_DAYS: u8 = 3;
+
+/// One endpoint, scope or tenant.
+#[derive(Clone, Copy, Debug)]
+struct Token {
+    name: Name,
+    weight: f32,
+    last_hour: u32,
+    /// Distinct hours of use, up to 255.
+    hours: u8,
+    /// Distinct days of use, up to 255.
+    days: u8,
+    class: u8,
+    on_probation: bool,
+}
+
+/// The endpoints, scopes and tenants of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct ScopeProfile {
+    tokens: Vec<Token>,
+    /// Sum of the weights, also of entries dropped since.
+    total: f32,
+}
+
+/// How surprising something new is, with the numbers to check it by hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Novelty {
+    pub(crate) bits: Bits,
+    pub(crate) chance: f64,
+    /// N, decayed hours of use.
+    pub(crate) observations: f64,
+    /// K, distinct things in use.
+    pub(crate) distinct: usize,
+    pub(crate) seen_once: usize,
+    pub(crate) seen_twice: usize,
+    pub(crate) prior_weight: f64,
+    /// Distinct things of the same action class.
+    pub(crate) distinct_of_class: usize,
+    pub(crate) class_prior: f64,
+}
+
+/// How something is to be learnt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// As usual.
+    Usual,
+    /// It was surprising, but nobody was troubled: not usual before it was used on several days.
+    Probation,
+}
+
+impl ScopeProfile {
+    /// Whether this is known and usual.
+    pub(crate) fn is_usual(&self, name: Name) -> bool {
+        self.tokens
+            .iter()
+            .any(|token| token.name == name && !token.on_probation)
+    }
+
+    /// The surprise at anything new of this class.
+    pub(crate) fn novelty(
+        &self,
+        kind: IdentityKind,
+        class: ActionClass,
+        now_weight: f32,
+    ) -> Novelty {
+        let usual = || self.tokens.iter().filter(|token| !token.on_probation);
+        let distinct = usual().count();
+        let seen_once = usual().filter(|token| token.hours == 1).count();
+        let seen_twice = usual().filter(|token| token.hours == 2).count();
+        let distinct_of_class = usual().filter(|token| token.class == class as u8).count();
+        let discount = match seen_once {
+            0 => 0.0,
+            once => once as f64 / (once + 2 * seen_twice) as f64,
+        };
+        let observations = f64::from(self.total / now_weight);
+        let prior_weight = prior_weight(kind);
+        let class_prior = class_prior(class);
+        let new = (prior_weight + discount * distinct as f64) / (prior_weight + observations);
+        let of_class = (distinct_of_class as f64 + CLASS_PRIOR_WEIGHT * class_prior)
+            / (distinct as f64 + CLASS_PRIOR_WEIGHT);
+        let chance = new.min(1.0) * of_class;
+        Novelty {
+            bits: Bits::of_chance(chance),
+            chance,
+            observations,
+            distinct,
+            seen_once,
+            seen_twice,
+            prior_weight,
+            distinct_of_class,
+            class_prior,
+        }
+    }
+
+    /// The most used entries, most used first.
+    pub(crate) fn usual(&self, most: usize) -> Vec<Name> {
+        let mut tokens: Vec<&Token> = self
+            .tokens
+            .iter()
+            .filter(|token| !token.on_probation)
+            .collect();
+        // A stable sort: entries of equal weight stay in the order of their first use.
+        tokens.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        tokens
+            .into_iter()
+            .take(most)
+            .map(|token| token.name)
+            .collect()
+    }
+
+    pub(crate) fn learn(
+        &mut self,
+        name: Name,
+        class: ActionClass,
+        time: EventTime,
+        weight: f32,
+        trust: Trust,
+    ) {
+        let this_hour = hour(time);
+        let Some(token) = self.tokens.iter_mut().find(|token| token.name == name) else {
+            self.add(Token {
+                name,
+                weight,
+                last_hour: this_hour,
+                hours: 1,
+                days: 1,
+                class: class as u8,
+                on_probation: trust == Trust::Probation,
+            });
+            return;
+        };
+        if this_hour <= token.last_hour {
+            return;
+        }
+        if this_hour / 24 > token.last_hour / 24 {
+            token.days = token.days.saturating_add(1);
+        }
+        token.last_hour = this_hour;
+        token.hours = token.hours.saturating_add(1);
+        token.weight += weight;
+        self.total += weight;
+        if token.days >= PROBATION_DAYS {
+            token.on_probation = false;
+        }
+    }
+
+    fn add(&mut self, token: Token) {
+        self.total += token.weight;
+        if self.tokens.len() < MOST_TOKENS {
+            grow_by_quarter(&mut self.tokens);
+            self.tokens.push(token);
+            return;
+        }
+        let least = (0..self.tokens.len())
+            .min_by(|a, b| self.tokens[*a].weight.total_cmp(&self.tokens[*b].weight));
+        if let Some(least) = least {
+            // Order of first use is kept, because ties in `usual` go by it.
+            self.tokens.remove(least);
+            self.tokens.push(token);
+        }
+    }
+
+    pub(crate) fn scale(&mut self, factor: f32) {
+        self.total *= factor;
+        for token in &mut self.tokens {
+            token.weight *= factor;
+        }
+    }
+
+    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        self.tokens.iter().for_each(|token| mark(token.name));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.tokens.capacity() * size_of::<Token>()
+    }
+}
+
+/// θ: how many hours of something new a young profile of that kind is given. People explore; a
+/// deployed program does what it was deployed to do.
+fn prior_weight(kind: IdentityKind) -> f64 {
+    match kind {
+        IdentityKind::Human => 12.0,
+        IdentityKind::AiAgent => 6.0,
+        IdentityKind::ServiceAccount | IdentityKind::Workload | IdentityKind::ApiKey => 2.0,
+    }
+}
+
+/// Share of distinct endpoints that are of a class, before anything is known of the identity: an
+/// operator's estimate for business APIs, where reads and writes are nearly all there is.
+fn class_prior(class: ActionClass) -> f64 {
+    match class {
+        ActionClass::Read => 0.45,
+        ActionClass::Write => 0.20,
+        ActionClass::Other => 0.10,
+        ActionClass::Login | ActionClass::Logout | ActionClass::Mfa | ActionClass::TokenIssue => {
+            0.05
+        }
+        ActionClass::Delete
+        | ActionClass::Approval
+        | ActionClass::TaskStart
+        | ActionClass::TaskEnd => 0.02,
+        ActionClass::TokenRotate | ActionClass::TokenRevoke | ActionClass::Posture => 0.02,
+        ActionClass::Deploy | ActionClass::Export | ActionClass::Payment => 0.01,
+        ActionClass::Admin | ActionClass::Privilege | ActionClass::Secret => 0.005,
+    }
+}
+
+/// Whether a first use of this class is worth a question by itself.
+pub(crate) fn is_sensitive(class: ActionClass) -> bool {
+    matches!(
+        class,
+        ActionClass::Delete
+            | ActionClass::Deploy
+            | ActionClass::Export
+            | ActionClass::Payment
+            | ActionClass::Admin
+            | ActionClass::Privilege
+            | ActionClass::Secret
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decay::Landmark;
+    use crate::names::{Names, Space};
+
+    /// A profile with `endpoints` used once an hour in turn, for so many hours.
+    fn profile(endpoints: usize, hours: i64) -> (ScopeProfile, f32) {
+        let mut names = Names::default();
+        let start = EventTime::from_millis(1_790_000_000_000);
+        let landmark = Landmark::at(start);
+        let mut profile = ScopeProfile::default();
+        for hour in 0..hours {
+            let (name, _) = names.intern(
+                Space::Endpoint,
+                &format!("GET /{}", hour as usize % endpoints),
+            );
+            let time = start.plus_millis(hour * 3_600_000);
+            profile.learn(
+                name,
+                ActionClass::Read,
+                time,
+                landmark.weight(time),
+                Trust::Usual,
+            );
+        }
+        (
+            profile,
+            landmark.weight(start.plus_millis(hours * 3_600_000)),
+        )
+    }
+
+    #[test]
+    fn a_narrow_account_is_far_more_surprised_than_an_explorer() {
+        let (narrow, now) = profile(3, 600);
+        let (explorer, _) = profile(120, 200);
+        let kind = IdentityKind::ServiceAccount;
+        let narrow = narrow.novelty(kind, ActionClass::Read, now);
+        let explorer = explorer.novelty(kind, ActionClass::Read, now);
+        assert!(
+            narrow.bits.0 > explorer.bits.0 + 6.0,
+            "{narrow:?} {explorer:?}"
+        );
+    }
+
+    #[test]
+    fn a_young_profile_is_surprised_by_nothing_ordinary() {
+        let (young, now) = profile(2, 3);
+        let novelty = young.novelty(IdentityKind::ServiceAccount, ActionClass::Read, now);
+        assert!(novelty.bits.0 < 4.0, "{novelty:?}");
+    }
+
+    #[test]
+    fn a_sensitive_class_never_used_adds_to_the_surprise() {
+        let (narrow, now) = profile(3, 600);
+        let read = narrow.novelty(IdentityKind::ServiceAccount, ActionClass::Read, now);
+        let secret = narrow.novelty(IdentityKind::ServiceAccount, ActionClass::Secret, now);
+        assert!(secret.bits.0 > read.bits.0 + 6.0, "{read:?} {secret:?}");
+    }
+
+    #[test]
+    fn what_was_on_probation_is_usual_after_three_days_of_use() {
+        let mut names = Names::default();
+        let (name, _) = names.intern(Space::Endpoint, "GET /new");
+        let start = EventTime::from_millis(1_790_000_000_000);
+        let mut profile = ScopeProfile::default();
+        for days in 0..3 {
+            assert!(!profile.is_usual(name));
+            let time = start.plus_millis(days * 86_400_000);
+            profile.learn(name, ActionClass::Read, time, 1.0, Trust::Probation);
+        }
+        assert!(profile.is_usual(name));
+    }
+}

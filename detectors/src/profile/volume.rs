@@ -1,0 +1,263 @@
+//! How many calls an identity makes in a minute, ten minutes, an hour, a day.
+//!
+//! Model: the count of a window in which anything happens is Gamma–Poisson (negative binomial,
+//! Greenwood and Yule 1920) with the mean m and the shape r of the identity's own windows:
+//! r = m² / (variance − m), blended with a prior of three windows and held between 0.5 and 4,
+//! because no short history supports thinner tails than that. The chance of k calls or more is
+//! bounded by a geometric series:
+//!
+//! ```text
+//! q = m / (m + r)                  p(k) = Γ(k+r) / (Γ(r)·k!) · (1−q)^r · q^k
+//! P(X ≥ k) ≤ p(k) / (1 − ρ)        ρ = max(q, q·(k+r)/(k+1))
+//! ```
+
+use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::time::EventTime;
+use statrs::function::gamma::ln_gamma;
+
+use crate::units::Bits;
+
+/// The window lengths, milliseconds.
+pub(crate) const WINDOWS_MS: [i64; 4] = [60_000, 600_000, 3_600_000, 86_400_000];
+/// So many windows the prior is worth.
+const PRIOR_WINDOWS: f64 = 3.0;
+const PRIOR_SHAPE: f64 = 0.7;
+const LEAST_SHAPE: f64 = 0.5;
+const MOST_SHAPE: f64 = 4.0;
+
+/// The windows of one length.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    /// Number of the current window since 1970.
+    index: u32,
+    count: u32,
+    /// The one before, still open for late events.
+    previous: u32,
+    /// Decayed number of windows, and sums of their counts and squared counts.
+    windows: f32,
+    sum: f32,
+    squares: f32,
+}
+
+/// The call volumes of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct VolumeProfile {
+    windows: [Window; WINDOWS_MS.len()],
+}
+
+/// An unusual number of calls, with the numbers to check it by hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Excess {
+    pub(crate) bits: Bits,
+    pub(crate) window_ms: i64,
+    pub(crate) window_start: EventTime,
+    pub(crate) count: u32,
+    pub(crate) mean: f64,
+    pub(crate) shape: f64,
+    /// Decayed number of windows behind the mean.
+    pub(crate) windows: f64,
+}
+
+impl Excess {
+    /// The least count of this window that is as surprising as that, found by bisection.
+    pub(crate) fn count_at(&self, bits: Bits) -> u32 {
+        let (mut below, mut at_least) = (0, self.count);
+        while at_least - below > 1 {
+            let middle = below + (at_least - below) / 2;
+            if tail_bits(middle, self.mean, self.shape) >= bits {
+                at_least = middle;
+            } else {
+                below = middle;
+            }
+        }
+        at_least
+    }
+}
+
+impl VolumeProfile {
+    /// Counts one call and says which window length is the most surprised, if any is.
+    ///
+    /// A window that is over is learnt when the next one begins, unless `suspect`.
+    pub(crate) fn count(
+        &mut self,
+        kind: IdentityKind,
+        time: EventTime,
+        weight: f32,
+        suspect: bool,
+    ) -> Option<Excess> {
+        let mut worst: Option<Excess> = None;
+        for (window, length) in self.windows.iter_mut().zip(WINDOWS_MS) {
+            let index = time
+                .as_millis()
+                .div_euclid(length)
+                .clamp(0, i64::from(u32::MAX)) as u32;
+            if index > window.index {
+                if !suspect {
+                    window.close(weight);
+                }
+                window.previous = if index == window.index + 1 {
+                    window.count
+                } else {
+                    0
+                };
+                window.index = index;
+                window.count = 0;
+            }
+            let count = if index == window.index {
+                window.count = window.count.saturating_add(1);
+                window.count
+            } else if index + 1 == window.index {
+                window.previous = window.previous.saturating_add(1);
+                window.previous
+            } else {
+                continue;
+            };
+            let start = EventTime::from_millis(i64::from(index) * length);
+            if let Some(excess) = window.excess(kind, length, start, count, weight)
+                && worst.is_none_or(|worst| excess.bits > worst.bits)
+            {
+                worst = Some(excess);
+            }
+        }
+        // The best of four looks: each may be surprised by chance.
+        worst.map(|mut excess| {
+            excess.bits = Bits(excess.bits.0 - (WINDOWS_MS.len() as f64).log2()).clamped();
+            excess
+        })
+    }
+
+    pub(crate) fn scale(&mut self, factor: f32) {
+        for window in &mut self.windows {
+            window.windows *= factor;
+            window.sum *= factor;
+            window.squares *= factor;
+        }
+    }
+}
+
+impl Window {
+    fn close(&mut self, weight: f32) {
+        if self.count > 0 {
+            let count = self.count as f32;
+            self.windows += weight;
+            self.sum += weight * count;
+            self.squares += weight * count * count;
+        }
+    }
+
+    fn excess(
+        &self,
+        kind: IdentityKind,
+        length: i64,
+        window_start: EventTime,
+        count: u32,
+        now_weight: f32,
+    ) -> Option<Excess> {
+        let now = f64::from(now_weight);
+        let (windows, sum) = (f64::from(self.windows) / now, f64::from(self.sum) / now);
+        let prior_mean = prior_mean(kind, length);
+        let mean = (sum + PRIOR_WINDOWS * prior_mean) / (windows + PRIOR_WINDOWS);
+        // Anything that is not several times the mean is far below the least signal: the tail needs
+        // no computing, which is what makes this cheap for every ordinary call.
+        if f64::from(count) < 3.0 * mean + 10.0 {
+            return None;
+        }
+        let squares = f64::from(self.squares) / now;
+        let own_mean = sum / windows.max(1.0);
+        let variance = squares / windows.max(1.0) - own_mean * own_mean;
+        let own_shape = match variance - own_mean {
+            excess if excess > 0.0 => (own_mean * own_mean / excess).clamp(LEAST_SHAPE, MOST_SHAPE),
+            _ => MOST_SHAPE,
+        };
+        let shape = (windows * own_shape + PRIOR_WINDOWS * PRIOR_SHAPE) / (windows + PRIOR_WINDOWS);
+        Some(Excess {
+            bits: tail_bits(count, mean, shape),
+            window_ms: length,
+            window_start,
+            count,
+            mean,
+            shape,
+            windows,
+        })
+    }
+}
+
+/// −log2 of the bound on P(X ≥ count), see the module's documentation.
+fn tail_bits(count: u32, mean: f64, shape: f64) -> Bits {
+    let k = f64::from(count);
+    let q = mean / (mean + shape);
+    let ln_p = ln_gamma(k + shape) - ln_gamma(shape) - ln_gamma(k + 1.0)
+        + shape * (1.0 - q).ln()
+        + k * q.ln();
+    let ratio = q.max(q * (k + shape) / (k + 1.0));
+    if ratio >= 1.0 {
+        return Bits::ZERO;
+    }
+    Bits(-(ln_p - (1.0 - ratio).ln()) / std::f64::consts::LN_2).clamped()
+}
+
+/// Calls in an active window before anything is known of the identity: a person clicks a few times
+/// a minute, a program runs a batch.
+fn prior_mean(kind: IdentityKind, length_ms: i64) -> f64 {
+    let per_active_minute = match kind {
+        IdentityKind::Human => 6.0,
+        IdentityKind::AiAgent => 12.0,
+        IdentityKind::ServiceAccount | IdentityKind::Workload | IdentityKind::ApiKey => 20.0,
+    };
+    // Activity comes in bouts: the longer the window, the smaller the active part of it.
+    per_active_minute * (length_ms as f64 / 60_000.0).powf(0.7)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use statrs::distribution::{DiscreteCDF, NegativeBinomial};
+
+    use super::*;
+
+    const START: EventTime = EventTime::from_millis(1_790_000_000_000 / 86_400_000 * 86_400_000);
+
+    /// Worst excess of `calls` evenly spread over a minute, after `days` of `usual` calls an hour.
+    fn excess(days: i64, usual: i64, calls: i64) -> Option<Excess> {
+        let mut profile = VolumeProfile::default();
+        let kind = IdentityKind::ServiceAccount;
+        for hour in 0..days * 24 {
+            for call in 0..usual {
+                let time = START.plus_millis(hour * 3_600_000 + call * 60_000 / usual);
+                profile.count(kind, time, 1.0, false);
+            }
+        }
+        let start = START.plus_millis(days * 86_400_000 + 30_000);
+        (0..calls)
+            .filter_map(|call| {
+                profile.count(kind, start.plus_millis(call * 29_000 / calls), 1.0, false)
+            })
+            .max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
+    }
+
+    #[test]
+    fn twice_the_usual_is_nothing_and_forty_times_is_a_lot() {
+        assert!(excess(14, 20, 40).is_none_or(|excess| excess.bits.0 < 5.0));
+        let harvest = excess(14, 20, 800).expect("forty times");
+        assert!(harvest.bits.0 > 25.0, "{harvest:?}");
+    }
+
+    #[test]
+    fn a_young_profile_bears_a_batch() {
+        assert!(excess(0, 1, 120).is_none_or(|excess| excess.bits.0 < 14.0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bound_is_never_more_surprised_than_the_exact_tail(
+            mean in 0.5_f64..200.0, shape in 0.5_f64..4.0, factor in 3_u32..20,
+        ) {
+            let count = (mean as u32 + 1) * factor + 10;
+            let exact = NegativeBinomial::new(shape, shape / (mean + shape)).expect("valid").sf(u64::from(count) - 1);
+            prop_assume!(exact > 1e-12);
+            let bound = tail_bits(count, mean, shape).0;
+            prop_assert!(bound <= -exact.log2() + 1e-6, "bound {bound}, exact {}", -exact.log2());
+            prop_assert!(bound >= -exact.log2() - 3.0, "bound {bound}, exact {}", -exact.log2());
+        }
+    }
+}

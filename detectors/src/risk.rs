@@ -1,0 +1,139 @@
+//! Risk: what has been seen of late, in bits, per detector, fading.
+//!
+//! Surprise of different detectors adds up; of one detector only the most counts, because it has
+//! already added up what it saw. Risk is shown as 0 to 100: 16 bits are 50, 32 are 75, 48 are 88.
+
+use plumbline_schemas::finding::Risk;
+use plumbline_schemas::time::EventTime;
+
+use crate::decay::decayed;
+use crate::detect::DetectorId;
+use crate::units::Bits;
+
+/// Risk of a session halves in this time.
+pub(crate) const SESSION_HALF_LIFE_MS: i64 = 2 * 3_600_000;
+/// Risk of an identity outlives its sessions.
+pub(crate) const IDENTITY_HALF_LIFE_MS: i64 = 12 * 3_600_000;
+/// No detector counts for more, however sure it is.
+const MOST_PER_DETECTOR: f32 = 40.0;
+/// So many bits are a risk of 50.
+const HALF_RISK_BITS: f64 = 16.0;
+
+/// A finding that was published.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    pub(crate) detector: DetectorId,
+    pub(crate) bits: f32,
+    pub(crate) finding: u64,
+}
+
+/// The risk of a session or of an identity.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    at: EventTime,
+    half_life_ms: i64,
+    bits: [f32; DetectorId::ALL.len()],
+    /// The last finding of each detector.
+    told: Vec<Told>,
+}
+
+/// A set of detectors.
+pub(crate) type DetectorSet = u32;
+
+impl Ledger {
+    pub(crate) fn new(at: EventTime, half_life_ms: i64) -> Self {
+        Self {
+            at,
+            half_life_ms,
+            bits: Default::default(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Lets time pass; a late event does not turn it back.
+    fn pass(&mut self, now: EventTime) {
+        let elapsed = now.since(self.at);
+        if elapsed <= 0 {
+            return;
+        }
+        for bits in &mut self.bits {
+            *bits = decayed(*bits, elapsed, self.half_life_ms);
+        }
+        for told in &mut self.told {
+            told.bits = decayed(told.bits, elapsed, self.half_life_ms);
+        }
+        self.at = now;
+    }
+
+    /// Takes in what a detector saw.
+    pub(crate) fn raise(&mut self, detector: DetectorId, bits: Bits, now: EventTime) {
+        self.pass(now);
+        let slot = &mut self.bits[detector as usize];
+        *slot = slot.max((bits.0 as f32).min(MOST_PER_DETECTOR));
+    }
+
+    /// A passed challenge lowers the risk in part, never to nothing.
+    pub(crate) fn relieve(&mut self, left: f32, now: EventTime) {
+        self.pass(now);
+        self.bits.iter_mut().for_each(|bits| *bits *= left);
+        self.told.iter_mut().for_each(|told| told.bits *= left);
+    }
+
+    /// Bits now, of these detectors.
+    pub(crate) fn total(&self, of: DetectorSet) -> Bits {
+        let bits = DetectorId::ALL
+            .iter()
+            .filter(|detector| detector.bit() & of != 0);
+        Bits(
+            bits.map(|detector| f64::from(self.bits[*detector as usize]))
+                .sum(),
+        )
+    }
+
+    /// The detectors, of these, that say at least so much.
+    pub(crate) fn active(
+        &self,
+        of: DetectorSet,
+        at_least: Bits,
+    ) -> impl Iterator<Item = DetectorId> {
+        DetectorId::ALL.iter().copied().filter(move |detector| {
+            detector.bit() & of != 0 && f64::from(self.bits[*detector as usize]) >= at_least.0
+        })
+    }
+
+    /// What was last published of a detector, faded like the risk itself.
+    pub(crate) fn told(&self, detector: DetectorId) -> Option<&Told> {
+        self.told.iter().find(|told| told.detector == detector)
+    }
+
+    pub(crate) fn tell(&mut self, told: Told) {
+        match self
+            .told
+            .iter_mut()
+            .find(|other| other.detector == told.detector)
+        {
+            Some(other) => *other = told,
+            None => {
+                self.told.reserve_exact(1);
+                self.told.push(told);
+            }
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.told.capacity() * size_of::<Told>()
+    }
+}
+
+/// The risk as findings and commands show it.
+pub(crate) fn shown(session: &Ledger, identity: &Ledger) -> Risk {
+    Risk {
+        session: score(session.total(u32::MAX)),
+        identity: score(identity.total(u32::MAX)),
+    }
+}
+
+/// Bits as a number from 0 to 100.
+pub(crate) fn score(bits: Bits) -> u8 {
+    (100.0 * (1.0 - (-bits.0 / HALF_RISK_BITS).exp2())).round() as u8
+}

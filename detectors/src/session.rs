@@ -1,0 +1,208 @@
+//! Sessions: what is going on right now, as against what is usual.
+
+use plumbline_schemas::event::Event;
+use plumbline_schemas::time::EventTime;
+
+use crate::decay::decayed;
+use crate::names::{Name, stable_hash};
+use crate::profile::sequence::Context;
+use crate::risk::{Ledger, SESSION_HALF_LIFE_MS};
+use crate::units::Bits;
+
+/// Sessions of one identity that are remembered at once; the longest idle makes room.
+const MOST_SESSIONS: usize = 8;
+/// An idle session is forgotten after this.
+const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
+/// Without a session id a pause of this length begins a new one, as identity providers do it.
+const PAUSE_MS: i64 = 30 * 60_000;
+/// Novelties of a session fade with this half-life.
+const DRIFT_HALF_LIFE_MS: i64 = 6 * 3_600_000;
+/// Novelties and odd steps that are kept for the evidence.
+const MOST_EXHIBITS: usize = 12;
+
+/// Something new that a session did.
+#[derive(Clone, Debug)]
+pub(crate) struct Novel {
+    pub(crate) name: Name,
+    pub(crate) class: u8,
+    pub(crate) bits: f32,
+    pub(crate) event_id: Box<str>,
+}
+
+/// A step out of the usual order.
+#[derive(Clone, Debug)]
+pub(crate) struct OddStep {
+    pub(crate) from: Option<Name>,
+    pub(crate) to: Name,
+    pub(crate) chance: f32,
+    /// How often the step was taken before, and the one it comes from, decayed.
+    pub(crate) taken: f32,
+    pub(crate) seen: f32,
+    pub(crate) bits: f32,
+    pub(crate) event_id: Box<str>,
+}
+
+/// One session of an identity.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) key: u32,
+    pub(crate) last: EventTime,
+    pub(crate) ledger: Ledger,
+    /// Order of calls: the last two, and the evidence that the order is not the usual one.
+    pub(crate) context: Context,
+    pub(crate) last_endpoint: Option<Name>,
+    pub(crate) cusum: f32,
+    pub(crate) odd_steps: Vec<OddStep>,
+    /// New endpoints, scopes and tenants, and what they weigh together.
+    pub(crate) novel: Vec<Novel>,
+    pub(crate) drift_bits: f32,
+    /// Whether it has done anything of class admin, privilege, deploy or secret.
+    pub(crate) privileged: bool,
+}
+
+impl Session {
+    fn new(key: u32, time: EventTime) -> Self {
+        Self {
+            key,
+            last: time,
+            ledger: Ledger::new(time, SESSION_HALF_LIFE_MS),
+            context: Context::default(),
+            last_endpoint: None,
+            cusum: 0.0,
+            odd_steps: Vec::new(),
+            novel: Vec::new(),
+            drift_bits: 0.0,
+            privileged: false,
+        }
+    }
+
+    /// Lets time pass. A late event does not turn it back.
+    fn touch(&mut self, time: EventTime) {
+        let elapsed = time.since(self.last);
+        if elapsed <= 0 {
+            return;
+        }
+        self.drift_bits = decayed(self.drift_bits, elapsed, DRIFT_HALF_LIFE_MS);
+        if elapsed > PAUSE_MS {
+            // Whatever came before the pause says nothing of what comes after it.
+            self.context = Context::default();
+            self.last_endpoint = None;
+        }
+        self.last = time;
+    }
+
+    /// Adds something new, and to the weight of all that is new.
+    pub(crate) fn add_novel(&mut self, novel: Novel, weight: Bits) {
+        self.drift_bits += weight.0 as f32;
+        if self.novel.len() < MOST_EXHIBITS {
+            self.novel.reserve_exact(1);
+            self.novel.push(novel);
+        }
+    }
+
+    pub(crate) fn add_odd_step(&mut self, step: OddStep) {
+        if self.odd_steps.len() >= MOST_EXHIBITS {
+            self.odd_steps.remove(0);
+        }
+        self.odd_steps.reserve_exact(1);
+        self.odd_steps.push(step);
+    }
+
+    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        self.last_endpoint.iter().for_each(|name| mark(*name));
+        self.novel.iter().for_each(|novel| mark(novel.name));
+        for step in &self.odd_steps {
+            mark(step.to);
+            step.from.iter().for_each(|name| mark(*name));
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let ids: usize = self
+            .novel
+            .iter()
+            .map(|novel| novel.event_id.len())
+            .sum::<usize>()
+            + self
+                .odd_steps
+                .iter()
+                .map(|step| step.event_id.len())
+                .sum::<usize>();
+        ids + self.novel.capacity() * size_of::<Novel>()
+            + self.odd_steps.capacity() * size_of::<OddStep>()
+            + self.ledger.heap_bytes()
+    }
+}
+
+/// The sessions of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Vec<Session>);
+
+/// What tells the session of an event: its id, failing that the credential, failing that nothing.
+pub(crate) fn session_key(event: &Event<'_>) -> u32 {
+    let id = event
+        .session
+        .id
+        .as_deref()
+        .or(event.credential.id.as_deref());
+    id.map_or(1, |id| (stable_hash(id) >> 32) as u32 | 1)
+}
+
+impl Sessions {
+    /// The session of the event, begun if need be.
+    pub(crate) fn enter(&mut self, event: &Event<'_>) -> &mut Session {
+        let (key, time) = (session_key(event), event.time);
+        let named = event.session.id.is_some();
+        let found = self.0.iter().position(|session| session.key == key);
+        let at = match found {
+            Some(at) => {
+                if !named && time.since(self.0[at].last) > PAUSE_MS {
+                    self.0[at].restart(time);
+                }
+                at
+            }
+            None => self.begin(key, time),
+        };
+        let session = &mut self.0[at];
+        session.touch(time);
+        session
+    }
+
+    fn begin(&mut self, key: u32, time: EventTime) -> usize {
+        let forgotten = time.plus_millis(-FORGOTTEN_AFTER_MS);
+        self.0.retain(|session| session.last >= forgotten);
+        if self.0.len() >= MOST_SESSIONS
+            && let Some(idle) = (0..self.0.len()).min_by_key(|at| self.0[*at].last)
+        {
+            self.0.remove(idle);
+        }
+        self.0.reserve_exact(1);
+        self.0.push(Session::new(key, time));
+        self.0.len() - 1
+    }
+
+    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut Session> {
+        self.0.iter_mut().find(|session| session.key == key)
+    }
+
+    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        self.0.iter().for_each(|session| session.each_name(mark));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Session>()
+            + self.0.iter().map(Session::heap_bytes).sum::<usize>()
+    }
+}
+
+impl Session {
+    /// Begins anew under the same key; the risk that was seen stays.
+    fn restart(&mut self, time: EventTime) {
+        let ledger = std::mem::replace(&mut self.ledger, Ledger::new(time, SESSION_HALF_LIFE_MS));
+        *self = Self {
+            ledger,
+            last: self.last,
+            ..Self::new(self.key, time)
+        };
+    }
+}

@@ -58,6 +58,17 @@ pub enum DetectorMode {
     Off,
 }
 
+impl DetectorMode {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// `[detectors.*]`: one table per detector.
 #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -70,6 +81,25 @@ pub struct DetectorsConfig {
     pub endpoint_sequence: PlainConfig,
     /// `[detectors.call_volume]`
     pub call_volume: PlainConfig,
+}
+
+impl DetectorsConfig {
+    /// What each detector may do, by its name in the configuration.
+    pub fn modes(&self) -> Vec<(&'static str, DetectorMode)> {
+        // Taken apart, so that a detector that is left out here does not compile.
+        let Self {
+            impossible_travel,
+            scope_drift,
+            endpoint_sequence,
+            call_volume,
+        } = self;
+        vec![
+            ("impossible_travel", impossible_travel.mode),
+            ("scope_drift", scope_drift.mode),
+            ("endpoint_sequence", endpoint_sequence.mode),
+            ("call_volume", call_volume.mode),
+        ]
+    }
 }
 
 /// A detector with nothing to set but its mode.
@@ -109,6 +139,16 @@ pub enum PolicyMode {
     Enforce,
     /// Every command is published with mode `observe`.
     Observe,
+}
+
+impl PolicyMode {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
 }
 
 /// `[policy]`
@@ -301,6 +341,19 @@ pub enum EgressKind {
     Mobile,
     /// A satellite network.
     Satellite,
+}
+
+impl EgressKind {
+    /// The word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vpn => "vpn",
+            Self::Office => "office",
+            Self::Cloud => "cloud",
+            Self::Mobile => "mobile",
+            Self::Satellite => "satellite",
+        }
+    }
 }
 
 /// `[[policy.egress]]`

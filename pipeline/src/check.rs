@@ -1,1 +1,241 @@
-//! (to come)
+//! `plumbline check`: whether a configuration is right, and what it puts in force.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use plumbline_detectors::config::{DetectorMode, PolicyMode};
+
+use crate::config::{Config, ConfigError, ConfigFile};
+
+/// Settings that are read and checked, but that nothing in this version acts on.
+const NOT_USED: [&str; 7] = [
+    "policy.approval",
+    "policy.contention",
+    "policy.credential",
+    "policy.environment",
+    "policy.freshness",
+    "policy.separation",
+    "policy.session",
+];
+
+/// Reads the file and says what it puts in force.
+pub fn check(path: &Path) -> Result<String, ConfigError> {
+    let file = ConfigFile::read(path)?;
+    let mut text = format!("{}: ok\n\n", path.display());
+    // Writing to a `String` cannot fail.
+    let _ = in_force(&file.config, &mut text);
+    let notes = notes(&file);
+    if !notes.is_empty() {
+        text.push('\n');
+    }
+    for note in notes {
+        let _ = writeln!(text, "note: {note}");
+    }
+    Ok(text)
+}
+
+fn in_force(config: &Config, out: &mut String) -> fmt::Result {
+    kafka(config, out)?;
+    sources(config, out)?;
+    geo(config, out)?;
+    engine(config, out)?;
+    policy(config, out)
+}
+
+/// A line of the summary; the title stands on the first line of several only.
+fn line(out: &mut String, title: &str, text: impl fmt::Display) -> fmt::Result {
+    writeln!(out, "{title:<13}{text}")
+}
+
+fn lines<T: fmt::Display>(
+    out: &mut String,
+    title: &str,
+    none: &str,
+    items: impl Iterator<Item = T>,
+) -> fmt::Result {
+    let mut title = title;
+    for item in items {
+        line(out, title, item)?;
+        if !title.is_empty() {
+            title = "";
+        }
+    }
+    match title {
+        "" => Ok(()),
+        title => line(out, title, none),
+    }
+}
+
+fn kafka(config: &Config, out: &mut String) -> fmt::Result {
+    let kafka = &config.kafka;
+    let server = format!("{}, group {}", kafka.bootstrap_servers, kafka.group_id);
+    line(out, "kafka", server)?;
+    if !kafka.properties.is_empty() {
+        let names: Vec<_> = kafka.properties.keys().map(String::as_str).collect();
+        line(out, "", format!("with {}", names.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn sources(config: &Config, out: &mut String) -> fmt::Result {
+    let source = config.source.iter().map(|source| {
+        let tenant = source.tenant.as_deref().unwrap_or("default");
+        format!("{} ({}, tenant {tenant})", source.topic, source.format)
+    });
+    let none = format!(
+        "none: only what is written to {} is read",
+        config.kafka.topics.events
+    );
+    lines(out, "sources", &none, source)
+}
+
+fn geo(config: &Config, out: &mut String) -> fmt::Result {
+    let geo = &config.geo;
+    let files = [
+        ("city", &geo.city),
+        ("asn", &geo.asn),
+        ("anonymizers", &geo.anonymizers),
+    ];
+    let files = files
+        .into_iter()
+        .flat_map(|(what, paths)| paths.iter().map(move |path| (what, path)))
+        .map(|(what, path)| format!("{what} {}", path.display()));
+    lines(
+        out,
+        "geo",
+        "none: places only where the logs hold them",
+        files,
+    )
+}
+
+fn engine(config: &Config, out: &mut String) -> fmt::Result {
+    let engine = &config.engine;
+    let text = format!(
+        "late after {}, {} false alarms per identity and year",
+        engine.lateness, engine.false_alarms_per_identity_year
+    );
+    line(out, "engine", text)?;
+    let observed = config.policy.mode == PolicyMode::Observe;
+    let modes = config.detectors.modes().into_iter().map(|(name, mode)| {
+        let lowered = observed && mode == DetectorMode::Enforce;
+        let note = if lowered { ", policy observes" } else { "" };
+        format!("{name} {}{note}", mode.as_str())
+    });
+    lines(out, "detectors", "none", modes)
+}
+
+fn policy(config: &Config, out: &mut String) -> fmt::Result {
+    let policy = &config.policy;
+    line(out, "policy", policy.mode.as_str())?;
+    let breaker = &policy.breaker;
+    // Rounded, since 0.07 is not exactly 7 % in binary.
+    let share_percent = (breaker.share * 10_000.0).round() / 100.0;
+    let text = format!(
+        "more than {share_percent} % of the identities, and {} or more, commanded within {}: enforcement stops",
+        breaker.minimum, breaker.window
+    );
+    line(out, "breaker", text)?;
+    let never = policy.break_glass.iter();
+    lines(out, "break-glass", "none", never)?;
+    let egress = policy.egress.iter();
+    let egress = egress.map(|rule| format!("{} is {}", rule.cidr, rule.kind.as_str()));
+    lines(out, "egress", "none", egress)?;
+    let suppressed = policy.suppress.iter().map(|rule| {
+        let reason = match rule.reason.as_str() {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        format!(
+            "{} of {} until {}{reason}",
+            rule.detector, rule.identity, rule.until
+        )
+    });
+    lines(out, "suppressed", "none", suppressed)
+}
+
+/// What is right in the file, and yet not what its writer may expect.
+fn notes(file: &ConfigFile) -> Vec<String> {
+    let mut notes = Vec::new();
+    let not_used: Vec<_> = NOT_USED
+        .into_iter()
+        .filter(|setting| file.set.iter().any(|set| set == setting))
+        .collect();
+    if !not_used.is_empty() {
+        let settings = not_used.join(", ");
+        notes.push(format!("accepted, not used by this version: {settings}"));
+    }
+    notes.extend(unknown_detectors(&file.config));
+    notes.extend(not_found(&file.config));
+    notes.extend(unresolved(&file.config));
+    notes
+}
+
+fn unknown_detectors(config: &Config) -> Vec<String> {
+    let known = config.detectors.modes();
+    let is_known = |name: &str| known.iter().any(|(known, _)| *known == name);
+    let rules = config.policy.suppress.iter();
+    rules
+        .filter(|rule| !rule.detector.contains('*') && !is_known(&rule.detector))
+        .map(|rule| {
+            let name = &rule.detector;
+            format!("policy.suppress: this version has no detector `{name}`")
+        })
+        .collect()
+}
+
+fn not_found(config: &Config) -> Vec<String> {
+    let geo = &config.geo;
+    let files = geo.city.iter().chain(&geo.asn).chain(&geo.anonymizers);
+    files
+        .filter(|path| !path.exists())
+        .map(|path| format!("geo: {} is not on this machine", path.display()))
+        .collect()
+}
+
+fn unresolved(config: &Config) -> Option<String> {
+    let error = config.kafka.client_properties().err()?;
+    let cause = std::error::Error::source(&error)?;
+    Some(format!("on this machine {error}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `check` says of a file with this text, with the directory cut from its paths.
+    fn said(text: &str) -> String {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("plumbline.toml");
+        std::fs::write(&path, text).expect("written");
+        let said = check(&path).expect("accepted");
+        said.replace(&format!("{}/", directory.path().display()), "")
+    }
+
+    #[test]
+    fn an_empty_file_is_ok_and_the_defaults_are_said() {
+        insta::assert_snapshot!(said(""));
+    }
+
+    #[test]
+    fn what_a_full_file_puts_in_force_is_said() {
+        insta::assert_snapshot!(said(include_str!("../tests/config/full.toml")));
+    }
+
+    #[test]
+    fn the_policy_in_observe_mode_is_said_beside_each_detector() {
+        insta::assert_snapshot!(said(
+            "[policy]\nmode = 'observe'\n[detectors]\ncall_volume.mode = 'off'\n\
+             scope_drift.mode = 'observe'\n"
+        ));
+    }
+
+    #[test]
+    fn properties_are_named_and_never_shown() {
+        let text = said(
+            "[kafka.properties]\n'sasl.username' = 'hunter2'\n\
+             'sasl.password' = '${env:PLUMBLINE_NOT_SET}'\n",
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+        insta::assert_snapshot!(text);
+    }
+}

@@ -1,1 +1,81 @@
-//! (to come)
+//! The command line: what can be asked for, what is set where, and how a failure is told.
+//!
+//! A flag is stronger than its environment variable, that is stronger than the file, and the file
+//! is stronger than the default.
+
+mod check;
+mod failure;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::builder::styling::Styles;
+use clap::{Parser, Subcommand};
+
+use crate::config;
+use check::CheckArgs;
+use failure::Failure;
+
+/// Watches identities after they have logged in and says, on every event, whether the session is
+/// still trusted; when it is not, a command on a Kafka topic says what to do about it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plumbline",
+    version,
+    styles = Styles::plain(),
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = after_help(),
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(CheckArgs),
+}
+
+/// Does what the arguments ask for. The first one is the program's own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let ended = Cli::try_parse_from(arguments)
+        .map_err(Failure::Usage)
+        .and_then(|cli| cli.command.execute());
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Command {
+    fn execute(self) -> Result<(), Failure> {
+        match self {
+            Self::Check(arguments) => arguments.execute(),
+        }
+    }
+}
+
+/// Data for stdout. A reader that has gone away wants no more, and that is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+fn after_help() -> String {
+    format!(
+        "Environment:\n{}  Every flag has a variable of its own, named in the help of its command.\n  \
+         Order of strength: flag, variable, file, default.\n\n\
+         Exit status:\n  0  done\n  1  failed at run time\n  2  wrong usage or configuration",
+        config::environment_help()
+    )
+}

@@ -1,3 +1,7 @@
 //! `plumbline`: is this session still trusted right now?
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    plumbline::cli::main(std::env::args_os())
+}

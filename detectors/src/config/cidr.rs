@@ -1,7 +1,7 @@
 //! Networks.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -55,6 +55,18 @@ impl FromStr for Cidr {
     }
 }
 
+impl fmt::Display for Cidr {
+    /// The network, with the bits behind the prefix cleared.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.mask.leading_ones();
+        let address = Ipv6Addr::from_bits(self.network);
+        match address.to_ipv4_mapped() {
+            Some(v4) if length >= 96 => write!(f, "{v4}/{}", length - 96),
+            _ => write!(f, "{address}/{length}"),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Cidr {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
@@ -104,6 +116,20 @@ mod tests {
         assert!(network("::/0").contains(address("2001:db8::1")));
         assert!(network("203.0.113.9/32").contains(address("203.0.113.9")));
         assert!(!network("203.0.113.9/32").contains(address("203.0.113.8")));
+    }
+
+    #[test]
+    fn a_network_is_written_as_it_is_read() {
+        for text in [
+            "198.51.100.0/24",
+            "0.0.0.0/0",
+            "2001:db8::/32",
+            "::/0",
+            "203.0.113.9/32",
+        ] {
+            assert_eq!(network(text).to_string(), text);
+        }
+        assert_eq!(network("198.51.100.77/24").to_string(), "198.51.100.0/24");
     }
 
     #[test]

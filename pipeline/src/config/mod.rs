@@ -1,16 +1,24 @@
 //! The configuration file. Everything has a default: an empty file is valid.
 
+mod environment;
 mod error;
 mod kafka;
+mod mask;
+mod problem;
+mod read;
+mod rules;
 mod secret;
 mod sections;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
 use plumbline_detectors::config::{DetectorsConfig, EngineConfig, PolicyConfig};
 use serde::Deserialize;
 
-pub use error::ConfigError;
+pub(crate) use environment::help as environment_help;
+pub use error::{ConfigError, InvalidFile};
 pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
@@ -41,22 +49,42 @@ pub struct Config {
     pub policy: PolicyConfig,
 }
 
-impl Config {
-    /// Reads a file; the defaults without one.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else {
-            return Ok(Self::default());
-        };
+/// A file that was read: what it makes the configuration, and what it says itself.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// The configuration.
+    pub config: Config,
+    /// The dotted names of what the file sets, such as `policy.suppress.until`.
+    pub set: Vec<String>,
+}
+
+impl ConfigFile {
+    /// Reads a file and finds everything that is wrong with it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })?;
+        let reading = read::read(&text);
+        let Some(mut config) = reading.config else {
+            let invalid = InvalidFile::new(path, &text, reading.notes);
+            return Err(ConfigError::Invalid(Box::new(invalid)));
+        };
         config.rebase(path.parent().unwrap_or(Path::new("")));
-        Ok(config)
+        Ok(Self {
+            config,
+            set: reading.set,
+        })
+    }
+}
+
+impl Config {
+    /// Reads a file; the defaults without one.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        path.map_or_else(
+            || Ok(Self::default()),
+            |path| ConfigFile::read(path).map(|file| file.config),
+        )
     }
 
     /// What the engine reads of it.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Visitor};
 
 /// A value as the configuration holds it: plain text, or with `${env:NAME}` and `${file:PATH}` in it.
 ///
@@ -21,7 +21,7 @@ pub enum SecretError {
     )]
     Variable(String),
     /// `${file:PATH}`, and the file cannot be read.
-    #[error("{path} cannot be read ({source}); correct the path, or let this user read the file")]
+    #[error("{path} cannot be read; correct the path, or let this user read the file")]
     File {
         /// As written.
         path: String,
@@ -90,31 +90,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Scalar;
-        impl<'de> Visitor<'de> for Scalar {
-            type Value = Secret;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, a number or a boolean")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
-                Ok(Secret::new(text))
-            }
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Secret, E> {
-                Ok(Secret::new(value.to_string()))
-            }
-            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Secret, E> {
-                Ok(Secret::new(value.to_string()))
-            }
-            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Secret, E> {
-                Ok(Secret::new(value.to_string()))
-            }
-            fn visit_f64<E: de::Error>(self, value: f64) -> Result<Secret, E> {
-                Ok(Secret::new(value.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Scalar)
+/// Reads a value of a property: text, a number or a boolean. None of its errors quotes the value.
+pub(super) struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Secret;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true or false")
+    }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
+        Ok(Secret::new(text))
+    }
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
+    }
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
+    }
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Secret, E> {
+        Ok(Secret::new(value.to_string()))
     }
 }
 

@@ -1,18 +1,21 @@
 //! The sections that say what is read and how the program runs.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, str};
 
 use plumbline_detectors::config::Span;
 use plumbline_schemas::formats;
 use serde::de::{self, Deserialize, Deserializer};
+
+use crate::telemetry;
 
 /// `[[source]]`: a topic of raw logs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
     /// The topic.
+    #[serde(deserialize_with = "super::kafka::topic_name")]
     pub topic: String,
     /// Name of the log format of its records.
     #[serde(deserialize_with = "known_format")]
@@ -58,10 +61,12 @@ pub struct RunConfig {
     /// Which part of the line this process is.
     pub stage: Stage,
     /// Threads that detect, each with a consumer and a producer of its own.
+    #[serde(deserialize_with = "super::kafka::one_or_more")]
     pub workers: usize,
     /// Stop at the end of what the topics held at start.
     pub until_end: bool,
     /// Longest time between two commits when there is nothing urgent.
+    #[serde(deserialize_with = "longer_than_zero")]
     pub commit_interval: Span,
     /// Name of this process, unique in the group and the same after a restart.
     pub instance: Option<String>,
@@ -134,6 +139,7 @@ impl Default for ReplayConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `plumbline=debug,info`.
+    #[serde(deserialize_with = "log_filter")]
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
@@ -146,6 +152,12 @@ impl Default for LogConfig {
             format: LogFormat::Text,
         }
     }
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let level = String::deserialize(deserializer)?;
+    telemetry::filter(&level).map_err(de::Error::custom)?;
+    Ok(level)
 }
 
 /// How a line of the log looks.
@@ -172,11 +184,25 @@ pub fn check_format(name: &str) -> Result<(), String> {
     if formats::by_name(name).is_some() {
         return Ok(());
     }
-    let known: Vec<_> = formats::ALL.iter().map(|format| format.name()).collect();
     Err(format!(
-        "unknown log format `{name}`, expected one of {}",
-        known.join(", ")
+        "there is no log format `{name}`; write one of {}",
+        format_names().join(", ")
     ))
+}
+
+/// The log formats that this build reads.
+pub(super) fn format_names() -> Vec<&'static str> {
+    formats::ALL.iter().map(|format| format.name()).collect()
+}
+
+fn longer_than_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let span = Span::deserialize(deserializer)?;
+    if span.as_millis() == 0 {
+        return Err(de::Error::custom(
+            "must be longer than zero; write how long it may be, such as \"100ms\"",
+        ));
+    }
+    Ok(span)
 }
 
 /// One path, or a list of paths.

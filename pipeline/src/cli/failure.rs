@@ -1,0 +1,75 @@
+//! How a failure is told: to stderr, with its causes, and as an exit status.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use miette::GraphicalTheme;
+
+use crate::config::ConfigError;
+use crate::telemetry::TelemetryError;
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The arguments; also how clap says that help was asked for.
+    #[error(transparent)]
+    Usage(clap::Error),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// Stdout.
+    #[error("the result cannot be written to stdout")]
+    Output(#[source] io::Error),
+}
+
+/// Failed at run time.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration.
+const WRONG: u8 = 2;
+
+impl Failure {
+    /// Tells the failure and gives the exit status for it.
+    pub(super) fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(error) => {
+                // Help goes to stdout, wrong usage to stderr. Where either is closed there is
+                // nobody left to tell.
+                let _ = error.print();
+            }
+            failure => {
+                let _ = io::stderr().write_all(failure.text().as_bytes());
+            }
+        }
+        ExitCode::from(self.exit_code())
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(error) if !error.use_stderr() => 0,
+            Self::Usage(_) | Self::Config(_) | Self::Telemetry(TelemetryError::Level(_)) => WRONG,
+            Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
+        }
+    }
+
+    fn text(&self) -> String {
+        if let Self::Config(ConfigError::Invalid(invalid)) = self {
+            return invalid.render(GraphicalTheme::default(), 100);
+        }
+        chain(self)
+    }
+}
+
+/// The error and its causes, each on a line of its own.
+fn chain(error: &dyn Error) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("  because: {error}\n"));
+        cause = error.source();
+    }
+    text
+}

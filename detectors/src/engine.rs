@@ -18,7 +18,7 @@ use crate::answer::Publisher;
 use crate::config::{Config, DetectorMode, EgressKind};
 use crate::detect::{DetectorId, Moment};
 use crate::feedback;
-use crate::identity::Identity;
+use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::policy::breaker::Breaker;
 use crate::profile::places::{self, Bearer, Place};
@@ -64,7 +64,7 @@ pub struct Engine {
     clock: Option<EventTime>,
     names: Names,
     index: HashTable<u32>,
-    identities: Vec<Identity>,
+    identities: Identities,
     hashes: Vec<u64>,
     breaker: Breaker,
     /// Reused from event to event.
@@ -81,7 +81,7 @@ impl Engine {
             clock: None,
             names: Names::default(),
             index: HashTable::new(),
-            identities: Vec::new(),
+            identities: Identities::default(),
             hashes: Vec::new(),
             breaker: Breaker::default(),
             tokens: Vec::new(),
@@ -130,12 +130,7 @@ impl Engine {
 
     /// Bytes of state held, all of it: profiles, sessions, interned names and tables.
     pub fn state_bytes(&self) -> usize {
-        self.identities.capacity() * size_of::<Identity>()
-            + self
-                .identities
-                .iter()
-                .map(Identity::heap_bytes)
-                .sum::<usize>()
+        self.identities.bytes()
             + self.hashes.capacity() * size_of::<u64>()
             + self.index.allocation_size()
             + self.names.bytes()
@@ -157,15 +152,9 @@ impl Engine {
         if let Some(at) = found {
             return at;
         }
-        let at = self.identities.len();
         let kind = event.identity_kind();
-        self.identities.push(Identity::new(
-            event.tenant(),
-            &event.identity.id,
-            kind,
-            event.time,
-            clock,
-        ));
+        let identity = Identity::new(event.tenant(), &event.identity.id, kind, event.time, clock);
+        let at = self.identities.push(identity);
         self.hashes.push(hash);
         let hashes = &self.hashes;
         self.index

@@ -24,6 +24,57 @@ pub(crate) struct Identity {
     pub(crate) standing: StandingCommands,
 }
 
+/// The identities of one engine, by the order of their first event.
+///
+/// In chunks: one long vector would be copied whole now and then, a pause of half a second at a
+/// million identities, and would stand half empty afterwards.
+#[derive(Debug, Default)]
+pub(crate) struct Identities(Vec<Vec<Identity>>);
+
+const CHUNK: usize = 1024;
+
+impl Identities {
+    pub(crate) fn push(&mut self, identity: Identity) -> usize {
+        if self.0.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.0.push(Vec::with_capacity(CHUNK));
+        }
+        let at = self.len();
+        if let Some(chunk) = self.0.last_mut() {
+            chunk.push(identity);
+        }
+        at
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0
+            .last()
+            .map_or(0, |last| (self.0.len() - 1) * CHUNK + last.len())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
+        self.0.iter().flatten()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Vec<Identity>>()
+            + self.len() * size_of::<Identity>()
+            + self.iter().map(Identity::heap_bytes).sum::<usize>()
+    }
+}
+
+impl std::ops::Index<usize> for Identities {
+    type Output = Identity;
+    fn index(&self, at: usize) -> &Identity {
+        &self.0[at / CHUNK][at % CHUNK]
+    }
+}
+
+impl std::ops::IndexMut<usize> for Identities {
+    fn index_mut(&mut self, at: usize) -> &mut Identity {
+        &mut self.0[at / CHUNK][at % CHUNK]
+    }
+}
+
 impl Identity {
     pub(crate) fn new(
         tenant: &str,

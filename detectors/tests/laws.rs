@@ -1,0 +1,157 @@
+//! The laws of the engine, on random logs.
+
+mod story;
+
+use plumbline_detectors::{Engine, Output};
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
+use proptest::prelude::*;
+use story::*;
+
+/// A log of a few identities that do odd things, so that there is something to publish.
+fn log(choices: &[(u8, u8, u8, u16)]) -> Vec<Event<'static>> {
+    const ENDPOINTS: [&str; 6] = [
+        "list",
+        "read",
+        "write",
+        "vault:read",
+        "iam:attach",
+        "export",
+    ];
+    let mut now = 0;
+    let mut events = Vec::new();
+    for (at, &(who, what, city, step)) in choices.iter().enumerate() {
+        now += i64::from(step) * 40_000;
+        let city = [&OSLO, &OSLO, &OSLO, &LIMA, &SYDNEY][usize::from(city) % 5];
+        let endpoint = ENDPOINTS[usize::from(what) % ENDPOINTS.len()];
+        let identity = format!("id-{}", who % 4);
+        let kind = IdentityKind::ALL[usize::from(who) % 4];
+        let class = if what % 6 > 2 {
+            ActionClass::Secret
+        } else {
+            ActionClass::Read
+        };
+        let tell = call(&identity, endpoint)
+            .kind(kind)
+            .class(class)
+            .from(city)
+            .session(&identity);
+        let mut event = tell.at(monday(now)).0;
+        event.id = format!("e{at}").into();
+        events.push(event);
+    }
+    events
+}
+
+fn publish(events: &[Event<'_>]) -> Vec<Output> {
+    let mut engine = Engine::new(Default::default());
+    let mut outputs = Vec::new();
+    for event in events {
+        engine.apply(event, &mut outputs);
+    }
+    outputs
+}
+
+fn of(outputs: &[Output], identity: &str) -> Vec<Output> {
+    let mine = |output: &&Output| match output {
+        Output::Finding(finding) => finding.identity.id == identity,
+        Output::Command(command) => command.target.identity == identity,
+    };
+    outputs.iter().filter(mine).cloned().collect()
+}
+
+fn choices() -> impl Strategy<Value = Vec<(u8, u8, u8, u16)>> {
+    prop::collection::vec(
+        any::<(u8, u8, u8, u16)>().prop_map(|(a, b, c, d)| (a, b, c, d % 400)),
+        1..400,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_same_log_gives_the_same_outputs(choices in choices()) {
+        let events = log(&choices);
+        prop_assert_eq!(publish(&events), publish(&events));
+    }
+
+    #[test]
+    fn what_is_published_of_one_identity_does_not_depend_on_the_others(choices in choices()) {
+        let events = log(&choices);
+        let all = publish(&events);
+        for identity in ["id-0", "id-1", "id-2", "id-3"] {
+            let alone: Vec<_> = events.iter().filter(|event| event.identity.id == identity).cloned().collect();
+            // One thing of the log is everybody's: its clock. It only decides what is late.
+            prop_assert_eq!(of(&all, identity), publish(&alone));
+        }
+    }
+
+    #[test]
+    fn a_log_delivered_twice_publishes_once(choices in choices()) {
+        let events = log(&choices);
+        let twice: Vec<_> = events.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
+        prop_assert_eq!(publish(&events), publish(&twice));
+    }
+
+    #[test]
+    fn ids_are_unique_and_every_command_names_findings_that_exist(choices in choices()) {
+        let outputs = publish(&log(&choices));
+        let mut ids = std::collections::BTreeSet::new();
+        for output in &outputs {
+            match output {
+                Output::Finding(finding) => {
+                    prop_assert!(ids.insert(finding.id.clone()));
+                    prop_assert!(finding.surprise_bits.is_finite());
+                    prop_assert!(!finding.event_ids.is_empty() && !finding.summary.is_empty());
+                }
+                Output::Command(command) => {
+                    prop_assert!(ids.insert(command.id.clone()));
+                    prop_assert!(!command.reason.finding_ids.is_empty());
+                    prop_assert!(command.reason.finding_ids.iter().all(|id| ids.contains(id)));
+                    prop_assert!(command.expires_at > command.time);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_event_makes_the_engine_panic(
+        raw in prop::collection::vec(
+            (any::<i64>(), any::<f64>(), any::<f64>(), any::<f64>(), "[a-z/*]{0,12}", any::<u64>()), 1..60,
+        ),
+    ) {
+        let mut engine = Engine::new(Default::default());
+        let mut outputs = Vec::new();
+        for (at, (millis, lat, lon, km, name, count)) in raw.into_iter().enumerate() {
+            let mut event = call("x", "y").from(&OSLO).at(plumbline_schemas::time::EventTime::from_millis(millis)).0;
+            event.id = format!("{at}").into();
+            (event.network.lat, event.network.lon) = (Some(lat), Some(lon));
+            event.network.accuracy_km = Some(km);
+            event.action.name = name.into();
+            event.action.bytes_out = Some(count);
+            engine.apply(&event, &mut outputs);
+        }
+    }
+}
+
+#[test]
+fn the_random_logs_have_something_to_publish() {
+    let mut state = 7_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let choices: Vec<_> = (0..400)
+        .map(|_| (next(), next(), next(), u16::from(next())))
+        .collect();
+    let outputs = publish(&log(&choices));
+    let commands = outputs
+        .iter()
+        .filter(|output| matches!(output, Output::Command(_)))
+        .count();
+    assert!(
+        commands >= 4 && outputs.len() > 2 * commands,
+        "{commands} of {}",
+        outputs.len()
+    );
+}

@@ -457,9 +457,9 @@ fn pointer(offset: u32) -> Vec<u8> {
         // All forms but the longest keep three bits of the value in the control byte.
         if bytes < 4 {
             let high = value >> (8 * bytes) & 0b111;
-            written.insert(0, 0b001_00_000 | size << 3 | high as u8);
+            written.insert(0, 0b0010_0000 | size << 3 | high as u8);
         } else {
-            written.insert(0, 0b001_00_000 | size << 3);
+            written.insert(0, 0b0010_0000 | size << 3);
         }
         written
     };

@@ -28,9 +28,9 @@ impl Anonymizers {
     pub(super) fn open(paths: &[PathBuf]) -> Result<Self, EnrichError> {
         let mut listed = Vec::new();
         for path in paths {
-            let text = std::fs::read_to_string(path).map_err(|source| EnrichError::Unreadable {
+            let text = std::fs::read_to_string(path).map_err(|cause| EnrichError::Unreadable {
                 path: path.clone(),
-                source,
+                cause,
             })?;
             read_list(path, &text, &mut listed)?;
         }
@@ -77,13 +77,13 @@ fn flatten(sorted: &[Range]) -> Vec<Range> {
     let mut open: Vec<Range> = Vec::new();
     for range in sorted {
         close_before(range.first, &mut open, &mut pieces);
-        if let Some(outer) = open.last_mut() {
-            if outer.first < range.first {
-                pieces.push(Range {
-                    last: range.first - 1,
-                    ..*outer
-                });
-            }
+        if let Some(outer) = open.last()
+            && outer.first < range.first
+        {
+            pieces.push(Range {
+                last: range.first - 1,
+                ..*outer
+            });
         }
         open.push(*range);
     }

@@ -64,18 +64,18 @@ impl Sort {
 impl Database {
     /// Reads a file from disk.
     pub(super) fn open(path: &Path, sort: Sort) -> Result<Self, EnrichError> {
-        let bytes = std::fs::read(path).map_err(|source| EnrichError::Unreadable {
+        let bytes = std::fs::read(path).map_err(|cause| EnrichError::Unreadable {
             path: path.to_owned(),
-            source,
+            cause,
         })?;
         Self::read(path, bytes, sort)
     }
 
     /// Takes a file's bytes; `name` stands for its path in errors.
     pub(super) fn read(name: &Path, bytes: Vec<u8>, sort: Sort) -> Result<Self, EnrichError> {
-        let not_mmdb = |source| EnrichError::NotMmdb {
+        let not_mmdb = |cause| EnrichError::NotMmdb {
             path: name.to_owned(),
-            source,
+            cause,
         };
         let reader = Reader::from_source(bytes).map_err(not_mmdb)?;
         let database = Self {
@@ -159,7 +159,7 @@ fn read_city<'de, A: MapAccess<'de>>(mut map: A) -> Result<City<'de>, A::Error> 
     let mut country = None;
     while let Some(key) = map.next_key::<&str>()? {
         match key {
-            "city" => record.city = map.next_value::<Scalar<'de>>()?.text,
+            "city" => record.city = map.next_value::<Scalar<'de>>()?.city_name(),
             "country" => country = map.next_value::<Scalar<'de>>()?.text,
             "country_code" => code = map.next_value::<Scalar<'de>>()?.text,
             "location" => nested = map.next_value::<Nested<Location>>()?.0,
@@ -274,9 +274,20 @@ impl<'de> Deserialize<'de> for Asn<'de> {
 struct Scalar<'a> {
     text: Option<&'a str>,
     number: Option<f64>,
+    is_nested: bool,
 }
 
-impl Scalar<'_> {
+impl<'a> Scalar<'a> {
+    /// The city alone where a flat file (DB-IP's) adds the district: `Oslo (Ulleval)`. An address
+    /// that moves from one district to the next has not moved to another city.
+    fn city_name(&self) -> Option<&'a str> {
+        let text = self.text?;
+        match text.split_once(" (") {
+            Some((city, _district)) if !self.is_nested && !city.is_empty() => Some(city),
+            _ => Some(text),
+        }
+    }
+
     /// A whole number, also where it is written as text or as `AS64500`.
     fn as_number(&self) -> Option<u64> {
         match (self.number, self.text) {
@@ -306,6 +317,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(Scalar {
             text: Some(text).filter(|text| !text.is_empty()),
             number: text.parse().ok().filter(|number: &f64| number.is_finite()),
+            is_nested: false,
         })
     }
     fn visit_str<E: de::Error>(self, _: &str) -> Result<Scalar<'de>, E> {
@@ -314,7 +326,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar<'de>, E> {
         Ok(Scalar {
             number: Some(number).filter(|number| number.is_finite()),
-            text: None,
+            ..Scalar::default()
         })
     }
     fn visit_f32<E: de::Error>(self, number: f32) -> Result<Scalar<'de>, E> {
@@ -349,7 +361,11 @@ impl<'de> Visitor<'de> for ScalarVisitor {
                 }
             }
         }
-        Ok(Scalar { text, number: None })
+        Ok(Scalar {
+            text,
+            number: None,
+            is_nested: true,
+        })
     }
 }
 

@@ -8,20 +8,20 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum EnrichError {
     /// The file cannot be read at all.
-    #[error("cannot read {}: {source}; check the path and its permissions, or take it out of [geo]", path.display())]
+    #[error("cannot read {}: {cause}; check the path and its permissions, or take it out of [geo]", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is not a MaxMind DB file, or a damaged one.
-    #[error("{} is not a readable MaxMind DB (.mmdb) file: {source}; download it again", path.display())]
+    #[error("{} is not a readable MaxMind DB (.mmdb) file: {cause}; download it again", path.display())]
     NotMmdb {
         /// The file.
         path: PathBuf,
         /// What the reader found.
-        source: maxminddb::MaxMindDbError,
+        cause: maxminddb::MaxMindDbError,
     },
     /// A MaxMind DB file of another sort than its key says.
     #[error("{} holds `{found}`, which is no {expected} database; name it under the right key of [geo]", path.display())]

@@ -94,10 +94,10 @@ impl Enricher {
             return;
         };
         respell(network, address);
-        if network.anonymizer.is_not_known() {
-            if let Some(kind) = self.anonymizers.lookup(address) {
-                network.anonymizer = kind.into();
-            }
+        if network.anonymizer.is_not_known()
+            && let Some(kind) = self.anonymizers.lookup(address)
+        {
+            network.anonymizer = kind.into();
         }
         if address::is_reserved(address) {
             return;
@@ -106,11 +106,11 @@ impl Enricher {
             add_place(network, &place);
         }
         // An organisation without its number names another network than the event's own number.
-        if network.asn.is_none() {
-            if let Some(found) = self.first_known::<Asn<'_>>(&self.asn, address) {
-                network.asn = found.number;
-                fill(&mut network.as_org, found.organization);
-            }
+        if network.asn.is_none()
+            && let Some(found) = self.first_known::<Asn<'_>>(&self.asn, address)
+        {
+            network.asn = found.number;
+            fill(&mut network.as_org, found.organization);
         }
     }
 

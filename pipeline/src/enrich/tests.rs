@@ -255,6 +255,19 @@ fn null_island_and_coordinates_off_the_map_are_not_known() {
 }
 
 #[test]
+fn the_district_behind_a_city_of_a_flat_file_is_no_part_of_its_name() {
+    let city = |name: Value| {
+        let record = Value::map([("country_code", "DE".into()), ("city", name)]);
+        let bytes = one_record(IpVersion::V4, "192.0.2.0/24", record);
+        from(&with_city(bytes), "192.0.2.1").city
+    };
+    assert_eq!(city("Berlin (Mitte)".into()).as_deref(), Some("Berlin"));
+    let names = Value::map([("en", "Halle (Saale)".into())]);
+    let nested = Value::map([("names", names)]);
+    assert_eq!(city(nested).as_deref(), Some("Halle (Saale)"));
+}
+
+#[test]
 fn numbers_written_as_text_and_countries_written_as_names_are_understood() {
     let record = Value::map([
         ("city", "Oslo".into()),

@@ -14,7 +14,60 @@ pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
     let own = own_topics(document, &mut notes);
     source_topics(document, &own, &mut notes);
+    let properties = document
+        .get("kafka")
+        .and_then(|kafka| kafka.get_ref().get("properties"));
+    if let Some(DeValue::Table(properties)) = properties.map(Spanned::get_ref) {
+        own_properties(properties, "", &mut notes);
+    }
     notes
+}
+
+/// Properties that Plumbline sets itself, and what to set instead.
+const OWN_PROPERTIES: [(&str, &str); 8] = [
+    ("bootstrap.servers", "set bootstrap_servers in [kafka]"),
+    ("group.id", "set group_id in [kafka]"),
+    ("group.instance.id", "set instance in [run]"),
+    (
+        "transactional.id",
+        "it is made of the group and of instance in [run]; leave it out",
+    ),
+    (
+        "enable.auto.commit",
+        "offsets are committed with the outputs, exactly once; leave it out",
+    ),
+    (
+        "enable.auto.offset.store",
+        "offsets are committed with the outputs, exactly once; leave it out",
+    ),
+    (
+        "enable.idempotence",
+        "outputs are written exactly once, which needs it; leave it out",
+    ),
+    (
+        "isolation.level",
+        "only committed records are read; leave it out",
+    ),
+];
+
+fn own_properties(properties: &DeTable<'_>, parent: &str, notes: &mut Vec<Note>) {
+    for (key, value) in properties {
+        let name = format!("{parent}{}", key.get_ref());
+        if let DeValue::Table(inner) = value.get_ref() {
+            own_properties(inner, &format!("{name}."), notes);
+            continue;
+        }
+        let own = OWN_PROPERTIES
+            .iter()
+            .find(|(property, _)| *property == name);
+        if let Some((_, instead)) = own {
+            notes.push(Note {
+                message: format!("the property `{name}` is Plumbline's own"),
+                help: Some((*instead).to_owned()),
+                labels: vec![(key.span(), "not to be set".to_owned())],
+            });
+        }
+    }
 }
 
 /// The names of Plumbline's own topics, with what each is for and where it is set.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use miette::GraphicalTheme;
 use plumbline_detectors::config::{DetectorMode, Span};
 use plumbline_schemas::event::ActionClass;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -232,4 +233,17 @@ fn sections_and_keys(section: &str) -> Vec<(String, Vec<String>)> {
     let mut all: Vec<_> = inner.collect();
     all.push((section.to_owned(), keys.clone()));
     all
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(
+        text in r#"(\PC{0,3}|\[{1,2}(kafka|source|policy\.suppress|kafka\.properties)\]{1,2}|(topic|until|mode|x\.y) ?= ?("a"|'ü'|1979-05-27|\[\{|7|\{ ?|nan)|\n){0,30}"#,
+    ) {
+        if let Err(invalid) = read_text(&text) {
+            let shown = invalid.render(GraphicalTheme::none(), 100);
+            prop_assert!(shown.contains("plumbline.toml"));
+            prop_assert!(!invalid.to_string().is_empty());
+        }
+    }
 }

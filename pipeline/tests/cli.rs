@@ -1,5 +1,7 @@
 //! The program from outside: exit status, and what goes to stdout and what to stderr.
 
+#![expect(clippy::expect_used, reason = "a test that cannot start is to fail")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

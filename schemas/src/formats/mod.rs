@@ -4,14 +4,28 @@
 //! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes
 //! later. Secrets are hashed and dropped here, before anything else sees them ([`secret`]).
 
+mod aws_actions;
+mod cloudtrail;
+mod countries;
+mod endpoint;
+mod kong;
 mod native;
+mod okta;
+mod read;
 pub mod secret;
+#[cfg(test)]
+mod tests;
 
 use crate::event::Event;
 use crate::reject::Reject;
 
 /// Every format, in the order of the documentation.
-pub const ALL: &[&dyn Format] = &[&native::Native];
+pub const ALL: &[&dyn Format] = &[
+    &native::Native,
+    &okta::Okta,
+    &cloudtrail::CloudTrail,
+    &kong::Kong,
+];
 
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

@@ -1,7 +1,13 @@
 //! `native`: Plumbline's own event schema, one JSON object per record.
+//!
+//! Takes the event as it is. `source` and `tenant` are filled in where the event does not name
+//! them, and a raw secret in a field where none belongs is replaced ([`secret::protect`]).
 
-use super::{Decoded, Format, Sink, Source};
-use crate::event::Event;
+use std::borrow::Cow;
+
+use super::{Decoded, Format, Sink, Source, secret};
+use crate::event::{DEFAULT_TENANT, Event};
+use crate::reject::Reject;
 
 /// The event as documented in `schemas/README.md`.
 pub(super) struct Native;
@@ -12,15 +18,22 @@ impl Format for Native {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        match Event::parse(raw) {
-            Ok(mut event) => {
-                if event.tenant.is_none() {
-                    event.tenant = source.tenant.map(|tenant| tenant.to_owned().into());
-                }
-                super::secret::protect(&mut event);
-                sink(Decoded::Event(Box::new(event)));
-            }
-            Err(reject) => sink(Decoded::Rejected(reject)),
-        }
+        sink(match read(raw, source) {
+            Ok(event) => Decoded::Event(Box::new(event)),
+            Err(reject) => Decoded::Rejected(reject),
+        });
     }
+}
+
+fn read<'v>(raw: &'v [u8], source: Source<'v>) -> Result<Event<'v>, Reject> {
+    let mut event = Event::parse(raw)?;
+    event.source.get_or_insert(Cow::Borrowed("native"));
+    event
+        .tenant
+        .get_or_insert(Cow::Borrowed(source.tenant.unwrap_or(DEFAULT_TENANT)));
+    if secret::protect(&mut event) {
+        // A fingerprint may be longer than what it stands for.
+        event.check(usize::MAX)?;
+    }
+    Ok(event)
 }

@@ -1,0 +1,156 @@
+//! What sort of action an AWS API call is.
+//!
+//! AWS names its operations by a verb, so a few rules cover thousands of them; what the verb does
+//! not tell (secrets, tokens, rights, deployments, exports) is listed.
+
+use super::read::Node;
+use crate::event::{ActionClass, IdentityKind};
+use crate::known::Text;
+
+/// Services with one endpoint for all regions: their `awsRegion` says nothing of the caller.
+pub(super) const GLOBAL_SERVICES: &[&str] = &[
+    "iam",
+    "organizations",
+    "sts",
+    "route53",
+    "cloudfront",
+    "signin",
+    "account",
+    "support",
+    "waf",
+];
+
+const ADMIN_SERVICES: &[&str] = &[
+    "iam",
+    "organizations",
+    "sso",
+    "sso-directory",
+    "identitystore",
+    "account",
+];
+
+const READS: &[&str] = &[
+    "Get", "List", "Describe", "Head", "Lookup", "BatchGet", "Search", "Query", "Scan", "Select",
+    "Check", "View", "Simulate", "Preview", "Validate", "Estimate", "Filter",
+];
+
+const DELETES: &[&str] = &[
+    "Delete",
+    "BatchDelete",
+    "Terminate",
+    "Remove",
+    "Purge",
+    "Deregister",
+    "ScheduleKeyDeletion",
+    "Destroy",
+];
+
+const EXPORTS: &[&str] = &[
+    "Export",
+    "StartExportTask",
+    "CreateExportTask",
+    "ModifySnapshotAttribute",
+    "ModifyImageAttribute",
+    "ModifyDBSnapshotAttribute",
+    "ModifyDBClusterSnapshotAttribute",
+    "CreateInstanceExportTask",
+];
+
+/// Service and start of the name: versions are part of some names (`CreateFunction20150331`).
+const DEPLOYMENTS: &[(&str, &str)] = &[
+    ("lambda", "CreateFunction"),
+    ("lambda", "UpdateFunctionCode"),
+    ("cloudformation", "CreateStack"),
+    ("cloudformation", "UpdateStack"),
+    ("cloudformation", "ExecuteChangeSet"),
+    ("ecs", "UpdateService"),
+    ("ecs", "CreateService"),
+    ("ecs", "RegisterTaskDefinition"),
+    ("codedeploy", "CreateDeployment"),
+    ("codepipeline", "StartPipelineExecution"),
+    ("elasticbeanstalk", "UpdateEnvironment"),
+    ("apprunner", "StartDeployment"),
+];
+
+/// The class of one call. `privilege` is not among them: it belongs to whoever [`gains`].
+pub(super) fn class(service: &str, name: &str, record: Node<'_>) -> ActionClass {
+    let starts = |verbs: &[&str]| verbs.iter().any(|verb| name.starts_with(verb));
+    match (service, name) {
+        (
+            "signin" | "sso" | "signin-sso",
+            "ConsoleLogin" | "UserAuthentication" | "Authenticate",
+        ) => ActionClass::Login,
+        ("signin", "CheckMfa" | "CredentialVerification" | "CredentialChallenge") => {
+            ActionClass::Mfa
+        }
+        ("signin" | "sso", "Logout" | "Signout") => ActionClass::Logout,
+        ("signin", "SwitchRole" | "GetSigninToken") => ActionClass::TokenIssue,
+        ("sts", "GetSessionToken" | "GetFederationToken") => ActionClass::TokenIssue,
+        ("sts", name) if name.starts_with("AssumeR") => ActionClass::TokenIssue,
+        ("sso" | "sso-oauth", "GetRoleCredentials" | "CreateToken" | "CreateTokenWithIAM") => {
+            ActionClass::TokenIssue
+        }
+        ("secretsmanager", "GetSecretValue" | "BatchGetSecretValue") => ActionClass::Secret,
+        ("kms", "Decrypt") => ActionClass::Secret,
+        ("ssm", name) if name.starts_with("GetParameter") && decrypts(record) => {
+            ActionClass::Secret
+        }
+        _ if DEPLOYMENTS
+            .iter()
+            .any(|(owner, start)| *owner == service && name.starts_with(start)) =>
+        {
+            ActionClass::Deploy
+        }
+        _ if starts(READS) => ActionClass::Read,
+        (service, _) if ADMIN_SERVICES.contains(&service) => ActionClass::Admin,
+        _ if starts(EXPORTS) => ActionClass::Export,
+        _ if starts(DELETES) => ActionClass::Delete,
+        _ if record.get("readOnly").truth() == Some(true) => ActionClass::Read,
+        _ => ActionClass::Write,
+    }
+}
+
+fn decrypts(record: Node<'_>) -> bool {
+    record.at("requestParameters.withDecryption").truth() == Some(true)
+}
+
+/// Who gains rights by a call, where the record says: a user, a role, or a user of IAM Identity
+/// Center. Rights of a group or in a policy's new version have no one owner.
+pub(super) fn gains<'v>(
+    service: &str,
+    name: &str,
+    record: Node<'v>,
+) -> Option<(Text<'v>, IdentityKind)> {
+    let asked = record.get("requestParameters");
+    let (what, field) = match (service, name) {
+        (
+            "iam",
+            "AttachUserPolicy"
+            | "PutUserPolicy"
+            | "AddUserToGroup"
+            | "DeleteUserPermissionsBoundary",
+        ) => ("user", "userName"),
+        ("iam", "AttachRolePolicy" | "PutRolePolicy" | "DeleteRolePermissionsBoundary") => {
+            ("role", "roleName")
+        }
+        ("sso", "CreateAccountAssignment") => {
+            let is_user = asked.get("principalType").text()? == "USER";
+            let user = asked.get("principalId").text().filter(|_| is_user)?;
+            return Some((user, IdentityKind::Human));
+        }
+        _ => return None,
+    };
+    let owner = asked.get(field).text()?;
+    let account = record.get("recipientAccountId").text();
+    let account = account.or_else(|| record.at("userIdentity.accountId").text())?;
+    // aws, aws-cn or aws-us-gov, as in the caller's own ARN.
+    let arn = record.at("userIdentity.arn").text();
+    let partition = arn
+        .as_deref()
+        .and_then(|arn| arn.split(':').nth(1))
+        .unwrap_or("aws");
+    Some((
+        format!("arn:{partition}:iam::{account}:{what}/{owner}").into(),
+        IdentityKind::ServiceAccount,
+    ))
+}

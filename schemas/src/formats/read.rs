@@ -1,0 +1,419 @@
+//! Tolerant reading of vendors' records, shared by the formats.
+//!
+//! Types drift: the same field arrives as a string, an integer or a boolean, and some exporters
+//! lower-case every key. What reads here is the meaning, not the JSON type; whatever cannot be read
+//! is *not known*, never an error and never a zero. Only a record without a time, an id or anybody
+//! in it is refused, and only that record of a batch.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{Decoded, Sink, Source, secret};
+use crate::event::{
+    Action, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind, MAX_TEXT_BYTES,
+};
+use crate::known::Text;
+use crate::record::check_raw;
+use crate::reject::{Reason, Reject};
+use crate::time::EventTime;
+use crate::vocabulary::Word;
+
+/// A place in a record, which may not be there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Node<'v>(Option<&'v Value>);
+
+impl<'v> Node<'v> {
+    /// The member of that name, by exact case or else by any.
+    pub(super) fn get(self, key: &str) -> Self {
+        let Some(Value::Object(members)) = self.0 else {
+            return Self(None);
+        };
+        Self(members.get(key).or_else(|| {
+            let (_, value) = members
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(key))?;
+            Some(value)
+        }))
+    }
+
+    /// The member at a dotted path.
+    pub(super) fn at(self, path: &str) -> Self {
+        path.split('.').fold(self, Self::get)
+    }
+
+    pub(super) fn is_object(self) -> bool {
+        matches!(self.0, Some(Value::Object(_)))
+    }
+
+    /// The elements of an array; of a single object, that one.
+    pub(super) fn items(self) -> impl Iterator<Item = Node<'v>> {
+        let items = match self.0 {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
+            _ => &[],
+        };
+        items.iter().map(|item| Node(Some(item)))
+    }
+
+    /// The text: a string that says something, or a number. Of an array, its first element.
+    pub(super) fn text(self) -> Option<Text<'v>> {
+        match self.0? {
+            Value::String(text) => known(text).map(Cow::Borrowed),
+            Value::Number(number) => Some(Cow::Owned(number.to_string())),
+            Value::Array(items) => Node(items.first()).text(),
+            Value::Null | Value::Bool(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// The texts of an array, or the one text.
+    pub(super) fn texts(self) -> Vec<Text<'v>> {
+        match self.0 {
+            Some(Value::Array(items)) => items
+                .iter()
+                .filter_map(|item| Node(Some(item)).text())
+                .collect(),
+            _ => self.text().into_iter().collect(),
+        }
+    }
+
+    /// Text of a field in which `NONE` is an answer rather than the lack of one.
+    pub(super) fn text_or_none_word(self) -> Option<&'v str> {
+        self.0?.as_str()
+    }
+
+    /// A text short enough to be kept; a longer one is noise that must not cost the whole record.
+    pub(super) fn short(self) -> Option<Text<'v>> {
+        self.text().filter(|text| text.len() <= MAX_TEXT_BYTES)
+    }
+
+    /// A number, also one written as text.
+    pub(super) fn number(self) -> Option<f64> {
+        match self.0? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => known(text)?.parse().ok(),
+            _ => None,
+        }
+        .filter(|number: &f64| number.is_finite())
+    }
+
+    /// A whole number that is not negative, however it is written.
+    pub(super) fn count(self) -> Option<u64> {
+        let exact = match self.0? {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => known(text)?.parse().ok(),
+            _ => return None,
+        };
+        exact.or_else(|| {
+            let number = self.number()?;
+            // 2^53 is where a double stops being exact.
+            ((0.0..=9_007_199_254_740_992.0).contains(&number)).then_some(number as u64)
+        })
+    }
+
+    /// A truth, written as a boolean, a word or a digit.
+    pub(super) fn truth(self) -> Option<bool> {
+        match self.0? {
+            Value::Bool(truth) => Some(*truth),
+            Value::Number(number) => match number.as_u64()? {
+                0 => Some(false),
+                1 => Some(true),
+                _ => None,
+            },
+            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "yes" | "1" => Some(true),
+                "false" | "no" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A time: RFC 3339, ISO 8601 basic format, or milliseconds since the epoch.
+    pub(super) fn time(self) -> Option<EventTime> {
+        match self.0? {
+            Value::String(text) => {
+                let text = text.trim();
+                EventTime::parse(text)
+                    .or_else(|| basic_time(text))
+                    .or_else(|| text.parse().ok().and_then(millis))
+            }
+            Value::Number(number) => millis(number.as_f64()?),
+            _ => None,
+        }
+    }
+
+    /// The address, without port, brackets or zone; a DNS name is not one.
+    pub(super) fn ip(self) -> Option<IpAddr> {
+        address(&self.text()?)
+    }
+
+    /// JSON that was put into a string, or that was not.
+    pub(super) fn embedded(self) -> Option<Cow<'v, Value>> {
+        match self.0? {
+            Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
+            value => Some(Cow::Borrowed(value)),
+        }
+    }
+
+    /// The text of the value as compact JSON, always the same for the same value.
+    pub(super) fn canonical(self) -> String {
+        self.0.map(Value::to_string).unwrap_or_default()
+    }
+}
+
+impl<'v> From<&'v Value> for Node<'v> {
+    fn from(value: &'v Value) -> Self {
+        Self(Some(value))
+    }
+}
+
+/// The text, unless it is one of the words by which sources say that they do not know.
+pub(super) fn known(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let says_nothing = matches!(text, "" | "-" | "(null)" | "undefined")
+        || ["unknown", "null", "none", "n/a"]
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word));
+    (!says_nothing).then_some(text)
+}
+
+fn millis(number: f64) -> Option<EventTime> {
+    // Up to the year 9999; a number of seconds reads as 1970 and is refused as too early.
+    (0.0..253_402_300_800_000.0)
+        .contains(&number)
+        .then(|| EventTime::from_millis(number as i64))
+}
+
+/// `20131102T010628Z`, as some CloudTrail records write `creationDate`.
+fn basic_time(text: &str) -> Option<EventTime> {
+    let (date, time) = text.split_once('T')?;
+    let digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    let time = time.strip_suffix('Z')?;
+    if !digits(date, 8) || !digits(time, 6) {
+        return None;
+    }
+    let (year, month, day) = (&date[..4], &date[4..6], &date[6..]);
+    let (hour, minute, second) = (&time[..2], &time[2..4], &time[4..]);
+    EventTime::parse(&format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z"))
+}
+
+/// Reads an address that may carry a port, brackets or a zone.
+pub(super) fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = match text.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None if text.bytes().filter(|byte| *byte == b':').count() == 1 => text.split(':').next()?,
+        None => text,
+    };
+    let ip: IpAddr = bare.split('%').next()?.parse().ok()?;
+    Some(ip.to_canonical()).filter(|ip| !ip.is_unspecified())
+}
+
+/// Why a part of a record gave no event.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Reject(Reject),
+    Skip(&'static str),
+}
+
+impl Refusal {
+    pub(super) fn missing(field: &str, expected: &str) -> Self {
+        let detail = format!("{field}: required, but absent, null or not known; {expected}");
+        Self::Reject(Reject::new(Reason::MissingField, detail))
+    }
+}
+
+/// The time at the first of these paths that is there.
+pub(super) fn required_time(record: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
+    let node = record.at(field);
+    node.time().ok_or_else(|| match node.text() {
+        None => Refusal::missing(field, "expected the time of the event"),
+        Some(_) => {
+            let detail = format!("{field}: expected RFC 3339, or milliseconds since the epoch");
+            Refusal::Reject(Reject::new(Reason::BadTime, detail))
+        }
+    })
+}
+
+/// What every format knows of an event before it looks further.
+pub(super) struct Opening<'v> {
+    pub(super) id: Text<'v>,
+    pub(super) time: EventTime,
+    pub(super) kind: EventKind,
+    pub(super) identity: Text<'v>,
+    pub(super) identity_kind: IdentityKind,
+    pub(super) action: Text<'v>,
+}
+
+/// An event in which nothing else is known yet.
+pub(super) fn open<'v>(
+    format: &'static str,
+    tenant: Option<Text<'v>>,
+    from: Opening<'v>,
+) -> Event<'v> {
+    Event {
+        id: from.id,
+        time: from.time,
+        kind: from.kind,
+        source: Some(Cow::Borrowed(format)),
+        tenant: Some(tenant.unwrap_or(Cow::Borrowed(DEFAULT_TENANT))),
+        identity: Identity {
+            id: from.identity,
+            kind: from.identity_kind.into(),
+            groups: Vec::new(),
+        },
+        session: Default::default(),
+        credential: Default::default(),
+        network: Default::default(),
+        device: Default::default(),
+        workload: Default::default(),
+        action: Action {
+            name: from.action,
+            class: Word::NotKnown,
+            outcome: Word::NotKnown,
+            resource: None,
+            environment: None,
+            scopes: Vec::new(),
+            target_tenant: None,
+            bytes_out: None,
+            records: None,
+            status: None,
+        },
+        task: Default::default(),
+        delegation: Vec::new(),
+        feedback: Default::default(),
+        labels: Default::default(),
+    }
+}
+
+/// The same happening as it concerns another identity: the one that gained a privilege, whose token
+/// was revoked, or whose request was approved. Its actor becomes the nearest delegate.
+///
+/// Where the actor was, and in which session, says nothing of this identity and is left out.
+pub(super) fn concerning<'v>(event: &Event<'v>, id: Text<'v>, kind: IdentityKind) -> Event<'v> {
+    let opening = Opening {
+        id: format!("{}/{}", event.id, "target").into(),
+        time: event.time,
+        kind: event.kind,
+        identity: id,
+        identity_kind: kind,
+        action: event.action.name.clone(),
+    };
+    let mut about = open("", event.tenant.clone(), opening);
+    about.source.clone_from(&event.source);
+    about.action = event.action.clone();
+    about.delegation.push(Delegate {
+        id: event.identity.id.clone(),
+        kind: event.identity.kind,
+    });
+    about.delegation.extend(event.delegation.iter().cloned());
+    about
+}
+
+/// A list written as an array or as text, separated by commas or blanks.
+pub(super) fn scopes<'v>(node: Node<'v>) -> Vec<Text<'v>> {
+    if let Some(Value::Array(_)) = node.0 {
+        return node.texts();
+    }
+    match node.text() {
+        Some(Cow::Borrowed(text)) => text
+            .split([',', ' '])
+            .filter_map(known)
+            .map(Cow::Borrowed)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Parses a raw record, hands each of its parts to `read`, and what came of them to `sink`.
+///
+/// `batch` names the member under which the format puts several records into one; an array of
+/// records is always taken.
+pub(super) fn each<F>(raw: &[u8], source: Source<'_>, batch: &[&str], sink: &mut Sink<'_>, read: F)
+where
+    F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
+{
+    let value = match parse(raw) {
+        Ok(value) => value,
+        Err(reject) => return sink(Decoded::Rejected(reject)),
+    };
+    let root = Node(Some(&value));
+    let wrapped = batch
+        .iter()
+        .map(|path| root.at(path))
+        .find(|node| node.0.is_some());
+    let part = wrapped.unwrap_or(root);
+    let Node(Some(Value::Array(parts))) = part else {
+        return one(part, source, raw.len(), None, sink, &read);
+    };
+    if parts.is_empty() {
+        return sink(Decoded::Skipped("empty batch"));
+    }
+    for (index, part) in parts.iter().enumerate() {
+        one(
+            Node(Some(part)),
+            source,
+            raw.len(),
+            Some(index),
+            sink,
+            &read,
+        );
+    }
+}
+
+fn one<F>(
+    part: Node<'_>,
+    source: Source<'_>,
+    raw_bytes: usize,
+    index: Option<usize>,
+    sink: &mut Sink<'_>,
+    read: &F,
+) where
+    F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
+{
+    let refuse = |mut reject: Reject| {
+        if let Some(index) = index {
+            reject.detail = format!("part {index} of the record: {}", reject.detail);
+        }
+        reject
+    };
+    if !part.is_object() {
+        let reject = Reject::new(Reason::WrongFormat, "expected a JSON object");
+        return sink(Decoded::Rejected(refuse(reject)));
+    }
+    match read(part, source) {
+        Ok(events) => {
+            for mut event in events {
+                // A replaced secret is longer than it was: then every bound is looked at.
+                let changed = secret::protect(&mut event);
+                let bytes = if changed {
+                    usize::MAX
+                } else {
+                    raw_bytes.saturating_add(512)
+                };
+                match event.check(bytes) {
+                    Ok(()) => sink(Decoded::Event(Box::new(event))),
+                    Err(reject) => sink(Decoded::Rejected(refuse(reject))),
+                }
+            }
+        }
+        Err(Refusal::Reject(reject)) => sink(Decoded::Rejected(refuse(reject))),
+        Err(Refusal::Skip(why)) => sink(Decoded::Skipped(why)),
+    }
+}
+
+fn parse(raw: &[u8]) -> Result<Value, Reject> {
+    let raw = check_raw(raw)?;
+    let text = std::str::from_utf8(raw).map_err(|error| {
+        let detail = format!("record: not UTF-8 at byte {}", error.valid_up_to());
+        Reject::new(Reason::NotUtf8, detail)
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let detail = format!("record: not JSON at line {line}, column {column}");
+        Reject::new(Reason::NotJson, detail)
+    })
+}

@@ -1,0 +1,86 @@
+use proptest::prelude::*;
+
+use super::{cloudtrail, kong, okta, story};
+use crate::formats::{ALL, secret};
+
+const NATIVE: &str = r#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{"id":"svc","kind":"service_account"},"credential":{"id":"sha256:00"},"action":{"name":"GET /v1/invoices/{id}?token=abc","class":"read"},"delegation":[{"id":"ann"}]}"#;
+
+fn records() -> [&'static str; 5] {
+    [
+        NATIVE,
+        okta::MFA,
+        okta::GRANT,
+        cloudtrail::FILE,
+        kong::BATCH,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_bytes_make_a_format_panic(raw in proptest::collection::vec(any::<u8>(), 0..512)) {
+        for format in ALL {
+            story(format.name(), &raw);
+        }
+        secret::scrub(&raw);
+    }
+
+    #[test]
+    fn no_mutation_of_a_record_makes_a_format_panic(
+        record in 0_usize..5,
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        whole in any::<bool>(),
+    ) {
+        let mut raw = records()[record].as_bytes().to_vec();
+        for (place, byte) in edits {
+            let place = place.index(raw.len());
+            raw[place] = byte;
+        }
+        if !whole {
+            raw.truncate(cut.index(raw.len()));
+        }
+        for format in ALL {
+            story(format.name(), &raw);
+        }
+        secret::scrub(&raw);
+    }
+
+    #[test]
+    fn a_member_of_another_type_never_panics(record in 1_usize..5, member in any::<prop::sample::Index>(), kind in 0_usize..6) {
+        let mut value: serde_json::Value = serde_json::from_str(records()[record]).unwrap();
+        let other = [
+            serde_json::json!(null), serde_json::json!(true), serde_json::json!(-1.5e300),
+            serde_json::json!("-"), serde_json::json!([]), serde_json::json!({ "a": {} }),
+        ];
+        let paths = leaves(&value, String::new());
+        let path = &paths[member.index(paths.len())];
+        *value.pointer_mut(path).unwrap() = other[kind].clone();
+        for format in ALL {
+            story(format.name(), value.to_string().as_bytes());
+        }
+    }
+}
+
+/// The JSON pointer of every value inside.
+fn leaves(value: &serde_json::Value, path: String) -> Vec<String> {
+    let inside: Vec<String> = match value {
+        serde_json::Value::Object(members) => members
+            .iter()
+            .flat_map(|(key, value)| {
+                leaves(
+                    value,
+                    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")),
+                )
+            })
+            .collect(),
+        serde_json::Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(index, value)| leaves(value, format!("{path}/{index}")))
+            .collect(),
+        _ => Vec::new(),
+    };
+    std::iter::once(path).chain(inside).collect()
+}

@@ -1,0 +1,34 @@
+//! Each format on records in the vendor's own shape: what comes out is a snapshot to be read.
+
+mod cloudtrail;
+mod hostile;
+mod kong;
+mod okta;
+mod secrets;
+
+use super::{Decoded, Source, by_name};
+
+/// What came of a record, as a person would want to read it.
+fn story(format: &str, raw: &[u8]) -> String {
+    let mut lines = Vec::new();
+    let tenant = Some("acme");
+    let format = by_name(format).expect("a registered format");
+    format.decode(raw, Source { tenant }, &mut |decoded| {
+        lines.push(match decoded {
+            Decoded::Event(event) => {
+                event.check(usize::MAX).expect("every bound is kept");
+                serde_json::to_string_pretty(&event).expect("an event can be written")
+            }
+            Decoded::Rejected(reject) => format!("rejected: {reject}"),
+            Decoded::Skipped(why) => format!("skipped: {why}"),
+        });
+    });
+    lines.join("\n")
+}
+
+#[test]
+fn every_format_has_a_name_of_its_own() {
+    for format in super::ALL {
+        assert_eq!(by_name(format.name()).map(super::Format::name), Some(format.name()));
+    }
+}

@@ -1,0 +1,158 @@
+use super::{cloudtrail, kong, okta, story};
+use crate::formats::secret::{fingerprint, looks_secret, scrub};
+
+const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJlcGxhbnRlZA";
+
+/// Every secret in the test is one of these.
+const PLANTED: &[&str] = &[
+    JWT,
+    "ghp_plantedPlanted0123456789abcdefABCD",
+    "sk_live_planted0123456789",
+    "planted-api-key-77",
+    "plantedCookieValue99",
+    "cGxhbnRlZDpwYXNzd29yZA==",
+    "hunter2planted",
+    "plantedSECRETKEY",
+    "PlantedSessionToken",
+];
+
+fn assert_clean(what: &str, text: &str) {
+    for secret in PLANTED {
+        assert!(
+            !text.contains(secret),
+            "{what} lets `{secret}` through:\n{text}"
+        );
+    }
+}
+
+fn kong_entry(headers: &str) -> String {
+    format!(
+        r#"{{"started_at": 1795169733000, "client_ip": "192.0.2.3", "consumer": {{"username": "svc"}}, "request": {{"uri": "/v1/t/{JWT}?apikey=planted-api-key-77&password=hunter2planted", "method": "GET", "querystring": {{"apikey": "planted-api-key-77"}}, "headers": {{"user-agent": "x {JWT}", {headers}}}}}}}"#
+    )
+}
+
+fn native(fields: &str) -> String {
+    format!(
+        r#"{{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{{"id":"svc"}},{fields}}}"#
+    )
+}
+
+/// Records of every format in which secrets are where they should not be.
+fn planted() -> Vec<(&'static str, String)> {
+    let bearer = format!(r#""Authorization": "Bearer {JWT}""#);
+    let mut records = vec![
+        ("kong", kong_entry(&bearer)),
+        (
+            "kong",
+            kong_entry(r#""authorization": ["Basic cGxhbnRlZDpwYXNzd29yZA=="]"#),
+        ),
+        ("kong", kong_entry(r#""X-API-Key": "planted-api-key-77""#)),
+        (
+            "kong",
+            kong_entry(r#""cookie": "theme=dark; session_id=plantedCookieValue99""#),
+        ),
+        ("cloudtrail", cloudtrail::FILE.to_owned()),
+        (
+            "okta",
+            okta::MFA.replace(
+                "/idp/idx/authenticators/poll",
+                &format!("/x?sessionToken={JWT}"),
+            ),
+        ),
+        ("okta", okta::MFA.replace("102bZDNFfWaQSyEZQuDgWt-uQ", JWT)),
+        (
+            "native",
+            native(&format!(
+                r#""action":{{"name":"GET /x?access_token={JWT}&password=hunter2planted","resource":"https://u:hunter2planted@example.com/?apikey=planted-api-key-77"}},"device":{{"user_agent":"curl Bearer {JWT}","id":"{JWT}"}}"#
+            )),
+        ),
+        (
+            "native",
+            native(
+                r#""action":{"name":"x"},"session":{"id":"sk_live_planted0123456789"},"credential":{"id":"ghp_plantedPlanted0123456789abcdefABCD","bound_to":"Basic cGxhbnRlZDpwYXNzd29yZA=="},"task":{"objective":"use password=hunter2planted"}"#,
+            ),
+        ),
+    ];
+    records.push(("kong", format!("[{}, {}]", records[0].1, records[2].1)));
+    records
+}
+
+#[test]
+fn no_planted_secret_gets_through_any_format() {
+    for (format, record) in planted() {
+        let told = story(format, record.as_bytes());
+        assert!(
+            told.contains("\"id\""),
+            "{format}: nothing came out: {told}"
+        );
+        assert_clean(format, &told);
+    }
+}
+
+#[test]
+fn no_planted_secret_is_left_in_a_dead_letter_whole_or_cut_off() {
+    for (format, record) in planted() {
+        let clean = scrub(record.as_bytes());
+        assert_clean(format, &String::from_utf8_lossy(&clean));
+        // Cut in the middle of the value: what is left of a secret is one too.
+        let cut = record.find("Bearer eyJ").map_or(record.len(), |at| at + 40);
+        let clean = scrub(&record.as_bytes()[..cut]);
+        assert!(!String::from_utf8_lossy(&clean).contains("eyJhbGciOiJSUzI1NiJ9"));
+        // JSON in a string, as log shippers wrap it.
+        let wrapped = serde_json::json!({ "message": record }).to_string();
+        assert_clean(format, &String::from_utf8_lossy(&scrub(wrapped.as_bytes())));
+    }
+}
+
+#[test]
+fn a_scrubbed_record_says_which_secret_it_was() {
+    let raw = format!(r#"{{"headers":{{"authorization":"Bearer {JWT}","accept":"*/*"}},"n":1}}"#);
+    let expected = format!(
+        r#"{{"headers":{{"authorization":"Bearer {}","accept":"*/*"}},"n":1}}"#,
+        fingerprint(JWT)
+    );
+    assert_eq!(String::from_utf8_lossy(&scrub(raw.as_bytes())), expected);
+}
+
+#[test]
+fn what_holds_no_secret_is_left_as_it_is() {
+    for record in [okta::MFA, okta::GRANT, kong::BATCH] {
+        assert_eq!(String::from_utf8_lossy(&scrub(record.as_bytes())), record);
+    }
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIEplanted\n-----END PRIVATE KEY-----\nrest";
+    assert!(scrub(pem.as_bytes()).starts_with(b"sha256:"));
+    assert!(scrub(pem.as_bytes()).ends_with(b"\nrest"));
+    for id in [
+        "svc-billing",
+        "arn:aws:iam::111122223333:role/billing",
+        "AKIAEXAMPLEKEY000003",
+        "sk-learn-pipeline-runner",
+        "00u1qw2er3TY4ui5O6p7",
+        "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+        "sha256:00",
+    ] {
+        assert!(!looks_secret(id), "{id}");
+    }
+}
+
+#[test]
+fn the_same_token_has_the_same_fingerprint_in_every_format() {
+    let expected = fingerprint(JWT);
+    let kong = story(
+        "kong",
+        kong_entry(&format!(r#""authorization": "Bearer {JWT}""#)).as_bytes(),
+    );
+    let with_scheme = native(&format!(
+        r#""action":{{"name":"x"}},"credential":{{"id":"Bearer {JWT}"}}"#
+    ));
+    let bare = native(&format!(
+        r#""action":{{"name":"x"}},"credential":{{"id":"{JWT}"}}"#
+    ));
+    for told in [
+        kong,
+        story("native", with_scheme.as_bytes()),
+        story("native", bare.as_bytes()),
+    ] {
+        assert!(told.contains(&expected), "{told}");
+    }
+}

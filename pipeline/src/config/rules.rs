@@ -23,31 +23,26 @@ pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     notes
 }
 
-/// Properties that Plumbline sets itself, and what to set instead.
-const OWN_PROPERTIES: [(&str, &str); 8] = [
+/// Properties that other settings set, and which.
+const SET_ELSEWHERE: [(&str, &str); 5] = [
     ("bootstrap.servers", "set bootstrap_servers in [kafka]"),
+    ("metadata.broker.list", "set bootstrap_servers in [kafka]"),
     ("group.id", "set group_id in [kafka]"),
     ("group.instance.id", "set instance in [run]"),
     (
         "transactional.id",
-        "it is made of the group and of instance in [run]; leave it out",
+        "it is made of group_id in [kafka] and instance in [run]",
     ),
-    (
-        "enable.auto.commit",
-        "offsets are committed with the outputs, exactly once; leave it out",
-    ),
-    (
-        "enable.auto.offset.store",
-        "offsets are committed with the outputs, exactly once; leave it out",
-    ),
-    (
-        "enable.idempotence",
-        "outputs are written exactly once, which needs it; leave it out",
-    ),
-    (
-        "isolation.level",
-        "only committed records are read; leave it out",
-    ),
+];
+
+/// Properties that exactly-once rests on, and the only value that each may have.
+const FIXED: [(&str, &str); 6] = [
+    ("acks", "all"),
+    ("allow.auto.create.topics", "false"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.idempotence", "true"),
+    ("isolation.level", "read_committed"),
 ];
 
 fn own_properties(properties: &DeTable<'_>, parent: &str, notes: &mut Vec<Note>) {
@@ -55,19 +50,32 @@ fn own_properties(properties: &DeTable<'_>, parent: &str, notes: &mut Vec<Note>)
         let name = format!("{parent}{}", key.get_ref());
         if let DeValue::Table(inner) = value.get_ref() {
             own_properties(inner, &format!("{name}."), notes);
-            continue;
-        }
-        let own = OWN_PROPERTIES
-            .iter()
-            .find(|(property, _)| *property == name);
-        if let Some((_, instead)) = own {
-            notes.push(Note {
-                message: format!("the property `{name}` is Plumbline's own"),
-                help: Some((*instead).to_owned()),
-                labels: vec![(key.span(), "not to be set".to_owned())],
-            });
+        } else if let Some(note) = own_property(&name, key.span(), value.get_ref()) {
+            notes.push(note);
         }
     }
+}
+
+fn own_property(name: &str, span: Range<usize>, value: &DeValue<'_>) -> Option<Note> {
+    let of = |list: &'static [(&str, &str)]| list.iter().find(|(property, _)| *property == name);
+    let (message, help) = if let Some((_, instead)) = of(&SET_ELSEWHERE) {
+        let message = format!("the property `{name}` is set by another setting");
+        (message, (*instead).to_owned())
+    } else {
+        let (_, only) = of(&FIXED)?;
+        let as_text = value.as_bool().map(|value| value.to_string());
+        if value.as_str().or(as_text.as_deref()) == Some(*only) {
+            return None;
+        }
+        let message =
+            format!("the property `{name}` can only be {only}, since exactly-once rests on it");
+        (message, "leave it out".to_owned())
+    };
+    Some(Note {
+        message,
+        help: Some(help),
+        labels: vec![(span, "not to be set".to_owned())],
+    })
 }
 
 /// The names of Plumbline's own topics, with what each is for and where it is set.

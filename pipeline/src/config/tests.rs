@@ -31,7 +31,7 @@ fn an_empty_file_is_the_default() {
 #[test]
 fn every_section_of_a_full_file_is_read() {
     let config = read_text(include_str!("../../tests/config/full.toml")).expect("accepted");
-    assert_eq!(config.source[0].format, "native");
+    assert_eq!(config.source[0].format, "okta");
     assert_eq!(config.geo.city, [PathBuf::from("GeoLite2-City.mmdb")]);
     assert_eq!(
         config.detectors.impossible_travel.mode,
@@ -104,6 +104,15 @@ fn properties_are_text_numbers_or_booleans_and_need_no_quotes_around_their_names
             "socket.nagle.disable=true",
         ]
     );
+}
+
+#[test]
+fn a_property_that_exactly_once_rests_on_may_be_said_but_not_changed() {
+    let text =
+        "[kafka.properties]\nenable.idempotence = true\n'isolation.level' = 'read_committed'";
+    assert!(read_text(text).is_ok());
+    assert!(read_text("[kafka.properties]\nenable.idempotence = 'false'").is_err());
+    assert!(read_text("[kafka.properties]\nacks = 1").is_err());
 }
 
 #[test]
@@ -260,5 +269,16 @@ proptest! {
             prop_assert!(shown.contains("plumbline.toml"));
             prop_assert!(!invalid.to_string().is_empty());
         }
+    }
+}
+
+#[test]
+fn the_example_lists_every_log_format() {
+    let text = include_str!("../../plumbline.example.toml");
+    for format in sections::format_names() {
+        assert!(
+            text.contains(&format!("{format:?}")),
+            "{format} is not in the example"
+        );
     }
 }

@@ -90,7 +90,10 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
         .get("sourceIPAddress")
         .ip()
         .map(|ip| ip.to_string().into());
-    event.device.user_agent = record.get("userAgent").short();
+    // A call that a service makes on somebody's behalf names the service, not a client.
+    let is_client =
+        |agent: &Text<'_>| !agent.ends_with(".amazonaws.com") && agent != "AWS Internal";
+    event.device.user_agent = record.get("userAgent").short().filter(is_client);
     if identity_kind != IdentityKind::Human {
         // Global services log one region whatever the caller's: it would look like a move.
         let is_regional = !aws_actions::GLOBAL_SERVICES.contains(&service);
@@ -340,6 +343,10 @@ fn resource<'v>(record: Node<'v>) -> Option<Text<'v>> {
 }
 
 fn delegation<'v>(who: Node<'v>, own: &str) -> Vec<Delegate<'v>> {
+    if own.contains("AWSReservedSSO_") {
+        // The person and the session of that person: nobody acts for another.
+        return Vec::new();
+    }
     let context = who.get("sessionContext");
     let issuer = who
         .get("type")

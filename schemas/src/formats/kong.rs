@@ -27,7 +27,7 @@ use super::read::{Node, Opening, Refusal, address, each, known, open, required_t
 use super::secret::{fingerprint, without_scheme};
 use super::{Format, Sink, Source};
 use crate::event::{
-    ActionClass, Credential, CredentialKind, Event, EventKind, IdentityKind, Outcome,
+    ActionClass, Credential, CredentialKind, Event, EventKind, Identity, IdentityKind, Outcome,
 };
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
@@ -69,7 +69,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     };
     let tenant = source.tenant.map(Cow::Borrowed);
     let mut event = open("kong", tenant, opening);
-    event.credential = credential(entry, request, headers, identity_kind);
+    event.credential = credential(entry, request, headers, &event.identity);
     event.network.ip = client(entry, headers).map(|ip| ip.to_string().into());
     event.device.user_agent = headers.get("user-agent").short();
     event.action.class = class(&method).into();
@@ -132,15 +132,17 @@ fn credential<'v>(
     entry: Node<'v>,
     request: Node<'v>,
     headers: Node<'v>,
-    identity: IdentityKind,
+    identity: &Identity<'_>,
 ) -> Credential<'v> {
     let (id, kind) = presented(request, headers).map_or_else(
         || {
-            let kind = match identity {
-                IdentityKind::ApiKey => CredentialKind::ApiKey,
+            let kind = match identity.kind.known() {
+                Some(IdentityKind::ApiKey) => CredentialKind::ApiKey,
                 _ => CredentialKind::AccessToken,
             };
-            (entry.at("authenticated_entity.id").text(), kind)
+            let entity = entry.at("authenticated_entity.id").text();
+            // Without a consumer the entity is the user, not what the user presented.
+            (entity.filter(|id| *id != identity.id), kind)
         },
         |(secret, kind)| (Some(fingerprint(&secret).into()), kind),
     );

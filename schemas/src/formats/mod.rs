@@ -1,8 +1,26 @@
 //! Log formats in: one file per format, listed once in [`ALL`].
 //!
+//! | name | what it reads |
+//! |---|---|
+//! | `native` | Plumbline's own event schema |
+//! | `okta` | Okta System Log |
+//! | `cloudtrail` | AWS CloudTrail, also `{"Records":[…]}` |
+//! | `kong` | Kong Gateway's log plugins, also batches |
+//!
 //! A [`Format`] turns one raw record (a Kafka value, or one record of a file) into any number of
 //! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes
 //! later. Secrets are hashed and dropped here, before anything else sees them ([`secret`]).
+//!
+//! Vendors' records are read tolerantly: a string, number or boolean is taken for what it means,
+//! and `null`, `unknown`, `-` and empty are *not known*. What is wrong with one part of a batch
+//! refuses that part only. What names nobody is skipped with a reason.
+//!
+//! An event whose class is `privilege`, `approval` or `token_revoke` stands under the identity that
+//! gained, was approved or lost the token, the actor in `delegation`. Where the record's actor is
+//! another, that one's `admin` event comes first and the second id ends in `/target`.
+//!
+//! To add a format: one file with a type that implements [`Format`], one line in [`ALL`], and
+//! golden tests under `tests/` on records in the vendor's own shape.
 
 mod aws_actions;
 mod cloudtrail;

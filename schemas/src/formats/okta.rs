@@ -11,7 +11,7 @@
 //! | `network` | `client.ipAddress` (else `request.ipChain[0].ip`), `client.geographicalContext`, `securityContext`; the country is a name there and becomes its ISO code |
 //! | `network.anonymizer` | `debugData.tunnels` (JSON in a string), else `securityContext.isProxy` |
 //! | `device` | `device.id`, else `debugData.dtHash`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
-//! | `action` | name is `eventType`; outcome from `outcome.result`; scopes from `grantedScopes`, `requestedScopes`; resource is the first target |
+//! | `action` | name is `eventType`; outcome from `outcome.result`; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
 //! | `tenant` | the source's, else the host of `debugData.origin` |
 //! | `delegation` | the user for whom a client acts |
 //!
@@ -246,15 +246,20 @@ fn target<'v>(record: Node<'v>, kind: &str) -> Option<Node<'v>> {
     })
 }
 
+/// What it was done to: a group, an application, a policy; a user only where nothing else is named,
+/// and never a token, which is the credential and another one with every grant.
 fn resource<'v>(record: Node<'v>) -> Option<Text<'v>> {
-    let first = record.get("target").items().find(|target| {
-        // A token is the credential; its id changes with every grant.
-        target
-            .get("type")
-            .text()
-            .is_some_and(|kind| token_kind(&kind).is_none())
-    })?;
-    first.get("id").short()
+    let things = || {
+        record.get("target").items().filter_map(|target| {
+            let kind = target.get("type").text()?;
+            let is_user = kind.eq_ignore_ascii_case("User");
+            token_kind(&kind).is_none().then_some((target, is_user))
+        })
+    };
+    let (thing, _) = things()
+        .find(|(_, is_user)| !is_user)
+        .or_else(|| things().next())?;
+    thing.get("id").short()
 }
 
 fn token_kind(target_type: &str) -> Option<CredentialKind> {

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{Decoded, Sink, Source, secret};
 use crate::event::{
-    Action, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind, MAX_TEXT_BYTES,
+    Action, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind, MAX_DEPTH,
+    MAX_TEXT_BYTES,
 };
 use crate::known::Text;
 use crate::record::check_raw;
@@ -226,7 +227,7 @@ impl Refusal {
     }
 }
 
-/// The time at the first of these paths that is there.
+/// The time at a path, which must be there.
 pub(super) fn required_time(record: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
     let node = record.at(field);
     node.time().ok_or_else(|| match node.text() {
@@ -412,6 +413,10 @@ fn parse(raw: &[u8]) -> Result<Value, Reject> {
         Reject::new(Reason::NotUtf8, detail)
     })?;
     serde_json::from_str(text).map_err(|error| {
+        if error.to_string().starts_with("recursion limit") {
+            let detail = format!("record: objects and arrays nested {MAX_DEPTH} deep or more");
+            return Reject::new(Reason::TooDeep, detail);
+        }
         let (line, column) = (error.line(), error.column());
         let detail = format!("record: not JSON at line {line}, column {column}");
         Reject::new(Reason::NotJson, detail)

@@ -82,10 +82,8 @@ fn protect_id(id: &mut Text<'_>) -> bool {
 fn protect_text(text: &mut Text<'_>, replace: impl Fn(&[u8]) -> String) -> bool {
     let bytes = text.as_bytes();
     // What no secret can do without, looked for first because it costs next to nothing.
-    let suspicious = has_long_run(bytes)
-        | bytes
-            .iter()
-            .fold(false, |found, byte| found | (*byte == b'='));
+    let marks = |found, byte: &u8| found | (*byte == b'=') | (*byte == b'@');
+    let suspicious = has_long_run(bytes) || bytes.iter().fold(false, marks);
     if !suspicious {
         return false;
     }

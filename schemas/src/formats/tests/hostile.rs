@@ -63,6 +63,21 @@ proptest! {
     }
 }
 
+#[test]
+fn brackets_without_end_are_too_deep_and_a_mebibyte_is_enough() {
+    for format in ALL {
+        for depth in [127, 128, 129, 100_000] {
+            let told = story(format.name(), "[".repeat(depth).as_bytes());
+            assert!(told.starts_with("rejected: "), "{told}");
+        }
+        let nested = format!("{}{}", "[".repeat(128), "]".repeat(128));
+        let told = story(format.name(), nested.as_bytes());
+        assert!(told.starts_with("rejected: "), "{told}");
+        let large = vec![b' '; (1 << 20) + 1];
+        assert!(story(format.name(), &large).starts_with("rejected: too_large"));
+    }
+}
+
 /// The JSON pointer of every value inside.
 fn leaves(value: &serde_json::Value, path: String) -> Vec<String> {
     let inside: Vec<String> = match value {

@@ -73,6 +73,10 @@ fn planted() -> Vec<(&'static str, String)> {
             ),
         ),
     ];
+    records.push((
+        "native",
+        native(r#""action":{"name":"x","resource":"amqp://u:hunter2planted@mq"}"#),
+    ));
     records.push(("kong", format!("[{}, {}]", records[0].1, records[2].1)));
     records
 }

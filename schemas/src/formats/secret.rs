@@ -82,8 +82,9 @@ fn protect_id(id: &mut Text<'_>) -> bool {
 fn protect_text(text: &mut Text<'_>, replace: impl Fn(&[u8]) -> String) -> bool {
     let bytes = text.as_bytes();
     // What no secret can do without, looked for first because it costs next to nothing.
-    let marks = |found, byte: &u8| found | (*byte == b'=') | (*byte == b'@');
-    let suspicious = has_long_run(bytes) || bytes.iter().fold(false, marks);
+    let mark = |byte: &u8| u8::from(*byte == b'=') | u8::from(*byte == b'@');
+    let marked = bytes.iter().fold(0, |found, byte| found | mark(byte)) != 0;
+    let suspicious = marked || has_long_run(bytes);
     if !suspicious {
         return false;
     }
@@ -102,14 +103,46 @@ pub fn scrub(raw: &[u8]) -> Cow<'_, [u8]> {
 /// Whether a text is, by its well-known shape, a secret rather than an id of one.
 pub fn looks_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Nothing shorter is a token, and ids that are hashes already are the usual case.
-    if bytes.len() < 12 || text.starts_with("sha256:") {
+    // Nothing shorter is a token, and hardly an id begins like one.
+    let Some(first) = bytes.first().filter(|_| bytes.len() >= 12) else {
+        return false;
+    };
+    if !STARTS[usize::from(*first)] {
         return false;
     }
-    without_scheme(text).len() != text.len()
-        || text.starts_with("-----BEGIN")
-        || has_secret_shape(token(bytes))
+    // A scheme ends within the first bytes; there is no need to look for a blank further on.
+    let has_scheme =
+        bytes.iter().take(10).any(|byte| *byte == b' ') && without_scheme(text).len() != text.len();
+    has_scheme || text.starts_with("-----BEGIN") || has_secret_shape(bytes)
 }
+
+/// The bytes with which a secret, or the scheme before it, can begin.
+const STARTS: [bool; 256] = {
+    let mut starts = [false; 256];
+    let mut shape = 0;
+    while shape < SHAPES.len() {
+        starts[SHAPES[shape].0[0] as usize] = true;
+        shape += 1;
+    }
+    let others = b"bBsSdDnN-";
+    let mut other = 0;
+    while other < others.len() {
+        starts[others[other] as usize] = true;
+        other += 1;
+    }
+    starts
+};
+
+const WORD: [bool; 256] = {
+    let mut word = [false; 256];
+    let mut byte = 0;
+    while byte < word.len() {
+        word[byte] =
+            (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'-' || byte as u8 == b'_';
+        byte += 1;
+    }
+    word
+};
 
 /// The secret behind `Bearer `, `Basic ` and the like.
 pub fn without_scheme(text: &str) -> &str {
@@ -168,12 +201,13 @@ const SHAPES: &[(&[u8], usize, bool)] = &[
     (b"00", 42, true),
 ];
 
-fn has_secret_shape(token: &[u8]) -> bool {
+/// Whether the token at the start of `bytes` is marked as a secret by its issuer.
+fn has_secret_shape(bytes: &[u8]) -> bool {
     SHAPES.iter().any(|(prefix, least, random)| {
-        token.first() == prefix.first()
-            && token.starts_with(prefix)
-            && token.len() >= *least
-            && (!random || looks_random(token))
+        bytes.first() == prefix.first() && bytes.starts_with(prefix) && {
+            let token = token(bytes);
+            token.len() >= *least && (!random || looks_random(token))
+        }
     })
 }
 
@@ -191,7 +225,7 @@ fn token(bytes: &[u8]) -> &[u8] {
 }
 
 const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    WORD[byte as usize]
 }
 
 /// Whether there are 14 word characters in a row, as in every token that has a shape. Looks at
@@ -271,8 +305,8 @@ fn word(bytes: &[u8], at: usize, found: &mut dyn FnMut(Range<usize>)) -> usize {
             return start + secret.len();
         }
     }
-    let whole = token(rest);
-    if has_secret_shape(whole) {
+    if has_secret_shape(rest) {
+        let whole = token(rest);
         found(at..at + whole.len());
         return at + whole.len();
     }

@@ -104,10 +104,13 @@ pub fn scrub(raw: &[u8]) -> Cow<'_, [u8]> {
 pub fn looks_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
     // Nothing shorter is a token, and hardly an id begins like one.
-    let Some(first) = bytes.first().filter(|_| bytes.len() >= 12) else {
+    let [first, second, ..] = bytes else {
         return false;
     };
-    if !STARTS[usize::from(*first)] {
+    if bytes.len() < 12 || !STARTS.contains(&start(*first, *second)) {
+        return false;
+    }
+    if text.starts_with("sha256:") {
         return false;
     }
     // A scheme ends within the first bytes; there is no need to look for a blank further on.
@@ -116,22 +119,34 @@ pub fn looks_secret(text: &str) -> bool {
     has_scheme || text.starts_with("-----BEGIN") || has_secret_shape(bytes)
 }
 
-/// The bytes with which a secret, or the scheme before it, can begin.
-const STARTS: [bool; 256] = {
-    let mut starts = [false; 256];
-    let mut shape = 0;
-    while shape < SHAPES.len() {
-        starts[SHAPES[shape].0[0] as usize] = true;
-        shape += 1;
+const SCHEMES: [&[u8]; 6] = [
+    b"bearer",
+    b"basic",
+    b"ssws",
+    b"dpop",
+    b"digest",
+    b"negotiate",
+];
+
+/// The first two bytes of every secret, or of the scheme before it, in any case.
+const STARTS: [u16; SHAPES.len() + SCHEMES.len() + 1] = {
+    let mut starts = [start(b'-', b'-'); SHAPES.len() + SCHEMES.len() + 1];
+    let mut at = 0;
+    while at < SHAPES.len() {
+        starts[at] = start(SHAPES[at].0[0], SHAPES[at].0[1]);
+        at += 1;
     }
-    let others = b"bBsSdDnN-";
-    let mut other = 0;
-    while other < others.len() {
-        starts[others[other] as usize] = true;
-        other += 1;
+    while at < SHAPES.len() + SCHEMES.len() {
+        let scheme = SCHEMES[at - SHAPES.len()];
+        starts[at] = start(scheme[0], scheme[1]);
+        at += 1;
     }
     starts
 };
+
+const fn start(first: u8, second: u8) -> u16 {
+    u16::from_le_bytes([first | 0x20, second | 0x20])
+}
 
 const WORD: [bool; 256] = {
     let mut word = [false; 256];
@@ -157,16 +172,9 @@ pub fn without_scheme(text: &str) -> &str {
 }
 
 fn is_scheme(word: &[u8]) -> bool {
-    [
-        &b"bearer"[..],
-        b"basic",
-        b"ssws",
-        b"dpop",
-        b"digest",
-        b"negotiate",
-    ]
-    .iter()
-    .any(|scheme| word.eq_ignore_ascii_case(scheme))
+    SCHEMES
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// How issuers mark what they issue: prefix, least length, and whether the rest must also look

@@ -1,0 +1,353 @@
+//! Clients with their settings. `[kafka.properties]` is set over the defaults, and what exactly-once
+//! rests on is set over both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::AdminClient;
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::producer::BaseProducer;
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaConfRes;
+
+use super::close::close;
+use super::context::{self, Context, Deliveries, Rebalance};
+use super::errors::ErrorLog;
+use crate::config::{ConfigError, KafkaConfig};
+
+/// How long a poll waits for a record when there is nothing else to do: as long as it may take to
+/// notice that the program is to stop.
+pub(crate) const IDLE_POLL: Duration = Duration::from_millis(100);
+
+/// How long a commit may wait for a transaction before its producer is given up.
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Names that librdkafka has for the same property. Whichever is set last would win by chance.
+const ALIASES: &[(&str, &str)] = &[
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("compression.codec", "compression.type"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("request.required.acks", "acks"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+];
+
+const EVERY_CLIENT: &[(&str, &str)] = &[
+    ("client.id", "plumbline"),
+    ("socket.nagle.disable", "true"),
+    ("log.connection.close", "false"),
+    ("reconnect.backoff.max.ms", "2000"),
+];
+
+const CONSUMER: &[(&str, &str)] = &[
+    ("auto.offset.reset", "earliest"),
+    ("fetch.min.bytes", "1"),
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.error.backoff.ms", "100"),
+    // The default of a second stalls a consumer each time its queue has been full.
+    ("fetch.queue.backoff.ms", "10"),
+    ("queued.min.messages", "20000"),
+    // The default of 64 MB is per consumer, and there is one consumer per worker.
+    ("queued.max.messages.kbytes", "32768"),
+];
+
+/// Not for the protocol of KIP-848, where the broker decides all three.
+const CLASSIC_GROUP: &[(&str, &str)] = &[
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "3000"),
+];
+
+const CONSUMER_FIXED: &[(&str, &str)] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("isolation.level", "read_committed"),
+    ("allow.auto.create.topics", "false"),
+];
+
+const PRODUCER: &[(&str, &str)] = &[
+    ("compression.type", "lz4"),
+    // As the Java client does it: other programs write to the same topics with the same keys.
+    ("partitioner", "murmur2_random"),
+    ("message.max.bytes", "4194304"),
+    ("queue.buffering.max.messages", "100000"),
+    ("queue.buffering.max.kbytes", "65536"),
+];
+
+const PRODUCER_FIXED: &[(&str, &str)] = &[("enable.idempotence", "true"), ("acks", "all")];
+
+/// A client that cannot even be built. Names properties, never their values.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    #[error("kafka.properties: librdkafka has no property `{0}`; correct or remove it")]
+    UnknownProperty(String),
+    #[error(
+        "kafka.properties: librdkafka refuses the value of `{0}`; see its CONFIGURATION.md for what it may be"
+    )]
+    Value(String),
+    #[error("no Kafka client can be built from kafka.properties: {0}")]
+    Build(String),
+}
+
+impl From<KafkaError> for ClientError {
+    fn from(error: KafkaError) -> Self {
+        match error {
+            KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+                Self::UnknownProperty(name)
+            }
+            KafkaError::ClientConfig(_, _, name, _) => Self::Value(name),
+            KafkaError::ClientCreation(reason) => Self::Build(reason),
+            other => Self::Build(other.to_string()),
+        }
+    }
+}
+
+/// Builds clients. The properties in it are secret: it has no `Debug`.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    properties: Arc<[(String, String)]>,
+    group_id: Arc<str>,
+    errors: Arc<ErrorLog>,
+}
+
+impl Clients {
+    pub(crate) fn new(config: &KafkaConfig) -> Result<Self, ConfigError> {
+        let properties = config.client_properties()?;
+        Ok(Self {
+            properties: properties
+                .into_iter()
+                .map(|(name, value)| (canonical(name), value))
+                .collect(),
+            group_id: config.group_id.as_str().into(),
+            errors: Arc::default(),
+        })
+    }
+
+    /// What all these clients report.
+    pub(crate) fn errors(&self) -> &ErrorLog {
+        &self.errors
+    }
+
+    /// The consumer group of detection.
+    pub(crate) fn detect_group(&self) -> String {
+        self.group_id.to_string()
+    }
+
+    /// The consumer group of normalisation.
+    pub(crate) fn normalise_group(&self) -> String {
+        format!("{}-normalise", self.group_id)
+    }
+
+    /// A consumer that joins a group once it subscribes.
+    pub(crate) fn consumer(&self, group: &str) -> Result<GroupConsumer, ClientError> {
+        self.observer(group)
+            .map(|consumer| GroupConsumer { consumer })
+    }
+
+    /// A client that only asks: for topics, ends and what a group has committed.
+    pub(crate) fn observer(&self, group: &str) -> Result<BaseConsumer<Context>, ClientError> {
+        let mut settings = self.settings(CONSUMER);
+        let classic = settings
+            .get("group.protocol")
+            .is_none_or(|name| name == "classic");
+        if classic {
+            for (name, value) in CLASSIC_GROUP {
+                if settings.get(name).is_none() {
+                    settings.set(*name, *value);
+                }
+            }
+        }
+        settings.set("group.id", group);
+        build(
+            settings,
+            CONSUMER_FIXED,
+            Context::new(Arc::clone(&self.errors)),
+        )
+    }
+
+    /// A producer for at-least-once: idempotent, and it never gives up a record.
+    pub(crate) fn producer(&self) -> Result<BaseProducer<Deliveries>, ClientError> {
+        let mut settings = self.settings(PRODUCER);
+        if settings.get("linger.ms").is_none() {
+            settings.set("linger.ms", "2");
+        }
+        settings.set("message.timeout.ms", "0");
+        build(
+            settings,
+            PRODUCER_FIXED,
+            Deliveries::new(Arc::clone(&self.errors)),
+        )
+    }
+
+    /// A producer for transactions under this id. Initialising it is up to the caller.
+    pub(crate) fn transactional_producer(
+        &self,
+        id: &str,
+    ) -> Result<BaseProducer<Deliveries>, ClientError> {
+        let mut settings = self.settings(PRODUCER);
+        let timeout = TRANSACTION_TIMEOUT.as_millis().to_string();
+        if settings.get("transaction.timeout.ms").is_none() {
+            settings.set("transaction.timeout.ms", timeout);
+        }
+        // A record that lingers delays the commit that waits for it.
+        settings.set("linger.ms", "0");
+        settings.set("delivery.report.only.error", "true");
+        settings.set("transactional.id", id);
+        build(
+            settings,
+            PRODUCER_FIXED,
+            Deliveries::new(Arc::clone(&self.errors)),
+        )
+    }
+
+    /// A client that creates and describes topics.
+    pub(crate) fn admin(&self) -> Result<AdminClient<DefaultClientContext>, ClientError> {
+        let mut settings = self.settings(&[]);
+        settings.set_log_level(RDKafkaLogLevel::Critical);
+        build(settings, &[], DefaultClientContext)
+    }
+
+    fn settings(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut settings = ClientConfig::new();
+        for (name, value) in EVERY_CLIENT.iter().chain(defaults) {
+            settings.set(*name, *value);
+        }
+        for (name, value) in self.properties.iter() {
+            settings.set(name, value);
+        }
+        settings.set_log_level(RDKafkaLogLevel::Info);
+        settings
+    }
+}
+
+fn build<C, T>(
+    mut settings: ClientConfig,
+    fixed: &[(&str, &str)],
+    context: C,
+) -> Result<T, ClientError>
+where
+    C: rdkafka::ClientContext,
+    T: FromClientConfigAndContext<C>,
+{
+    for (name, value) in fixed {
+        if settings.get(name).is_some_and(|set| set != *value) {
+            tracing::warn!(
+                property = name,
+                value,
+                "exactly-once rests on this property: it stays as it is"
+            );
+        }
+        settings.set(*name, *value);
+    }
+    Ok(settings.create_with_context(context)?)
+}
+
+fn canonical(name: String) -> String {
+    let found = ALIASES.iter().find(|(alias, _)| *alias == name);
+    found.map_or(name, |(_, canonical)| (*canonical).to_owned())
+}
+
+/// A member of a consumer group.
+pub(crate) struct GroupConsumer {
+    consumer: BaseConsumer<Context>,
+}
+
+impl GroupConsumer {
+    /// The next record, error, or nothing within that time. Afterwards there may be rebalances to
+    /// be answered.
+    pub(crate) fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        self.consumer.poll(timeout)
+    }
+
+    pub(crate) fn next_rebalance(&self) -> Option<Rebalance> {
+        self.consumer.context().next_rebalance()
+    }
+
+    pub(crate) fn assign(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        context::assign(&self.consumer, partitions)
+    }
+
+    pub(crate) fn unassign(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
+        context::unassign(&self.consumer, partitions)
+    }
+
+    /// The client itself.
+    pub(crate) fn client(&self) -> &BaseConsumer<Context> {
+        &self.consumer
+    }
+
+    /// Leaves the group, if that has not been done, and closes the client.
+    pub(crate) fn close(self) {
+        self.consumer.context().start_closing();
+        close(self.consumer, CLOSE_TIMEOUT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Secret;
+
+    fn clients(properties: &[(&str, &str)]) -> Clients {
+        let properties = properties.iter();
+        let config = KafkaConfig {
+            properties: properties
+                .map(|(name, value)| ((*name).to_owned(), Secret::new(*value)))
+                .collect::<BTreeMap<_, _>>(),
+            ..KafkaConfig::default()
+        };
+        Clients::new(&config).expect("plain properties")
+    }
+
+    #[test]
+    fn properties_are_set_over_the_defaults_by_whatever_name() {
+        let settings = clients(&[("compression.codec", "zstd")]).settings(PRODUCER);
+        assert_eq!(settings.get("compression.type"), Some("zstd"));
+        assert_eq!(settings.get("compression.codec"), None);
+        assert_eq!(settings.get("partitioner"), Some("murmur2_random"));
+    }
+
+    #[test]
+    fn an_error_names_the_property_and_never_its_value() {
+        let unknown = clients(&[("sasl.pasword", "hunter2")]).producer();
+        let error = unknown.err().expect("refused").to_string();
+        assert!(
+            error.contains("`sasl.pasword`") && !error.contains("hunter2"),
+            "{error}"
+        );
+        let wrong = clients(&[("security.protocol", "hunter2")]).observer("g");
+        let error = wrong.err().expect("refused").to_string();
+        assert!(
+            error.contains("`security.protocol`") && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_exactly_once_rests_on_cannot_be_set() {
+        let clients = clients(&[("isolation.level", "read_uncommitted"), ("acks", "1")]);
+        assert!(clients.observer("g").is_ok());
+        assert!(
+            clients.producer().is_ok(),
+            "acks=1 and idempotence exclude each other"
+        );
+    }
+
+    #[test]
+    fn the_newer_group_protocol_can_be_chosen() {
+        assert!(
+            clients(&[("group.protocol", "consumer")])
+                .observer("g")
+                .is_ok()
+        );
+    }
+}

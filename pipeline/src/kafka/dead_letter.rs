@@ -1,0 +1,102 @@
+//! The dead letter: what could not be read, with the reason in its headers.
+
+use plumbline_schemas::event::MAX_AHEAD_MILLIS;
+use plumbline_schemas::reject::{Reason, Reject};
+use plumbline_schemas::time::EventTime;
+use rdkafka::message::{Header, OwnedHeaders};
+
+/// What a broker takes by default is 1 MiB with everything around it. A dead letter that the broker
+/// refuses would stop the line, so a longer record is cut.
+const MAX_DEAD_LETTER_BYTES: usize = 1000 << 10;
+
+/// Where a record came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+/// The value and the headers of a dead letter. `refused` is how many parts of the record were.
+pub(crate) fn dead_letter<'r>(
+    raw: &'r [u8],
+    reject: &Reject,
+    refused: usize,
+    origin: Origin<'_>,
+) -> (&'r [u8], Vec<(&'static str, String)>) {
+    let mut headers = vec![
+        ("plumbline_reason", reject.reason.to_string()),
+        ("plumbline_detail", reject.detail.clone()),
+        ("plumbline_source_topic", origin.topic.to_owned()),
+        ("plumbline_source_partition", origin.partition.to_string()),
+        ("plumbline_source_offset", origin.offset.to_string()),
+    ];
+    if refused > 1 {
+        headers.push(("plumbline_refused", refused.to_string()));
+    }
+    let kept = raw.get(..MAX_DEAD_LETTER_BYTES).unwrap_or(raw);
+    if kept.len() < raw.len() {
+        headers.push(("plumbline_truncated_from", raw.len().to_string()));
+    }
+    (kept, headers)
+}
+
+/// Headers as librdkafka takes them.
+pub(crate) fn headers(pairs: &[(&'static str, String)]) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(pairs.len());
+    pairs.iter().fold(empty, |headers, (key, value)| {
+        headers.insert(Header {
+            key,
+            value: Some(value),
+        })
+    })
+}
+
+/// The refusal of an event that claims to be far ahead of its record's broker timestamp: one of
+/// these would move the log's clock and make everything else late.
+pub(crate) fn too_far_ahead(time: EventTime, broker_millis: Option<i64>) -> Option<Reject> {
+    let ahead = time.since(EventTime::from_millis(broker_millis?));
+    (ahead > MAX_AHEAD_MILLIS).then(|| {
+        Reject::new(
+            Reason::TimeAhead,
+            "time: more than 24 h ahead of the broker's clock when the record arrived",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: Origin<'_> = Origin {
+        topic: "okta",
+        partition: 3,
+        offset: 17,
+    };
+
+    #[test]
+    fn a_dead_letter_says_why_and_from_where() {
+        let reject = Reject::new(Reason::NotJson, "expected an object");
+        let (value, headers) = dead_letter(b"{", &reject, 1, ORIGIN);
+        assert_eq!(value, b"{");
+        insta::assert_debug_snapshot!(headers);
+    }
+
+    #[test]
+    fn a_dead_letter_is_never_too_large_for_a_broker() {
+        let raw = vec![b'x'; 3 << 20];
+        let reject = Reject::new(Reason::TooLarge, "over 1 MiB");
+        let (value, headers) = dead_letter(&raw, &reject, 1, ORIGIN);
+        assert_eq!(value.len(), MAX_DEAD_LETTER_BYTES);
+        let last = headers.last().expect("headers");
+        assert_eq!(last, &("plumbline_truncated_from", raw.len().to_string()));
+    }
+
+    #[test]
+    fn only_what_is_more_than_a_day_ahead_is_refused() {
+        let at = |millis| too_far_ahead(EventTime::from_millis(millis), Some(1_000));
+        assert!(at(1_000 + MAX_AHEAD_MILLIS).is_none());
+        assert!(at(1_001 + MAX_AHEAD_MILLIS).is_some());
+        assert!(too_far_ahead(EventTime::from_millis(i64::MAX), None).is_none());
+    }
+}

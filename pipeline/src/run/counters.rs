@@ -1,0 +1,77 @@
+//! What a stage has done, counted by its thread and read by the one that reports.
+
+use std::iter::Sum;
+use std::ops::Add;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident, $count:ident;)*) => {
+        /// Counts of one thread.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $($field: AtomicU64,)* }
+
+        impl Counters {
+            $(pub(crate) fn $count(&self) { self.$field.fetch_add(1, Ordering::Relaxed); })*
+
+            /// All counts at this moment.
+            pub(crate) fn snapshot(&self) -> Counts {
+                Counts { $($field: self.$field.load(Ordering::Relaxed),)* }
+            }
+        }
+
+        /// What has been done, of one thread or of all.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counts { $($(#[$doc])* pub $field: u64,)* }
+
+        impl Add for Counts {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self { $($field: self.$field + other.$field,)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Raw records read.
+    records, record;
+    /// Events written to the log.
+    normalised, normalised;
+    /// Records, or parts of them, that are about no identity.
+    skipped, skipped;
+    /// Records of the log, each counted once.
+    events, event;
+    /// Events seen before.
+    duplicates, duplicate;
+    /// Events too far behind the log's clock.
+    late, late;
+    /// Records of the log that were re-read to restore state.
+    restored, restored;
+    /// Findings published.
+    findings, finding;
+    /// Commands published.
+    commands, command;
+    /// Records that could not be read.
+    dead_letters, dead_letter;
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Self::add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_all_threads_add_up() {
+        let (one, two) = (Counters::default(), Counters::default());
+        one.event();
+        two.event();
+        two.command();
+        let all: Counts = [&one, &two].map(Counters::snapshot).into_iter().sum();
+        assert_eq!((all.events, all.commands, all.late), (2, 1, 0));
+    }
+}

@@ -1,0 +1,84 @@
+//! `plumbline run`: the stages of the line, from the first connection to the last commit.
+
+mod counters;
+mod normalise_stage;
+mod shutdown;
+mod supervise;
+
+use std::io;
+use std::sync::Arc;
+
+use crate::config::{Config, Stage};
+use crate::enrich::{EnrichError, Enricher};
+use crate::kafka::ConnectError;
+
+pub(crate) use counters::Counters;
+pub use counters::Counts;
+pub use shutdown::Shutdown;
+
+/// Why the service cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The cluster, or what is configured of it.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A file of `[geo]`.
+    #[error(transparent)]
+    Enrich(#[from] EnrichError),
+    /// A source whose format this build does not read.
+    #[error(
+        "source {topic}: there is no log format `{format}`; `plumbline check FILE` names those there are"
+    )]
+    Format {
+        /// Topic of the source.
+        topic: String,
+        /// What is configured.
+        format: String,
+    },
+    /// The signals.
+    #[error("SIGTERM and SIGINT cannot be waited for")]
+    Signals(#[source] io::Error),
+    /// No thread for a stage.
+    #[error("no thread can be started for {stage}")]
+    Thread {
+        /// Which one.
+        stage: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A defect of this program.
+    #[error("{0} has ended by a defect of this program; please report it with the log")]
+    Defect(String),
+}
+
+impl RunError {
+    /// The exit status for it: 2 for the configuration, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Connect(error) => error.exit_code(),
+            Self::Enrich(_) | Self::Format { .. } => 2,
+            Self::Signals(_) | Self::Thread { .. } | Self::Defect(_) => 1,
+        }
+    }
+}
+
+/// Runs the stages that `[run]` asks for until a signal comes, or with `until_end` the end.
+pub fn run(config: &Config) -> Result<(), RunError> {
+    let shutdown = Shutdown::on_signals().map_err(RunError::Signals)?;
+    let enricher = match config.run.stage {
+        Stage::Detect => Enricher::none(),
+        Stage::Normalise | Stage::All => Enricher::open(&config.geo)?,
+    };
+    run_until(config, Arc::new(enricher), &shutdown).map(|_| ())
+}
+
+/// The same inside another program: with its own enricher, and until it asks to stop.
+///
+/// Blocks. The counts are those of all stages, from start to end.
+pub fn run_until(
+    config: &Config,
+    enricher: Arc<Enricher>,
+    shutdown: &Shutdown,
+) -> Result<Counts, RunError> {
+    supervise::supervise(config, enricher, shutdown)
+}

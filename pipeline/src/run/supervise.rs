@@ -1,0 +1,314 @@
+//! Starts the stages, watches them, tells how far they are, and ends them in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use plumbline_detectors::config::Span;
+use rdkafka::consumer::BaseConsumer;
+
+use super::normalise_stage::NormaliseStage;
+use super::{Counters, Counts, RunError, Shutdown};
+use crate::config::{Config, Stage};
+use crate::enrich::Enricher;
+use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, lag};
+use crate::worker::Worker;
+
+/// How often the stages are looked at.
+const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+/// How often the group is asked how far others have come.
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often progress is told.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Part of a transactional id where `run.instance` is not set.
+const DEFAULT_INSTANCE: &str = "0";
+
+type Observer = BaseConsumer<Context>;
+
+/// The threads of one stage.
+#[derive(Default)]
+struct Threads {
+    stop: Arc<AtomicBool>,
+    running: Vec<(String, JoinHandle<Result<(), ConnectError>>)>,
+}
+
+pub(super) fn supervise(
+    config: &Config,
+    enricher: Arc<Enricher>,
+    shutdown: &Shutdown,
+) -> Result<Counts, RunError> {
+    let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
+    let sources = source_topics(config);
+    let mut needed: Vec<&str> = match config.run.stage {
+        Stage::Detect => Vec::new(),
+        Stage::Normalise | Stage::All => sources.clone(),
+    };
+    let topics = &config.kafka.topics;
+    needed.extend([topics.events.as_str(), topics.deadletter.as_str()]);
+    if config.run.stage != Stage::Normalise {
+        needed.extend([topics.findings.as_str(), topics.control.as_str()]);
+    }
+    let observer = connect(&config.kafka, &clients, &needed)?;
+    let mut service = Service {
+        config,
+        clients,
+        observer,
+        normalise: Threads::default(),
+        detect: Threads::default(),
+        counters: Vec::new(),
+        progress: Arc::default(),
+        reported: Report::new(),
+    };
+    let started = service.start(enricher, &sources);
+    let watched = started.and_then(|target| service.watch(target, shutdown));
+    let ended = watched.and(service.end());
+    let counts = service.counts();
+    tell(&counts, "stopped");
+    ended.map(|()| counts)
+}
+
+struct Service<'c> {
+    config: &'c Config,
+    clients: Clients,
+    observer: Observer,
+    normalise: Threads,
+    detect: Threads,
+    counters: Vec<Arc<Counters>>,
+    progress: Arc<Progress>,
+    reported: Report,
+}
+
+/// With `until_end`: what the stage that is watched has to reach.
+enum Target {
+    Never,
+    Normalised(Ends),
+    Detected(Ends),
+}
+
+struct Report {
+    at: Instant,
+    counts: Counts,
+}
+
+impl Report {
+    fn new() -> Self {
+        Self {
+            at: Instant::now(),
+            counts: Counts::default(),
+        }
+    }
+}
+
+impl Service<'_> {
+    fn start(&mut self, enricher: Arc<Enricher>, sources: &[&str]) -> Result<Target, RunError> {
+        let stage = self.config.run.stage;
+        let target = match stage {
+            _ if !self.config.run.until_end => Target::Never,
+            Stage::Detect => Target::Detected(self.ends_of_log()?),
+            Stage::Normalise | Stage::All => Target::Normalised(Ends::fetch(
+                &self.clients,
+                &self.clients.normalise_group(),
+                sources,
+            )?),
+        };
+        if stage != Stage::Detect {
+            self.start_normalising(enricher)?;
+        }
+        if stage != Stage::Normalise {
+            self.start_detecting()?;
+        }
+        tracing::info!(%stage, workers = self.config.run.workers, "running");
+        Ok(target)
+    }
+
+    fn start_normalising(&mut self, enricher: Arc<Enricher>) -> Result<(), RunError> {
+        let stage = NormaliseStage::new(
+            self.config,
+            self.clients.clone(),
+            enricher,
+            Arc::clone(&self.normalise.stop),
+            self.new_counters(),
+            Arc::clone(&self.progress),
+        )?;
+        self.normalise
+            .spawn("normalise".to_owned(), move || stage.run())
+    }
+
+    fn start_detecting(&mut self) -> Result<(), RunError> {
+        let run = &self.config.run;
+        let instance = run.instance.as_deref().unwrap_or(DEFAULT_INSTANCE);
+        let group = self.clients.detect_group();
+        let engine = Arc::new(self.config.engine_config());
+        for slot in 0..run.workers {
+            let worker = Worker {
+                clients: self.clients.clone(),
+                topics: self.config.kafka.topics.clone(),
+                engine: Arc::clone(&engine),
+                commit_interval: span(run.commit_interval),
+                transactional_id: format!("{group}-{instance}-{slot}"),
+                stop: Arc::clone(&self.detect.stop),
+                counters: self.new_counters(),
+                progress: Arc::clone(&self.progress),
+            };
+            self.detect
+                .spawn(format!("detect-{slot}"), move || worker.run())?;
+        }
+        Ok(())
+    }
+
+    fn new_counters(&mut self) -> Arc<Counters> {
+        let counters = Arc::default();
+        self.counters.push(Arc::clone(&counters));
+        counters
+    }
+
+    fn ends_of_log(&self) -> Result<Ends, RunError> {
+        let topic = self.config.kafka.topics.events.as_str();
+        let group = self.clients.detect_group();
+        Ok(Ends::fetch(&self.clients, &group, &[topic])?)
+    }
+
+    /// Waits for the end: asked for, reached, or a thread that has failed.
+    fn watch(&mut self, mut target: Target, shutdown: &Shutdown) -> Result<(), RunError> {
+        let mut asked = Instant::now();
+        while !shutdown.is_requested() {
+            self.normalise.check()?;
+            self.detect.check()?;
+            self.report();
+            let ask = asked.elapsed() >= ASK_INTERVAL;
+            if ask {
+                asked = Instant::now();
+            }
+            let reached = match &mut target {
+                Target::Never => false,
+                Target::Normalised(ends) | Target::Detected(ends) => {
+                    ends.are_reached(&self.progress, ask)
+                }
+            };
+            if reached {
+                match target {
+                    Target::Normalised(_) if self.config.run.stage == Stage::All => {
+                        self.normalise.join()?;
+                        target = Target::Detected(self.ends_of_log()?);
+                    }
+                    _ => return Ok(()),
+                }
+            }
+            thread::sleep(WATCH_INTERVAL);
+        }
+        tracing::info!("asked to stop: draining");
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), RunError> {
+        // Both are joined, whatever the first one says.
+        let normalised = self.normalise.join();
+        let detected = self.detect.join();
+        normalised.and(detected)
+    }
+
+    fn counts(&self) -> Counts {
+        self.counters
+            .iter()
+            .map(|counters| counters.snapshot())
+            .sum()
+    }
+
+    fn report(&mut self) {
+        let elapsed = self.reported.at.elapsed();
+        if elapsed < REPORT_INTERVAL {
+            return;
+        }
+        let counts = self.counts();
+        let seconds = elapsed.as_secs_f64();
+        let rate = |now: u64, before: u64| ((now - before) as f64 / seconds).round();
+        let before = self.reported.counts;
+        let lag = lag(
+            &self.observer,
+            &self.config.kafka.topics.events,
+            &self.progress,
+        )
+        .ok();
+        tracing::info!(
+            records_per_s = rate(counts.records, before.records),
+            events_per_s = rate(counts.events, before.events),
+            lag,
+            "rate"
+        );
+        tell(&counts, "progress");
+        self.reported = Report {
+            at: Instant::now(),
+            counts,
+        };
+    }
+}
+
+impl Threads {
+    fn spawn(
+        &mut self,
+        name: String,
+        work: impl FnOnce() -> Result<(), ConnectError> + Send + 'static,
+    ) -> Result<(), RunError> {
+        let builder = thread::Builder::new().name(name.clone());
+        let handle = builder.spawn(work).map_err(|source| RunError::Thread {
+            stage: name.clone(),
+            source,
+        })?;
+        self.running.push((name, handle));
+        Ok(())
+    }
+
+    /// Takes the error of a thread that has ended although nobody asked it to.
+    fn check(&mut self) -> Result<(), RunError> {
+        let ended = self
+            .running
+            .iter()
+            .position(|(_, thread)| thread.is_finished());
+        ended.map_or(Ok(()), |at| finish(self.running.swap_remove(at)))
+    }
+
+    /// Stops all and waits for them.
+    fn join(&mut self) -> Result<(), RunError> {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended: Vec<_> = self.running.drain(..).map(finish).collect();
+        ended.into_iter().collect()
+    }
+}
+
+fn finish((name, thread): (String, JoinHandle<Result<(), ConnectError>>)) -> Result<(), RunError> {
+    match thread.join() {
+        Ok(ended) => Ok(ended?),
+        Err(_) => Err(RunError::Defect(name)),
+    }
+}
+
+/// The raw topics and the feedback: what is normalised.
+fn source_topics(config: &Config) -> Vec<&str> {
+    let mut topics: Vec<&str> = config.source.iter().map(|source| &*source.topic).collect();
+    topics.push(&config.kafka.topics.feedback);
+    topics.sort_unstable();
+    topics.dedup();
+    topics
+}
+
+pub(super) fn span(span: Span) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
+}
+
+fn tell(counts: &Counts, what: &str) {
+    tracing::info!(
+        records = counts.records,
+        normalised = counts.normalised,
+        events = counts.events,
+        findings = counts.findings,
+        commands = counts.commands,
+        dead_letters = counts.dead_letters,
+        duplicates = counts.duplicates,
+        late = counts.late,
+        restored = counts.restored,
+        skipped = counts.skipped,
+        "{what}"
+    );
+}

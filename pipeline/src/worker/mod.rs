@@ -1,0 +1,73 @@
+//! The detect stage: a worker is one thread with one consumer, one transactional producer and an
+//! engine for each partition that it owns. Workers share nothing but the consumer group.
+
+mod outgoing;
+mod pace;
+mod partition;
+mod session;
+mod transaction;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plumbline_detectors::config::Config as EngineConfig;
+
+use crate::config::TopicsConfig;
+use crate::kafka::{Clients, ConnectError, Progress, retry_after};
+use crate::run::Counters;
+use session::{Session, SessionError};
+
+/// What a worker is given.
+pub(crate) struct Worker {
+    pub(crate) clients: Clients,
+    pub(crate) topics: TopicsConfig,
+    pub(crate) engine: Arc<EngineConfig>,
+    pub(crate) commit_interval: Duration,
+    pub(crate) transactional_id: String,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Worker {
+    /// Works until it is told to stop. Whatever Kafka does meanwhile is waited out; an error is
+    /// something that waiting does not mend.
+    pub(crate) fn run(&self) -> Result<(), ConnectError> {
+        let mut failures = 0;
+        while !self.is_stopping() {
+            let started = Instant::now();
+            match Session::start(self).and_then(Session::run) {
+                Ok(()) => return Ok(()),
+                Err(SessionError::Hopeless(error)) => return Err(error),
+                Err(SessionError::Broken(reason)) => {
+                    if started.elapsed() > Duration::from_secs(60) {
+                        failures = 0;
+                    }
+                    let wait = retry_after(failures);
+                    failures += 1;
+                    tracing::warn!(
+                        reason,
+                        wait_ms = wait.as_millis() as u64,
+                        "the worker starts again from what is committed"
+                    );
+                    self.pause(wait);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps, unless it is told to stop meanwhile.
+    fn pause(&self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        while !self.is_stopping() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One partition of the log: its engine, how far it has come, and what it has yet to publish.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use plumbline_detectors::config::Config as EngineConfig;
+use plumbline_detectors::engine::{Disposition, Engine, Output};
+use plumbline_schemas::event::Event;
+use plumbline_schemas::reject::Reject;
+
+use super::outgoing::{Destination, Outgoing};
+use crate::kafka::{Origin, dead_letter, headers, too_far_ahead};
+use crate::run::Counters;
+
+/// A record of the log, borrowed from the consumer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    pub(super) key: Option<&'a [u8]>,
+    pub(super) value: &'a [u8],
+    pub(super) broker_millis: Option<i64>,
+    pub(super) origin: Origin<'a>,
+}
+
+/// What applying a record added to the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Added {
+    pub(super) bytes: usize,
+    pub(super) command: bool,
+}
+
+/// A partition that this worker owns.
+///
+/// Its state is a function of the log up to `next`. A new owner reads the log from its beginning and
+/// applies what is below the committed offset with the outputs suppressed: they have been published.
+#[derive(Debug)]
+pub(super) struct Partition {
+    engine: Engine,
+    next: i64,
+    committed: i64,
+    live_from: i64,
+    restoring: Option<Restoring>,
+    outputs: Vec<Outgoing>,
+}
+
+#[derive(Debug)]
+struct Restoring {
+    since: Instant,
+    records: u64,
+}
+
+impl Partition {
+    /// A partition of which the group has committed everything below this offset.
+    pub(super) fn new(config: Arc<EngineConfig>, committed: Option<i64>) -> Self {
+        let live_from = committed.unwrap_or(0);
+        Self {
+            engine: Engine::new(config),
+            next: 0,
+            committed: live_from,
+            live_from,
+            restoring: (live_from > 0).then(|| Restoring {
+                since: Instant::now(),
+                records: 0,
+            }),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Applies the next record. `None` if it was applied before or is only re-read to restore state.
+    pub(super) fn apply(
+        &mut self,
+        record: &Record<'_>,
+        scratch: &mut Vec<Output>,
+        counters: &Counters,
+    ) -> Option<Added> {
+        let offset = record.origin.offset;
+        if offset < self.next {
+            return None;
+        }
+        self.next = offset + 1;
+        scratch.clear();
+        let refused = self.judge(record, scratch);
+        if offset < self.live_from {
+            if let Some(restoring) = &mut self.restoring {
+                restoring.records += 1;
+            }
+            counters.restored();
+            return None;
+        }
+        self.restored(record.origin.partition);
+        counters.event();
+        let first = self.outputs.len();
+        match refused {
+            Ok(Disposition::Applied) => {}
+            Ok(Disposition::Duplicate) => counters.duplicate(),
+            Ok(Disposition::Late) => counters.late(),
+            Err(reject) => {
+                counters.dead_letter();
+                self.outputs.push(refuse(record, &reject));
+            }
+        }
+        self.outputs
+            .extend(scratch.iter().map(Outgoing::from_output));
+        Some(self.added_since(first, counters))
+    }
+
+    fn judge(
+        &mut self,
+        record: &Record<'_>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<Disposition, Reject> {
+        let event = Event::parse(record.value)?;
+        match too_far_ahead(event.time, record.broker_millis) {
+            Some(reject) => Err(reject),
+            None => Ok(self.engine.apply(&event, outputs)),
+        }
+    }
+
+    fn added_since(&self, first: usize, counters: &Counters) -> Added {
+        let mut added = Added::default();
+        for outgoing in self.outputs.iter().skip(first) {
+            added.bytes += outgoing.bytes();
+            match outgoing.destination {
+                Destination::Findings => counters.finding(),
+                Destination::Control => {
+                    counters.command();
+                    added.command = true;
+                }
+                Destination::DeadLetter => {}
+            }
+        }
+        added
+    }
+
+    /// The log up to where the group has committed has been re-read.
+    fn restored(&mut self, partition: i32) {
+        if let Some(restoring) = self.restoring.take() {
+            tracing::info!(
+                partition,
+                records = restoring.records,
+                identities = self.engine.identities(),
+                millis = restoring.since.elapsed().as_millis() as u64,
+                "state restored from the log"
+            );
+        }
+    }
+
+    /// The consumer has come this far, past what is no record.
+    pub(super) fn advance(&mut self, partition: i32, position: i64) {
+        self.next = self.next.max(position);
+        if self.next >= self.live_from {
+            self.restored(partition);
+        }
+    }
+
+    /// The offset to commit, if there is anything to.
+    pub(super) fn to_commit(&self) -> Option<i64> {
+        (self.next > self.committed).then_some(self.next)
+    }
+
+    /// Everything applied so far is committed.
+    pub(super) fn set_committed(&mut self) {
+        self.committed = self.committed.max(self.next);
+        self.outputs.clear();
+    }
+
+    /// What is to be published, in order.
+    pub(super) fn outputs(&self) -> &[Outgoing] {
+        &self.outputs
+    }
+
+    /// How far the restoring has come: the next offset, and the one from which on it is live.
+    pub(super) fn restoring(&self) -> Option<(i64, i64)> {
+        self.restoring.as_ref().map(|_| (self.next, self.live_from))
+    }
+
+    /// How many identities and bytes of state there are.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.engine.identities(), self.engine.state_bytes())
+    }
+}
+
+fn refuse(record: &Record<'_>, reject: &Reject) -> Outgoing {
+    let (value, pairs) = dead_letter(record.value, reject, 1, record.origin);
+    Outgoing {
+        destination: Destination::DeadLetter,
+        key: record.key.unwrap_or_default().to_vec(),
+        value: value.to_vec(),
+        headers: Some(headers(&pairs)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[u8] = br#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api",
+        "identity":{"id":"svc"},"action":{"name":"GET /"}}"#;
+
+    fn record(value: &[u8], offset: i64) -> Record<'_> {
+        Record {
+            key: Some(b"default/svc"),
+            value,
+            broker_millis: Some(1_763_634_000_000),
+            origin: Origin {
+                topic: "plumbline.events",
+                partition: 0,
+                offset,
+            },
+        }
+    }
+
+    fn partition(committed: Option<i64>) -> Partition {
+        Partition::new(Arc::default(), committed)
+    }
+
+    #[test]
+    fn what_was_committed_is_re_read_without_outputs_and_never_committed_again() {
+        let (mut partition, counters) = (partition(Some(2)), Counters::default());
+        for offset in 0..2 {
+            let added = partition.apply(&record(b"{", offset), &mut Vec::new(), &counters);
+            assert_eq!(added, None);
+            assert_eq!(partition.to_commit(), None);
+            assert!(partition.outputs().is_empty());
+        }
+        assert_eq!(partition.restoring(), Some((2, 2)));
+        let added = partition.apply(&record(b"{", 2), &mut Vec::new(), &counters);
+        assert!(added.is_some_and(|added| added.bytes > 0));
+        assert_eq!(partition.restoring(), None);
+        assert_eq!(partition.to_commit(), Some(3));
+        assert_eq!(partition.outputs().len(), 1);
+    }
+
+    #[test]
+    fn a_record_is_applied_once_however_often_it_is_read() {
+        let (mut partition, counters) = (partition(None), Counters::default());
+        let first = partition.apply(&record(GOOD, 7), &mut Vec::new(), &counters);
+        assert!(first.is_some());
+        let again = partition.apply(&record(GOOD, 7), &mut Vec::new(), &counters);
+        assert_eq!(again, None);
+        assert_eq!(counters.snapshot().events, 1);
+    }
+
+    #[test]
+    fn outputs_stay_until_they_are_committed() {
+        let (mut partition, counters) = (partition(None), Counters::default());
+        partition.apply(&record(b"no", 0), &mut Vec::new(), &counters);
+        assert_eq!(partition.outputs().len(), 1);
+        partition.set_committed();
+        assert!(partition.outputs().is_empty());
+        assert_eq!(partition.to_commit(), None);
+    }
+
+    #[test]
+    fn markers_of_transactions_are_committed_past() {
+        let mut partition = partition(Some(4));
+        partition.advance(0, 3);
+        assert_eq!(partition.to_commit(), None);
+        partition.advance(0, 6);
+        assert_eq!(partition.to_commit(), Some(6));
+        assert_eq!(partition.restoring(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_far_ahead_goes_to_the_dead_letter() {
+        let (mut partition, counters) = (partition(None), Counters::default());
+        let ahead = String::from_utf8_lossy(GOOD).replace("2026", "2027");
+        for (offset, value) in [b"\xff".as_slice(), b"", ahead.as_bytes(), GOOD]
+            .into_iter()
+            .enumerate()
+        {
+            let record = record(value, i64::try_from(offset).expect("small"));
+            partition.apply(&record, &mut Vec::new(), &counters);
+        }
+        let letters = partition.outputs();
+        assert_eq!(letters.len(), 3);
+        assert!(
+            letters
+                .iter()
+                .all(|letter| letter.destination == Destination::DeadLetter)
+        );
+        assert_eq!(letters[2].value, ahead.as_bytes());
+        assert_eq!(letters[2].key, b"default/svc");
+    }
+}

@@ -1,0 +1,243 @@
+//! The transactional producer: outputs and offsets become visible together, or not at all.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::outgoing::{Destination, Outgoing};
+use crate::config::TopicsConfig;
+use crate::kafka::{ClientError, Clients, Deliveries, Failure, START_TIMEOUT, close};
+
+/// A call of a transaction that takes longer has failed. Shorter than the transaction's own limit,
+/// so that the coordinator never gives up first.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often to look whether everything has been delivered.
+const DRAIN_PAUSE: Duration = Duration::from_micros(200);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why an attempt to commit failed, and what is known of its effect.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AttemptError {
+    /// Nothing of it will ever be visible: send the same again.
+    #[error("the transaction was given up: {0}")]
+    Aborted(KafkaError),
+    /// The group has moved on: nothing of it will ever be visible, and it may not be ours any more.
+    #[error("the consumer group has moved on: {0}")]
+    Group(KafkaError),
+    /// It may be committed or not: ask, once a new producer has ended it.
+    #[error("the end of the transaction is not known: {0}")]
+    Unknown(KafkaError),
+    /// No producer can be had for the moment.
+    #[error("no transactional producer: {0}")]
+    NoProducer(KafkaError),
+    /// No producer can be had at all.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl AttemptError {
+    /// Whether trying again cannot help.
+    pub(super) fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Aborted(error)
+            | Self::Group(error)
+            | Self::Unknown(error)
+            | Self::NoProducer(error) => Failure::of(error) == Failure::Forbidden,
+            Self::Client(_) => true,
+        }
+    }
+}
+
+/// Publishes batches. Makes itself a new producer whenever the old one is in doubt.
+pub(super) struct Transactor {
+    clients: Clients,
+    topics: TopicsConfig,
+    id: String,
+    takeovers: u32,
+    producer: Option<BaseProducer<Deliveries>>,
+}
+
+impl Transactor {
+    /// The producer of one worker. The id is the same after a restart, so that the coordinator ends
+    /// at once what a crash has left open.
+    pub(super) fn new(clients: Clients, topics: TopicsConfig, id: String) -> Self {
+        Self {
+            clients,
+            topics,
+            id,
+            takeovers: 0,
+            producer: None,
+        }
+    }
+
+    /// Makes sure that there is a producer, and with it that no earlier transaction of this worker
+    /// is open.
+    pub(super) fn ready(&mut self) -> Result<(), AttemptError> {
+        if self.producer.is_some() {
+            return Ok(());
+        }
+        let producer = self.clients.transactional_producer(&self.id)?;
+        match producer.init_transactions(START_TIMEOUT) {
+            Ok(()) => {
+                self.producer = Some(producer);
+                Ok(())
+            }
+            Err(error) => {
+                close(producer, CLOSE_TIMEOUT);
+                self.step_aside(&error);
+                Err(AttemptError::NoProducer(error))
+            }
+        }
+    }
+
+    /// Publishes these records and commits these offsets, in one transaction.
+    pub(super) fn commit<'o>(
+        &mut self,
+        outputs: impl Iterator<Item = &'o Outgoing>,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), AttemptError> {
+        self.ready()?;
+        let Some(producer) = &self.producer else {
+            return Err(AttemptError::NoProducer(KafkaError::Canceled));
+        };
+        let prepared = producer
+            .begin_transaction()
+            .and_then(|()| send_all(producer, &self.topics, outputs))
+            .and_then(|()| drain(producer));
+        if let Err(error) = prepared {
+            self.give_up(&error);
+            return Err(AttemptError::Aborted(error));
+        }
+        let added = retrying(|| producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT));
+        if let Err(error) = added {
+            return Err(self.abort(error));
+        }
+        // Nothing is in flight any more: with anything left, this call would wait 100 ms for it.
+        match retrying(|| producer.commit_transaction(CALL_TIMEOUT)) {
+            Ok(()) => Ok(()),
+            Err(error) if requires_abort(&error) => Err(self.abort(error)),
+            Err(error) => {
+                self.give_up(&error);
+                Err(AttemptError::Unknown(error))
+            }
+        }
+    }
+
+    /// Ends a transaction that has not been asked to commit. Whatever happens here, it never will.
+    fn abort(&mut self, error: KafkaError) -> AttemptError {
+        let aborted = match &self.producer {
+            Some(producer) if requires_abort(&error) => producer.abort_transaction(CALL_TIMEOUT),
+            _ => Err(error.clone()),
+        };
+        if aborted.is_err() {
+            self.give_up(&error);
+        }
+        match Failure::of(&error) {
+            Failure::Group => AttemptError::Group(error),
+            _ => AttemptError::Aborted(error),
+        }
+    }
+
+    /// Closes a producer in doubt. The next one under its id ends what it has left open.
+    fn give_up(&mut self, error: &KafkaError) {
+        if let Some(producer) = self.producer.take() {
+            close(producer, CLOSE_TIMEOUT);
+        }
+        self.step_aside(error);
+    }
+
+    /// Two processes with one transactional id would take it from each other for ever. The one that
+    /// has lost it goes on under another; what belongs to whom is decided by the consumer group.
+    fn step_aside(&mut self, error: &KafkaError) {
+        if Failure::of(error) != Failure::Fenced {
+            return;
+        }
+        self.takeovers += 1;
+        let id = format!("{}-{}-{}", self.id, std::process::id(), self.takeovers);
+        tracing::warn!(
+            lost = self.id,
+            continues_as = id,
+            "another process uses this transactional id; give each process its own run.instance"
+        );
+        self.id = id;
+    }
+
+    /// Closes the producer.
+    pub(super) fn close(mut self) {
+        if let Some(producer) = self.producer.take() {
+            close(producer, CLOSE_TIMEOUT);
+        }
+    }
+}
+
+fn send_all<'o>(
+    producer: &BaseProducer<Deliveries>,
+    topics: &TopicsConfig,
+    outputs: impl Iterator<Item = &'o Outgoing>,
+) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    for outgoing in outputs {
+        let topic = match outgoing.destination {
+            Destination::Findings => &topics.findings,
+            Destination::Control => &topics.control,
+            Destination::DeadLetter => &topics.deadletter,
+        };
+        let mut record = BaseRecord::with_opaque_to(topic, 0)
+            .key(&outgoing.key)
+            .payload(&outgoing.value);
+        record.headers.clone_from(&outgoing.headers);
+        while let Err((error, refused)) = producer.send(record) {
+            let full = error.rdkafka_error_code() == Some(Code::QueueFull);
+            if !full || Instant::now() >= deadline {
+                return Err(error);
+            }
+            record = refused;
+            producer.poll(Duration::ZERO);
+            thread::sleep(DRAIN_PAUSE);
+        }
+    }
+    Ok(())
+}
+
+/// Waits until everything sent has arrived. `flush`, which `commit_transaction` would call for the
+/// same purpose, looks only every 100 ms.
+fn drain(producer: &BaseProducer<Deliveries>) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    loop {
+        producer.poll(Duration::ZERO);
+        if producer.in_flight_count() == 0 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(KafkaError::Flush(Code::MessageTimedOut));
+        }
+        thread::sleep(DRAIN_PAUSE);
+    }
+}
+
+/// Calls again what librdkafka wants called again. A call that has timed out is not among that: its
+/// producer is in doubt.
+fn retrying(mut call: impl FnMut() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + CALL_TIMEOUT;
+    loop {
+        match call() {
+            Err(KafkaError::Transaction(error))
+                if error.is_retriable()
+                    && error.code() != Code::OperationTimedOut
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn requires_abort(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(error) if error.txn_requires_abort() && !error.is_fatal())
+}

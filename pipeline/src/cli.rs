@@ -5,8 +5,10 @@
 
 mod check;
 mod failure;
+mod run;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -15,9 +17,12 @@ use std::process::ExitCode;
 use clap::builder::styling::Styles;
 use clap::{Parser, Subcommand};
 
-use crate::config;
+use crate::config::{self, Config};
+use crate::telemetry;
 use check::CheckArgs;
 use failure::Failure;
+use run::RunArgs;
+use topics::TopicsArgs;
 
 /// Watches identities after they have logged in and says, on every event, whether the session is
 /// still trusted; when it is not, a command on a Kafka topic says what to do about it.
@@ -37,7 +42,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(RunArgs),
     Check(CheckArgs),
+    Topics(TopicsArgs),
 }
 
 /// Does what the arguments ask for. The first one is the program's own name.
@@ -54,9 +61,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn execute(self) -> Result<(), Failure> {
         match self {
+            Self::Run(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
+            Self::Topics(arguments) => arguments.execute(),
         }
     }
+}
+
+/// Sets what the environment sets over the file, and starts the log.
+fn start(mut config: Config) -> Result<Config, Failure> {
+    config.apply_environment(|name| std::env::var(name).ok())?;
+    telemetry::init(&config.log)?;
+    Ok(config)
 }
 
 /// Data for stdout. A reader that has gone away wants no more, and that is no failure.

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use miette::GraphicalTheme;
 
 use crate::config::ConfigError;
+use crate::run::RunError;
 use crate::telemetry::TelemetryError;
+use crate::topics::TopicsError;
 
 /// Why a command did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,12 @@ pub(super) enum Failure {
     /// The log.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The service.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The topics.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
     /// Stdout.
     #[error("the result cannot be written to stdout")]
     Output(#[source] io::Error),
@@ -52,6 +60,8 @@ impl Failure {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Config(_) | Self::Telemetry(TelemetryError::Level(_)) => WRONG,
             Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
+            Self::Run(error) => error.exit_code(),
+            Self::Topics(error) => error.exit_code(),
         }
     }
 

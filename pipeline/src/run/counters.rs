@@ -3,6 +3,7 @@
 use std::iter::Sum;
 use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $field:ident, $count:ident;)*) => {
@@ -55,6 +56,28 @@ counters! {
     dead_letters, dead_letter;
 }
 
+/// The counts of a service while it runs, for whoever runs it inside another program.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Mutex<Vec<Arc<Counters>>>>);
+
+impl Tally {
+    /// The counters of one more thread.
+    pub(super) fn new_counters(&self) -> Arc<Counters> {
+        let counters = Arc::default();
+        self.lock().push(Arc::clone(&counters));
+        counters
+    }
+
+    /// What all threads have done up to now.
+    pub fn counts(&self) -> Counts {
+        self.lock().iter().map(|counters| counters.snapshot()).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Sum for Counts {
     fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
         counts.fold(Self::default(), Self::add)
@@ -67,11 +90,12 @@ mod tests {
 
     #[test]
     fn the_counts_of_all_threads_add_up() {
-        let (one, two) = (Counters::default(), Counters::default());
+        let tally = Tally::default();
+        let (one, two) = (tally.new_counters(), tally.new_counters());
         one.event();
         two.event();
         two.command();
-        let all: Counts = [&one, &two].map(Counters::snapshot).into_iter().sum();
+        let all = tally.counts();
         assert_eq!((all.events, all.commands, all.late), (2, 1, 0));
     }
 }

@@ -13,7 +13,7 @@ use crate::enrich::{EnrichError, Enricher};
 use crate::kafka::ConnectError;
 
 pub(crate) use counters::Counters;
-pub use counters::Counts;
+pub use counters::{Counts, Tally};
 pub use shutdown::Shutdown;
 
 /// Why the service cannot run.
@@ -80,5 +80,15 @@ pub fn run_until(
     enricher: Arc<Enricher>,
     shutdown: &Shutdown,
 ) -> Result<Counts, RunError> {
-    supervise::supervise(config, enricher, shutdown)
+    run_counted(config, enricher, shutdown, &Tally::default())
+}
+
+/// The same, and the tally says meanwhile how far it is.
+pub fn run_counted(
+    config: &Config,
+    enricher: Arc<Enricher>,
+    shutdown: &Shutdown,
+    tally: &Tally,
+) -> Result<Counts, RunError> {
+    supervise::supervise(config, enricher, shutdown, tally)
 }

@@ -9,7 +9,7 @@ use plumbline_detectors::config::Span;
 use rdkafka::consumer::BaseConsumer;
 
 use super::normalise_stage::NormaliseStage;
-use super::{Counters, Counts, RunError, Shutdown};
+use super::{Counts, RunError, Shutdown, Tally};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
 use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, lag};
@@ -38,6 +38,7 @@ pub(super) fn supervise(
     config: &Config,
     enricher: Arc<Enricher>,
     shutdown: &Shutdown,
+    tally: &Tally,
 ) -> Result<Counts, RunError> {
     let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
     let sources = source_topics(config);
@@ -57,7 +58,7 @@ pub(super) fn supervise(
         observer,
         normalise: Threads::default(),
         detect: Threads::default(),
-        counters: Vec::new(),
+        tally: tally.clone(),
         progress: Arc::default(),
         reported: Report::new(),
     };
@@ -75,7 +76,7 @@ struct Service<'c> {
     observer: Observer,
     normalise: Threads,
     detect: Threads,
-    counters: Vec<Arc<Counters>>,
+    tally: Tally,
     progress: Arc<Progress>,
     reported: Report,
 }
@@ -129,7 +130,7 @@ impl Service<'_> {
             self.clients.clone(),
             enricher,
             Arc::clone(&self.normalise.stop),
-            self.new_counters(),
+            self.tally.new_counters(),
             Arc::clone(&self.progress),
         )?;
         self.normalise
@@ -149,19 +150,13 @@ impl Service<'_> {
                 commit_interval: span(run.commit_interval),
                 transactional_id: format!("{group}-{instance}-{slot}"),
                 stop: Arc::clone(&self.detect.stop),
-                counters: self.new_counters(),
+                counters: self.tally.new_counters(),
                 progress: Arc::clone(&self.progress),
             };
             self.detect
                 .spawn(format!("detect-{slot}"), move || worker.run())?;
         }
         Ok(())
-    }
-
-    fn new_counters(&mut self) -> Arc<Counters> {
-        let counters = Arc::default();
-        self.counters.push(Arc::clone(&counters));
-        counters
     }
 
     fn ends_of_log(&self) -> Result<Ends, RunError> {
@@ -210,10 +205,7 @@ impl Service<'_> {
     }
 
     fn counts(&self) -> Counts {
-        self.counters
-            .iter()
-            .map(|counters| counters.snapshot())
-            .sum()
+        self.tally.counts()
     }
 
     fn report(&mut self) {

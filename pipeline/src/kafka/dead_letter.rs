@@ -1,6 +1,9 @@
 //! The dead letter: what could not be read, with the reason in its headers.
 
+use std::borrow::Cow;
+
 use plumbline_schemas::event::MAX_AHEAD_MILLIS;
+use plumbline_schemas::formats::secret::scrub;
 use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::time::EventTime;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -18,12 +21,14 @@ pub(crate) struct Origin<'a> {
 }
 
 /// The value and the headers of a dead letter. `refused` is how many parts of the record were.
+///
+/// Secrets of well-known shape are replaced by their fingerprints: more people may read the dead letter than the raw log.
 pub(crate) fn dead_letter<'r>(
     raw: &'r [u8],
     reject: &Reject,
     refused: usize,
     origin: Origin<'_>,
-) -> (&'r [u8], Vec<(&'static str, String)>) {
+) -> (Cow<'r, [u8]>, Vec<(&'static str, String)>) {
     let mut headers = vec![
         ("plumbline_reason", reject.reason.to_string()),
         ("plumbline_detail", reject.detail.clone()),
@@ -34,11 +39,18 @@ pub(crate) fn dead_letter<'r>(
     if refused > 1 {
         headers.push(("plumbline_refused", refused.to_string()));
     }
-    let kept = raw.get(..MAX_DEAD_LETTER_BYTES).unwrap_or(raw);
-    if kept.len() < raw.len() {
+    let mut value = scrub(raw);
+    if value.len() > MAX_DEAD_LETTER_BYTES {
         headers.push(("plumbline_truncated_from", raw.len().to_string()));
+        value = match value {
+            Cow::Borrowed(bytes) => bytes.get(..MAX_DEAD_LETTER_BYTES).unwrap_or(bytes).into(),
+            Cow::Owned(mut bytes) => {
+                bytes.truncate(MAX_DEAD_LETTER_BYTES);
+                bytes.into()
+            }
+        };
     }
-    (kept, headers)
+    (value, headers)
 }
 
 /// Headers as librdkafka takes them.
@@ -78,8 +90,17 @@ mod tests {
     fn a_dead_letter_says_why_and_from_where() {
         let reject = Reject::new(Reason::NotJson, "expected an object");
         let (value, headers) = dead_letter(b"{", &reject, 1, ORIGIN);
-        assert_eq!(value, b"{");
+        assert_eq!(&*value, b"{");
         insta::assert_debug_snapshot!(headers);
+    }
+
+    #[test]
+    fn a_dead_letter_holds_no_secret() {
+        let raw = br#"{"token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a""#;
+        let reject = Reject::new(Reason::NotJson, "expected an object");
+        let (value, _) = dead_letter(raw, &reject, 1, ORIGIN);
+        let text = String::from_utf8_lossy(&value);
+        assert!(text.contains("sha256:") && !text.contains("ghp_"), "{text}");
     }
 
     #[test]

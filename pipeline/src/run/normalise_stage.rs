@@ -376,7 +376,7 @@ impl NormaliseStage {
             offset: message.offset(),
         };
         let (value, pairs) = dead_letter(raw, &reject, refused, origin);
-        out.dead_letter(message.key().unwrap_or_default(), value, &pairs)
+        out.dead_letter(message.key().unwrap_or_default(), &value, &pairs)
     }
 }
 
@@ -482,7 +482,8 @@ impl Out<'_> {
             partition: message.partition(),
             offset: message.offset(),
         };
-        let (mut value, pairs) = dead_letter(value, &oversized(), 1, origin);
+        let (value, pairs) = dead_letter(value, &oversized(), 1, origin);
+        let mut value = &*value;
         if message.topic() == self.topics.deadletter {
             value = value.get(..value.len() / 2).unwrap_or_default();
         } else {

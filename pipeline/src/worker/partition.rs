@@ -184,13 +184,15 @@ fn refuse(record: &Record<'_>, reject: &Reject) -> Outgoing {
     Outgoing {
         destination: Destination::DeadLetter,
         key: record.key.unwrap_or_default().to_vec(),
-        value: value.to_vec(),
+        value: value.into_owned(),
         headers: Some(headers(&pairs)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use plumbline_schemas::time::EventTime;
+
     use super::*;
 
     const GOOD: &[u8] = br#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api",
@@ -200,7 +202,7 @@ mod tests {
         Record {
             key: Some(b"default/svc"),
             value,
-            broker_millis: Some(1_763_634_000_000),
+            broker_millis: EventTime::parse("2026-11-20T10:16:00Z").map(EventTime::as_millis),
             origin: Origin {
                 topic: "plumbline.events",
                 partition: 0,

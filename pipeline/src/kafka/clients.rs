@@ -44,6 +44,9 @@ const EVERY_CLIENT: &[(&str, &str)] = &[
     ("socket.nagle.disable", "true"),
     ("log.connection.close", "false"),
     ("reconnect.backoff.max.ms", "2000"),
+    // A broker that does not speak TLS leaves a handshake unanswered. Less than START_TIMEOUT, so
+    // that the error at start can say so.
+    ("socket.connection.setup.timeout.ms", "8000"),
 ];
 
 const CONSUMER: &[(&str, &str)] = &[

@@ -14,6 +14,8 @@ use crate::config::{ConfigError, KafkaConfig};
 /// One request. Reports of failed connections are looked at in between.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
+const REPORT_PATIENCE: Duration = Duration::from_millis(50);
+
 /// Why the cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -144,8 +146,8 @@ fn reach(
         else {
             return Ok(());
         };
-        // Reports come only to who polls.
-        while observer.poll(Duration::ZERO).is_some() {}
+        // Reports come only to who polls, and a poll without patience takes a single one.
+        while observer.poll(REPORT_PATIENCE).is_some() {}
         let reported = |codes: &[Code]| clients.errors().reason(codes);
         let refused = [Code::Authentication, Code::SaslAuthenticationFailed];
         if let Some(reason) = reported(&refused) {
@@ -161,6 +163,9 @@ fn reach(
                 Code::AllBrokersDown,
             ]);
             let reason = told.unwrap_or_else(|| error.to_string());
+            if reason.contains("SSL_HANDSHAKE") || reason.contains("SSL handshake") {
+                return Err(ConnectError::Tls { servers, reason });
+            }
             return Err(ConnectError::Unreachable { servers, reason });
         }
     }

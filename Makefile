@@ -1,4 +1,32 @@
-.PHONY: geoip
+# `make demo` needs Rust, a C/C++ compiler and make. `make test` installs what else it needs.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench kafka kafka-install samples geoip setup
+
+CARGO ?= cargo
+# The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
+TLS := $(shell printf '\043include <openssl/ssl.h>\n' | $(or $(CC),cc) -E -x c - >/dev/null 2>&1 || echo --no-default-features)
+
+help: ## show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+demo: ## the main job in one process: sample logs in, commands out, a summary
+	$(CARGO) run --locked --quiet -p plumbline $(TLS) -- demo
+
+test: setup lint ## all tests, on a real Apache Kafka too; installs what is missing
+	$(CARGO) test --locked --workspace
+
+lint: ## formatting and clippy, as CI wants them
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+bench: setup ## events/s, bytes per identity, latency on a real broker; about ten minutes
+	$(CARGO) run --locked --release -p plumbline-bench
+
+kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
+	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka
+
+setup: ## what the tests need and the demo does not: OpenSSL, a JDK, Maven, Apache Kafka
+	tests/setup.sh
 
 geoip: ## install and check geolocation for real addresses (DB-IP City Lite and AS numbers)
 	pipeline/geoip.sh

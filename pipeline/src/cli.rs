@@ -4,7 +4,9 @@
 //! is stronger than the default.
 
 mod check;
+mod demo;
 mod failure;
+mod replay;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -20,7 +22,9 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::telemetry;
 use check::CheckArgs;
+use demo::DemoArgs;
 use failure::Failure;
+use replay::ReplayArgs;
 use run::RunArgs;
 use topics::TopicsArgs;
 
@@ -42,7 +46,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(DemoArgs),
     Run(RunArgs),
+    Replay(ReplayArgs),
     Check(CheckArgs),
     Topics(TopicsArgs),
 }
@@ -61,7 +67,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn execute(self) -> Result<(), Failure> {
         match self {
+            Self::Demo(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
+            Self::Replay(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
             Self::Topics(arguments) => arguments.execute(),
         }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use miette::GraphicalTheme;
 
 use crate::config::ConfigError;
+use crate::demo::DemoError;
+use crate::replay::ReplayError;
 use crate::run::RunError;
 use crate::telemetry::TelemetryError;
 use crate::topics::TopicsError;
@@ -23,9 +25,15 @@ pub(super) enum Failure {
     /// The log.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// The demo.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// The service.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The topics.
     #[error(transparent)]
     Topics(#[from] TopicsError),
@@ -60,7 +68,9 @@ impl Failure {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Config(_) | Self::Telemetry(TelemetryError::Level(_)) => WRONG,
             Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
+            Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
+            Self::Replay(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),
         }
     }

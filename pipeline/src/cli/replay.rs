@@ -1,5 +1,6 @@
 //! `plumbline replay`
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -63,7 +64,9 @@ impl ReplayArgs {
             return Err(missing("--out <DIR>"));
         }
         let config = super::start(config)?;
-        replay::replay(&config)?;
+        let summary = replay::replay(&config)?;
+        // For the person who waits; whatever reads the results reads summary.json.
+        let _ = writeln!(io::stderr(), "{summary}");
         Ok(())
     }
 

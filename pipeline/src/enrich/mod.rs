@@ -65,13 +65,13 @@ impl Enricher {
     }
 
     /// The same from memory: one city file, one ASN file and the text of one list of anonymisers.
-    pub fn from_bytes(
-        city: Vec<u8>,
-        asn: Vec<u8>,
-        anonymizers: &str,
-    ) -> Result<Self, EnrichError> {
+    pub fn from_bytes(city: Vec<u8>, asn: Vec<u8>, anonymizers: &str) -> Result<Self, EnrichError> {
         Ok(Self {
-            city: vec![Database::read(Path::new("built-in city"), city, Sort::City)?],
+            city: vec![Database::read(
+                Path::new("built-in city"),
+                city,
+                Sort::City,
+            )?],
             asn: vec![Database::read(Path::new("built-in asn"), asn, Sort::Asn)?],
             anonymizers: Anonymizers::read(Path::new("built-in anonymizers"), anonymizers)?,
             failed: AtomicU64::new(0),
@@ -135,10 +135,10 @@ impl Enricher {
 /// One spelling for one address, so that a port or a letter's case never makes a new address.
 fn respell(network: &mut Network<'_>, address: IpAddr) {
     let is_canonical_v4 = address.is_ipv4()
-        && network
-            .ip
-            .as_deref()
-            .is_some_and(|text| text.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit()));
+        && network.ip.as_deref().is_some_and(|text| {
+            text.bytes()
+                .all(|byte| byte == b'.' || byte.is_ascii_digit())
+        });
     if is_canonical_v4 {
         return;
     }

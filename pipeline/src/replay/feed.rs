@@ -1,0 +1,166 @@
+//! One input file as a sequence of events, each on its line, with the clock of the file.
+//!
+//! A file has no broker that says when a record arrived. A record whose time is more than 24 hours
+//! ahead of all before it in its file is a *jump*, and is believed only when the next valid record
+//! confirms it by being no more than 24 hours behind it. Otherwise it is refused, and moves no clock.
+//! The first record of a file jumps from nowhere and needs no confirmation. A jump that ends its file
+//! is believed too, unless it is more than three years.
+
+use std::path::{Path, PathBuf};
+
+use plumbline_schemas::event::{Event, MAX_AHEAD_MILLIS};
+use plumbline_schemas::formats::Decoded;
+use plumbline_schemas::reject::{Reason, Reject};
+use plumbline_schemas::time::EventTime;
+
+use super::ReplayError;
+use super::records::{Next, Records};
+use crate::normalise::Normaliser;
+
+/// The longest jump that nothing confirms: no log of one organisation rests for three years.
+const LONGEST_LAST_JUMP_MILLIS: i64 = 3 * 366 * 86_400_000;
+
+/// What a file holds, in its order.
+pub(super) enum Taken<'t> {
+    /// An event that may be applied.
+    Event(&'t Event<'t>),
+    /// What goes to the dead letter: line, why, and the raw record.
+    Rejected(u64, Reject, &'t [u8]),
+    /// A record that says nothing of any identity.
+    Skipped,
+}
+
+/// Takes what a file holds.
+pub(super) type Taker<'s> = dyn FnMut(Taken<'_>) -> Result<(), ReplayError> + 's;
+
+/// A record that jumped ahead and waits for the next to confirm it.
+struct Jump {
+    /// The event as native JSON: the record it came from is gone when it is judged.
+    json: Vec<u8>,
+    time: EventTime,
+    line: u64,
+    raw: Vec<u8>,
+}
+
+/// One input file.
+pub(super) struct Feed {
+    pub(super) path: PathBuf,
+    records: Records,
+    record: Vec<u8>,
+    clock: Option<EventTime>,
+    jump: Option<Jump>,
+}
+
+impl Feed {
+    pub(super) fn new(path: &Path, records: Records) -> Self {
+        Self {
+            path: path.to_owned(),
+            records,
+            record: Vec::new(),
+            clock: None,
+            jump: None,
+        }
+    }
+
+    /// Reads one record and hands on everything it settles; false at the end of the file.
+    pub(super) fn pump(
+        &mut self,
+        normaliser: &Normaliser,
+        take: &mut Taker<'_>,
+    ) -> Result<bool, ReplayError> {
+        let Self {
+            path,
+            records,
+            record,
+            clock,
+            jump,
+        } = self;
+        let next = records.next(record).map_err(|source| ReplayError::Read {
+            path: path.clone(),
+            offset: records.offset,
+            source,
+        })?;
+        let line = records.line;
+        match next {
+            Next::Record => {
+                let raw = record.trim_ascii();
+                let mut result = Ok(());
+                normaliser.decode(raw, &mut |decoded| {
+                    if result.is_ok() {
+                        result = settle(decoded, line, raw, clock, jump, take);
+                    }
+                });
+                result.map(|()| true)
+            }
+            Next::CutOff => {
+                let reject = Reject::new(
+                    Reason::NotJson,
+                    "record: the file ends inside an array, it was cut off",
+                );
+                take(Taken::Rejected(line, reject, b"")).map(|()| true)
+            }
+            Next::End => {
+                if let Some(jump) = jump.take() {
+                    let behind = clock.map_or(0, |clock| jump.time.since(clock));
+                    end_jump(jump, behind <= LONGEST_LAST_JUMP_MILLIS, clock, take)?;
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn settle(
+    decoded: Decoded<'_>,
+    line: u64,
+    raw: &[u8],
+    clock: &mut Option<EventTime>,
+    jump: &mut Option<Jump>,
+    take: &mut Taker<'_>,
+) -> Result<(), ReplayError> {
+    let event = match decoded {
+        Decoded::Event(event) => event,
+        Decoded::Rejected(reject) => return take(Taken::Rejected(line, reject, raw)),
+        Decoded::Skipped(_) => return take(Taken::Skipped),
+    };
+    if let Some(jump) = jump.take() {
+        let confirmed = event.time.since(jump.time) >= -MAX_AHEAD_MILLIS;
+        end_jump(jump, confirmed, clock, take)?;
+    }
+    if clock.is_some_and(|clock| event.time.since(clock) > MAX_AHEAD_MILLIS) {
+        let json = serde_json::to_vec(&event).map_err(ReplayError::Encode)?;
+        *jump = Some(Jump {
+            json,
+            time: event.time,
+            line,
+            raw: raw.to_vec(),
+        });
+        return Ok(());
+    }
+    *clock = (*clock).max(Some(event.time));
+    take(Taken::Event(&event))
+}
+
+fn end_jump(
+    jump: Jump,
+    believed: bool,
+    clock: &mut Option<EventTime>,
+    take: &mut Taker<'_>,
+) -> Result<(), ReplayError> {
+    if !believed {
+        let was = clock.map_or_else(String::new, |clock| format!(", which was at {clock}"));
+        let detail = format!(
+            "time: more than 24 h ahead of the log's clock{was}, and the next record does not confirm it"
+        );
+        return take(Taken::Rejected(
+            jump.line,
+            Reject::new(Reason::TimeAhead, detail),
+            &jump.raw,
+        ));
+    }
+    *clock = (*clock).max(Some(jump.time));
+    match Event::parse(&jump.json) {
+        Ok(event) => take(Taken::Event(&event)),
+        Err(reject) => take(Taken::Rejected(jump.line, reject, &jump.raw)),
+    }
+}

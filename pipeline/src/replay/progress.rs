@@ -1,0 +1,58 @@
+//! How far a replay is, for whoever watches the terminal.
+
+use std::io::{IsTerminal, Read};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The progress bar; nothing where stderr is no terminal.
+pub(super) struct Progress {
+    bar: ProgressBar,
+}
+
+/// The bar is told of events in steps of this many.
+const STEP: u64 = 4096;
+
+impl Progress {
+    /// For so many bytes of input; 0 where that is not known.
+    pub(super) fn new(bytes: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self {
+                bar: ProgressBar::hidden(),
+            };
+        }
+        let (bar, template) = match bytes {
+            0 => (
+                ProgressBar::new_spinner(),
+                "{spinner} {bytes} {elapsed}  {msg}",
+            ),
+            bytes => (
+                ProgressBar::new(bytes),
+                "{bar:32} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {eta} left",
+            ),
+        };
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        // The templates are constants; one that is wrong shows as the default bar.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// The same bytes, counted as they are read.
+    pub(super) fn counting(&self, raw: Box<dyn Read>) -> Box<dyn Read> {
+        Box::new(self.bar.wrap_read(raw))
+    }
+
+    /// Shows how many events have been applied.
+    pub(super) fn events(&self, events: u64) {
+        if events.is_multiple_of(STEP) && !self.bar.is_hidden() {
+            let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
+            self.bar
+                .set_message(format!("{events} events, {:.0}/s", events as f64 / seconds));
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,312 @@
+//! Where one record ends and the next begins: lines, the elements of arrays, documents of many lines.
+
+use std::io::{self, BufRead};
+
+use plumbline_schemas::event::MAX_RECORD_BYTES;
+
+/// What [`Records::next`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A record; of one that is too large only so much as shows that it is.
+    Record,
+    /// The file ends inside an array: what follows has been cut off.
+    CutOff,
+    /// The end of the file.
+    End,
+}
+
+/// What follows in the file.
+#[derive(Clone, Copy, PartialEq)]
+enum Framing {
+    Start,
+    Lines,
+    Elements,
+    Documents,
+}
+
+/// Cuts a file into records.
+pub(super) struct Records {
+    input: Box<dyn BufRead>,
+    framing: Framing,
+    /// Bytes read so far, after decompression.
+    pub(super) offset: u64,
+    /// Line of the record, from 1; of one over several lines, the first.
+    pub(super) line: u64,
+    next_line: u64,
+    /// Whether `{"Records":[` holds the records of this format.
+    enveloped: bool,
+}
+
+const ENVELOPE: &[u8] = b"{\"Records\":[";
+
+impl Records {
+    pub(super) fn new(input: Box<dyn BufRead>, enveloped: bool) -> Self {
+        Self {
+            input,
+            framing: Framing::Start,
+            offset: 0,
+            line: 0,
+            next_line: 1,
+            enveloped,
+        }
+    }
+
+    /// Reads the next record into `record`.
+    pub(super) fn next(&mut self, record: &mut Vec<u8>) -> io::Result<Next> {
+        record.clear();
+        loop {
+            self.line = self.next_line;
+            match self.framing {
+                Framing::Start => {
+                    if !self.start(record)? {
+                        return Ok(Next::End);
+                    }
+                    if self.framing == Framing::Lines {
+                        // Looking for a document may have gone past the end of a broken line.
+                        if !record.contains(&b'\n') {
+                            self.line(record)?;
+                        }
+                        return Ok(Next::Record);
+                    }
+                }
+                Framing::Lines => {
+                    if !self.line(record)? {
+                        return Ok(Next::End);
+                    }
+                    if !record.trim_ascii().is_empty() {
+                        return Ok(Next::Record);
+                    }
+                    record.clear();
+                }
+                Framing::Elements | Framing::Documents => {
+                    if self.value(record)? {
+                        return Ok(Next::Record);
+                    }
+                    match self.framing {
+                        Framing::Start => {}
+                        Framing::Elements => {
+                            self.framing = Framing::Lines;
+                            return Ok(Next::CutOff);
+                        }
+                        Framing::Documents | Framing::Lines => return Ok(Next::End),
+                    }
+                }
+            }
+        }
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.input.fill_buf()?.first().copied())
+    }
+
+    fn take(&mut self) -> io::Result<Option<u8>> {
+        let byte = self.peek()?;
+        if let Some(byte) = byte {
+            self.input.consume(1);
+            self.offset += 1;
+            self.next_line += u64::from(byte == b'\n');
+        }
+        Ok(byte)
+    }
+
+    /// Finds out how the file is framed; what was read for that is left in `record`.
+    fn start(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+        while let Some(byte) = self.peek()? {
+            if !byte.is_ascii_whitespace() && !b"\xEF\xBB\xBF".contains(&byte) {
+                break;
+            }
+            self.take()?;
+        }
+        self.line = self.next_line;
+        match self.peek()? {
+            None => return Ok(false),
+            Some(b'[') => {
+                self.take()?;
+                self.framing = Framing::Elements;
+                return Ok(true);
+            }
+            Some(b'{') => {}
+            Some(_) => {
+                self.framing = Framing::Lines;
+                return Ok(true);
+            }
+        }
+        // The opening of an envelope, blanks between its tokens or not.
+        let (mut matched, mut broken) = (0, false);
+        while matched < ENVELOPE.len() {
+            let Some(byte) = self.peek()? else { break };
+            if byte == ENVELOPE[matched] && (self.enveloped || matched == 0) {
+                matched += 1;
+            } else if !byte.is_ascii_whitespace() {
+                // After a lone brace comes a name, or it was no document but a broken line.
+                broken &= matched > 1 || byte == b'"' || byte == b'}';
+                break;
+            }
+            broken |= byte == b'\n';
+            record.extend(self.take()?);
+        }
+        self.framing = if matched == ENVELOPE.len() {
+            record.clear();
+            Framing::Elements
+        } else if broken {
+            Framing::Documents
+        } else {
+            Framing::Lines
+        };
+        Ok(true)
+    }
+
+    /// Appends the rest of a line; false if there is none.
+    fn line(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+        let mut any = false;
+        loop {
+            let buffer = self.input.fill_buf()?;
+            if buffer.is_empty() {
+                return Ok(any);
+            }
+            any = true;
+            let end = memchr::memchr(b'\n', buffer);
+            let used = end.map_or(buffer.len(), |end| end + 1);
+            let text = &buffer[..end.unwrap_or(buffer.len())];
+            let room = (MAX_RECORD_BYTES + 2).saturating_sub(record.len());
+            record.extend_from_slice(&text[..text.len().min(room)]);
+            self.input.consume(used);
+            self.offset += used as u64;
+            if end.is_some() {
+                self.next_line += 1;
+                if record.last() == Some(&b'\r') {
+                    record.pop();
+                }
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Appends the rest of one JSON value; false where the array or the file ends.
+    fn value(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
+        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        for byte in record.iter() {
+            depth += usize::from(*byte == b'{');
+            quoted ^= *byte == b'"';
+        }
+        while let Some(byte) = self.peek()? {
+            if depth == 0 && !quoted {
+                let ends = byte == b']' && self.framing == Framing::Elements;
+                if ends || byte == b',' || byte.is_ascii_whitespace() {
+                    if !record.is_empty() && !byte.is_ascii_whitespace() {
+                        return Ok(true);
+                    }
+                    self.take()?;
+                    if ends {
+                        self.after_array()?;
+                        return Ok(false);
+                    }
+                    continue;
+                }
+            }
+            if record.is_empty() {
+                self.line = self.next_line;
+            }
+            self.take()?;
+            if record.len() <= MAX_RECORD_BYTES + 1 {
+                record.push(byte);
+            }
+            if quoted {
+                quoted = escaped || byte != b'"';
+                escaped = !escaped && byte == b'\\';
+                continue;
+            }
+            match byte {
+                b'"' => quoted = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Ok(true);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(!record.is_empty())
+    }
+
+    /// What closes an envelope belongs to it; then the next line or document begins.
+    fn after_array(&mut self) -> io::Result<()> {
+        while let Some(byte) = self.peek()? {
+            if !(byte.is_ascii_whitespace() || self.enveloped && byte == b'}') {
+                break;
+            }
+            self.take()?;
+        }
+        self.framing = Framing::Start;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(text: &'static str, enveloped: bool) -> Vec<String> {
+        let mut records = Records::new(Box::new(text.as_bytes()), enveloped);
+        let (mut found, mut record) = (Vec::new(), Vec::new());
+        while records.next(&mut record).expect("readable") == Next::Record {
+            found.push(String::from_utf8_lossy(&record).trim().to_owned());
+        }
+        found
+    }
+
+    #[test]
+    fn every_framing_gives_the_same_records() {
+        let two = ["{\"a\":1}", "{\"b\":{\"c\":2}}"];
+        for text in [
+            "{\"a\":1}\n{\"b\":{\"c\":2}}\n",
+            "\u{feff}{\"a\":1}\r\n\r\n{\"b\":{\"c\":2}}",
+            "[{\"a\":1},{\"b\":{\"c\":2}}]",
+            "[\n {\"a\":1},\n {\"b\":{\"c\":2}}\n]\n",
+        ] {
+            assert_eq!(cut(text, false), two, "{text}");
+        }
+        assert_eq!(
+            cut("{ \"Records\": [\n{\"a\":1},{\"b\":{\"c\":2}}]}\n", true),
+            two
+        );
+        for enveloped in [false, true] {
+            let document = "{\n\"a\": \"}\"\n}";
+            assert_eq!(cut("{\n\"a\": \"}\"\n}\n", enveloped), [document]);
+        }
+    }
+
+    #[test]
+    fn a_broken_line_swallows_none_of_those_after_it() {
+        assert_eq!(
+            cut("{\n{\"a\":1}\n{\"b\":2}\n", false),
+            ["{", "{\"a\":1}", "{\"b\":2}"]
+        );
+        assert_eq!(
+            cut("[1]\n{\"a\":1}\n{\"b\":2}\n", false),
+            ["1", "{\"a\":1}", "{\"b\":2}"]
+        );
+        assert_eq!(cut("[]\n{\"a\":1}\n", false), ["{\"a\":1}"]);
+    }
+
+    #[test]
+    fn an_array_that_is_cut_off_is_said() {
+        let mut records = Records::new(Box::new("[{\"a\":1},{\"b\"".as_bytes()), false);
+        let mut record = Vec::new();
+        let found: Vec<_> = (0..4)
+            .map(|_| records.next(&mut record).expect("readable"))
+            .collect();
+        assert_eq!(found, [Next::Record, Next::Record, Next::CutOff, Next::End]);
+    }
+
+    #[test]
+    fn a_record_that_is_too_large_is_cut_and_the_next_is_whole() {
+        let large = "x".repeat(3 * MAX_RECORD_BYTES);
+        let text: &'static str = Box::leak(format!("{large}\n{{\"a\":1}}\n").into_boxed_str());
+        let found = cut(text, false);
+        assert_eq!(found[0].len(), MAX_RECORD_BYTES + 2);
+        assert_eq!(found[1..], ["{\"a\":1}"]);
+    }
+}

@@ -1,0 +1,183 @@
+//! What a replay writes: findings, commands, dead letters and a summary.
+//!
+//! Everything is written under temporary names and renamed at the end, so that a replay that failed
+//! leaves nothing that looks like a result.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use plumbline_detectors::Output;
+use plumbline_schemas::formats::secret;
+use plumbline_schemas::reject::Reject;
+use plumbline_schemas::time::EventTime;
+use serde::Serialize;
+
+use super::{ReplayError, Summary};
+
+/// Of a refused record so much is kept beside the reason.
+const MOST_RAW_BYTES: usize = 4096;
+
+/// One refused record, a line of `deadletter.ndjson`.
+#[derive(Serialize)]
+struct DeadLetter<'d> {
+    reason: &'d str,
+    detail: &'d str,
+    source: &'d str,
+    line: u64,
+    raw: &'d str,
+}
+
+/// A file that is being written.
+struct Writing {
+    file: BufWriter<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Writing {
+    fn begin(directory: &Path, name: &str) -> Result<Self, ReplayError> {
+        let path = directory.join(name);
+        let temporary = directory.join(format!(".{name}.partial"));
+        let file = File::create(&temporary).map_err(|source| failed(&temporary, source))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(1 << 16, file),
+            temporary,
+            path,
+        })
+    }
+
+    fn line(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
+        serde_json::to_writer(&mut self.file, value).map_err(ReplayError::Encode)?;
+        self.file
+            .write_all(b"\n")
+            .map_err(|source| failed(&self.temporary, source))
+    }
+
+    /// Flushed, not yet under its name.
+    fn finish(&mut self) -> Result<(), ReplayError> {
+        self.file
+            .flush()
+            .map_err(|source| failed(&self.temporary, source))
+    }
+
+    fn publish(&self) -> Result<(), ReplayError> {
+        fs::rename(&self.temporary, &self.path).map_err(|source| failed(&self.path, source))
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        // Gone already when it was published.
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> ReplayError {
+    ReplayError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// The results of one replay.
+pub(super) struct Results {
+    findings: Writing,
+    commands: Writing,
+    dead_letters: Writing,
+    summary: Writing,
+    /// Outputs of events of one time, which are written in the order of their identities.
+    held: Vec<Output>,
+    held_time: Option<EventTime>,
+}
+
+impl Results {
+    pub(super) fn begin(directory: &Path) -> Result<Self, ReplayError> {
+        fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+        Ok(Self {
+            findings: Writing::begin(directory, "findings.ndjson")?,
+            commands: Writing::begin(directory, "commands.ndjson")?,
+            dead_letters: Writing::begin(directory, "deadletter.ndjson")?,
+            summary: Writing::begin(directory, "summary.json")?,
+            held: Vec::new(),
+            held_time: None,
+        })
+    }
+
+    /// Takes what an event of that time led to.
+    ///
+    /// Outputs stand in the order of their triggers; those of neighbours with one and the same time
+    /// in the order of tenant and identity, so that it does not matter in which of several files
+    /// they stood.
+    pub(super) fn take(
+        &mut self,
+        time: EventTime,
+        outputs: &mut Vec<Output>,
+        summary: &mut Summary,
+    ) -> Result<(), ReplayError> {
+        if self.held_time != Some(time) {
+            self.release(summary)?;
+            self.held_time = Some(time);
+        }
+        self.held.append(outputs);
+        Ok(())
+    }
+
+    fn release(&mut self, summary: &mut Summary) -> Result<(), ReplayError> {
+        self.held.sort_by(|a, b| subject(a).cmp(&subject(b)));
+        for output in self.held.drain(..) {
+            match &output {
+                Output::Finding(finding) => self.findings.line(finding)?,
+                Output::Command(command) => self.commands.line(command)?,
+            }
+            summary.count(&output);
+        }
+        Ok(())
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        source: &str,
+        line: u64,
+        reject: &Reject,
+        raw: &[u8],
+    ) -> Result<(), ReplayError> {
+        let scrubbed = secret::scrub(raw);
+        let kept = &scrubbed[..scrubbed.len().min(MOST_RAW_BYTES)];
+        self.dead_letters.line(&DeadLetter {
+            reason: reject.reason.as_str(),
+            detail: &reject.detail,
+            source,
+            line,
+            raw: &String::from_utf8_lossy(kept),
+        })
+    }
+
+    /// Puts everything under its name.
+    pub(super) fn publish(
+        mut self,
+        summary: &mut Summary,
+        finish: impl FnOnce(&mut Summary),
+    ) -> Result<(), ReplayError> {
+        self.release(summary)?;
+        finish(summary);
+        let text = serde_json::to_string_pretty(summary).map_err(ReplayError::Encode)?;
+        writeln!(self.summary.file, "{text}")
+            .map_err(|source| failed(&self.summary.temporary, source))?;
+        let mut files = [
+            self.findings,
+            self.commands,
+            self.dead_letters,
+            self.summary,
+        ];
+        files.iter_mut().try_for_each(Writing::finish)?;
+        files.iter().try_for_each(Writing::publish)
+    }
+}
+
+fn subject(output: &Output) -> (&str, &str) {
+    match output {
+        Output::Finding(finding) => (&finding.tenant, &finding.identity.id),
+        Output::Command(command) => (&command.target.tenant, &command.target.identity),
+    }
+}

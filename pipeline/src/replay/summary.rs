@@ -1,0 +1,102 @@
+//! What a replay came to, in numbers: `summary.json`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use plumbline_detectors::Output;
+use plumbline_schemas::time::EventTime;
+use serde::Serialize;
+
+/// The numbers of one replay. Only `wall_ms` differs between two runs over the same input.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Records read, each event of a batch for itself: applied, duplicate, late, refused and skipped.
+    pub events: u64,
+    /// Seen before, and ignored.
+    pub duplicates: u64,
+    /// Too far behind the log's clock, and kept out of profiles and decisions.
+    pub late: u64,
+    /// Refused, in `deadletter.ndjson`.
+    pub dead_letters: u64,
+    /// Refused, by reason.
+    pub dead_letters_by_reason: BTreeMap<&'static str, u64>,
+    /// Readable, but of no identity.
+    pub skipped: u64,
+    /// Fields that hold a word outside their vocabulary, read as not known.
+    pub unrecognised_words: u64,
+    /// Findings by detector.
+    pub findings: BTreeMap<String, u64>,
+    /// Commands by action.
+    pub commands: BTreeMap<&'static str, u64>,
+    /// Commands by mode.
+    pub commands_by_mode: BTreeMap<&'static str, u64>,
+    /// Identities with a profile.
+    pub identities: u64,
+    /// Bytes of state at the end.
+    pub state_bytes: u64,
+    /// Files read.
+    pub inputs: u64,
+    /// The smallest event time.
+    pub event_time_first: Option<EventTime>,
+    /// The largest event time.
+    pub event_time_last: Option<EventTime>,
+    /// How long it took, milliseconds.
+    pub wall_ms: u64,
+}
+
+impl Summary {
+    pub(super) fn count(&mut self, output: &Output) {
+        match output {
+            Output::Finding(finding) => {
+                *self.findings.entry(finding.detector.clone()).or_default() += 1
+            }
+            Output::Command(command) => {
+                *self.commands.entry(command.action.as_str()).or_default() += 1;
+                *self
+                    .commands_by_mode
+                    .entry(command.mode.as_str())
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    pub(super) fn saw(&mut self, time: EventTime) {
+        self.event_time_first = Some(self.event_time_first.map_or(time, |first| first.min(time)));
+        self.event_time_last = self.event_time_last.max(Some(time));
+    }
+}
+
+impl fmt::Display for Summary {
+    /// A few lines for a person.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.wall_ms as f64 / 1000.0;
+        let rate = self.events as f64 / seconds.max(0.001);
+        writeln!(
+            f,
+            "{} events of {} identities in {seconds:.1} s ({rate:.0}/s)",
+            self.events, self.identities
+        )?;
+        if let (Some(first), Some(last)) = (self.event_time_first, self.event_time_last) {
+            writeln!(f, "from {first} to {last}")?;
+        }
+        writeln!(f, "findings:     {}", listed(&self.findings))?;
+        writeln!(f, "commands:     {}", listed(&self.commands))?;
+        write!(
+            f,
+            "not applied:  {} duplicates, {} late, {} dead letters, {} of no identity",
+            self.duplicates, self.late, self.dead_letters, self.skipped
+        )
+    }
+}
+
+fn listed<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}

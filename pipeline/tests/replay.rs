@@ -1,0 +1,299 @@
+//! Historical logs through the engine: the same bytes, whatever the files, and nothing lost.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use plumbline::config::Config;
+use plumbline::replay::{ReplayError, Summary, replay};
+use plumbline_schemas::time::EventTime;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Twelve office days of five people; one of them is in Lima too, minutes after Oslo.
+fn office() -> Vec<String> {
+    let start = EventTime::parse("2026-11-02T09:00:00Z").unwrap();
+    let mut lines = Vec::new();
+    for day in 0..12 {
+        for minute in (0..480).step_by(30) {
+            for person in 0..5 {
+                let time = start.plus_millis(((day * 24 * 60 + minute) * 60 + person * 7) * 1000);
+                lines.push(event(lines.len(), &format!("p{person}"), time, "Oslo"));
+            }
+        }
+    }
+    let stolen = start.plus_millis((11 * 24 * 60 + 451) * 60_000);
+    lines.push(event(lines.len(), "p2", stolen, "Lima"));
+    lines.sort_by_key(|line| time_of(line));
+    lines
+}
+
+fn event(number: usize, identity: &str, time: EventTime, city: &str) -> String {
+    let (lat, lon) = if city == "Oslo" {
+        (59.91, 10.75)
+    } else {
+        (-12.05, -77.04)
+    };
+    json!({
+        "id": format!("e{number:05}"), "time": time, "kind": "api", "tenant": "acme",
+        "identity": { "id": identity }, "session": { "id": format!("{identity}-{city}") },
+        "network": { "lat": lat, "lon": lon, "accuracy_km": 20, "city": city },
+        "device": { "id": format!("{identity}-{city}") },
+        "action": { "name": "mail.read", "class": "read" },
+    })
+    .to_string()
+}
+
+fn time_of(line: &str) -> EventTime {
+    let value: Value = serde_json::from_str(line).unwrap();
+    EventTime::parse(value["time"].as_str().unwrap()).unwrap()
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, lines: &[String]) -> String {
+        self.bytes(name, (lines.join("\n") + "\n").as_bytes())
+    }
+
+    fn bytes(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+
+    fn replay(&self, inputs: &[String], out: &str) -> Result<Summary, ReplayError> {
+        let mut config = Config::default();
+        config.replay.input = inputs.to_vec();
+        config.replay.out = Some(self.path(out));
+        replay(&config)
+    }
+
+    /// Findings, commands and the dead letters of a result.
+    fn results(&self, out: &str) -> [String; 3] {
+        ["findings.ndjson", "commands.ndjson", "deadletter.ndjson"]
+            .map(|name| fs::read_to_string(self.path(out).join(name)).unwrap())
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn two_runs_give_the_same_bytes_and_the_theft_is_answered() {
+    let place = Place::new();
+    let input = [place.write("log.ndjson", &office())];
+    let mut first = place.replay(&input, "a").unwrap();
+    let mut second = place.replay(&input, "b").unwrap();
+    assert_eq!(place.results("a"), place.results("b"));
+    (first.wall_ms, second.wall_ms) = (0, 0);
+    assert_eq!(first, second);
+    assert_eq!(first.commands.get("revoke_session"), Some(&1));
+    assert_eq!(
+        (first.events, first.identities, first.dead_letters),
+        (961, 5, 0)
+    );
+}
+
+#[test]
+fn one_file_and_the_same_events_over_five_give_the_same_bytes() {
+    let place = Place::new();
+    let lines = office();
+    place
+        .replay(&[place.write("log.ndjson", &lines)], "whole")
+        .unwrap();
+    let mut dealt = vec![Vec::new(); 5];
+    for (at, line) in lines.iter().enumerate() {
+        dealt[at % 5].push(line.clone());
+    }
+    for (part, lines) in dealt.iter().enumerate() {
+        place.write(&format!("dealt/{part}.ndjson"), lines);
+    }
+    for (part, lines) in lines.chunks(lines.len().div_ceil(5)).enumerate() {
+        place.write(&format!("cut/{part}.ndjson"), lines);
+    }
+    for split in ["dealt", "cut"] {
+        place
+            .replay(&[place.path(split).display().to_string()], "split")
+            .unwrap();
+        assert_eq!(place.results("whole"), place.results("split"), "{split}");
+    }
+}
+
+#[test]
+fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
+    let place = Place::new();
+    let lines = office();
+    let plain = place.write("plain.ndjson", &lines);
+    place.replay(&[plain.clone()], "plain").unwrap();
+    let bytes = fs::read(&plain).unwrap();
+    let (head, tail) = bytes.split_at(bytes.len() / 2);
+    let array = format!("[\n{}\n]", lines.join(",\n"));
+    let wrapped = [
+        place.bytes("log.gz", &gzip(&bytes)),
+        place.bytes("members", &[gzip(head), gzip(tail)].concat()),
+        place.bytes("log.zst", &zstd::encode_all(&bytes[..], 1).unwrap()),
+        place.bytes("array.json", array.as_bytes()),
+        place.bytes(
+            "crlf.ndjson",
+            &[b"\xEF\xBB\xBF", lines.join("\r\n\r\n").as_bytes()].concat(),
+        ),
+        place.path("pl*.ndjson").display().to_string(),
+    ];
+    for input in wrapped {
+        place.replay(&[input.clone()], "wrapped").unwrap();
+        let (plain, wrapped) = (place.results("plain"), place.results("wrapped"));
+        assert_eq!(plain[..2], wrapped[..2], "{input}");
+    }
+}
+
+#[test]
+fn every_malformed_record_is_a_dead_letter_and_the_rest_goes_on() {
+    let place = Place::new();
+    let mut lines = office();
+    let good = lines.len() as u64;
+    let broken = [
+        ("not_json", "{\"id\": ".to_owned()),
+        ("not_json", "secret-in-the-wrong-place".to_owned()),
+        ("wrong_type", "[]".to_owned()),
+        ("missing_field", "{}".to_owned()),
+        (
+            "too_large",
+            format!("{{\"id\":\"{}\"}}", "x".repeat(1 << 20)),
+        ),
+        (
+            "too_long",
+            event(0, "p0", time_of(&lines[50]), "Oslo").replace("e00000", &"x".repeat(129)),
+        ),
+        (
+            "unknown_kind",
+            event(9, "p0", time_of(&lines[50]), "Oslo").replace("\"api\"", "\"apy\""),
+        ),
+        ("bad_time", lines[50].replace("2026-", "26-")),
+        ("time_too_early", lines[50].replace("2026-", "1996-")),
+        ("time_ahead", lines[50].replace("2026-", "2099-")),
+    ];
+    for (at, (_, line)) in broken.iter().enumerate() {
+        lines.insert(60 + at * 20, line.clone());
+    }
+    let summary = place
+        .replay(&[place.write("log.ndjson", &lines)], "out")
+        .unwrap();
+    assert_eq!(summary.dead_letters, broken.len() as u64);
+    assert_eq!(summary.events, good + broken.len() as u64);
+    assert_eq!(summary.commands.get("revoke_session"), Some(&1));
+    let dead = place.results("out")[2].clone();
+    let reasons: Vec<String> = dead
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["reason"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let expected: Vec<&str> = broken.iter().map(|(reason, _)| *reason).collect();
+    assert_eq!(reasons, expected);
+    assert!(dead.len() < 100_000, "a large record is not kept whole");
+}
+
+#[test]
+fn a_jump_is_believed_when_the_next_record_confirms_it() {
+    let place = Place::new();
+    let day = |day: i64| {
+        EventTime::parse("2026-01-01T00:00:00Z")
+            .unwrap()
+            .plus_millis(day * 86_400_000)
+    };
+    let log = |days: &[i64]| -> Vec<String> {
+        days.iter()
+            .enumerate()
+            .map(|(at, on)| event(at, "p", day(*on), "Oslo"))
+            .collect()
+    };
+    for (days, refused) in [
+        (&[0, 90, 91][..], 0),
+        (&[0, 90], 0),
+        (&[0, 90, 1], 1),
+        (&[0, 90, 180, 270], 0),
+        (&[0, 40_000, 1, 2], 1),
+        (&[0, 40_000], 1),
+        (&[0, 90, 40_000, 91], 1),
+    ] {
+        let summary = place
+            .replay(&[place.write("log", &log(days))], "out")
+            .unwrap();
+        assert_eq!(summary.dead_letters, refused, "{days:?}");
+        assert_eq!(summary.late, 0, "{days:?}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_said_and_a_failed_replay_leaves_no_result() {
+    let place = Place::new();
+    let missing = place.path("nothing-*.ndjson").display().to_string();
+    assert!(matches!(place.replay(&[missing], "out"), Err(error) if error.exit_code() == 2));
+    let parquet = place.bytes("log.parquet", b"PAR1");
+    assert!(matches!(
+        place.replay(&[parquet], "out"),
+        Err(ReplayError::Parquet(_))
+    ));
+    let whole = gzip(office().join("\n").as_bytes());
+    let broken = place.bytes("broken.gz", &whole[..whole.len() / 2]);
+    let error = place.replay(&[broken], "out").unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("broken.gz"), "{error}");
+    let left: Vec<_> = fs::read_dir(place.path("out")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let file = place.bytes("file", b"");
+    assert!(matches!(
+        place.replay(&[file], "file"),
+        Err(ReplayError::NotADirectory(_))
+    ));
+}
+
+#[test]
+fn an_empty_log_gives_empty_results() {
+    let place = Place::new();
+    let summary = place.replay(&[place.bytes("empty", b"")], "out").unwrap();
+    assert_eq!((summary.events, summary.event_time_first), (0, None));
+    assert_eq!(place.results("out"), [""; 3]);
+    assert!(Path::new(&place.path("out").join("summary.json")).exists());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_split_of_a_log_gives_the_same_bytes(deal in prop::collection::vec(0_usize..4, 961)) {
+        let place = Place::new();
+        let lines = office();
+        place.replay(&[place.write("log.ndjson", &lines)], "whole").unwrap();
+        let mut parts = vec![Vec::new(); 4];
+        for (line, part) in lines.iter().zip(deal) {
+            parts[part].push(line.clone());
+        }
+        let files: Vec<String> = parts
+            .iter()
+            .enumerate()
+            .filter(|(_, lines)| !lines.is_empty())
+            .map(|(part, lines)| place.write(&format!("{part}.ndjson"), lines))
+            .collect();
+        place.replay(&files, "split").unwrap();
+        prop_assert_eq!(place.results("whole"), place.results("split"));
+    }
+}

@@ -1,0 +1,226 @@
+//! A real Apache Kafka: one process, broker and controller at once, on loopback.
+
+mod jars;
+mod settings;
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, io, thread};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tempfile::TempDir;
+
+use crate::reaper;
+pub use settings::{SASL_PASSWORD, SASL_USER};
+use settings::{Ports, server_properties};
+
+/// Starting takes four seconds on an idle machine; two cores that also compile take longer.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// The heap is bounded and the compiler stops early: the broker lives for minutes, beside tests.
+const JAVA_OPTIONS: &[&str] = &[
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+];
+
+/// Why there is no broker.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The jars have not been fetched.
+    #[error("Apache Kafka is not in {0}; fetch it with `make kafka-install`, or name a running \
+             broker in PLUMBLINE_TEST_KAFKA")]
+    NotInstalled(PathBuf),
+    /// Java is missing or does not start.
+    #[error("`java` cannot be started ({0}); install Java 17 or later with `make kafka-install`")]
+    Java(#[source] io::Error),
+    /// The port is taken.
+    #[error("port {0} of 127.0.0.1 is taken; stop what listens there, or choose another port")]
+    PortTaken(u16),
+    /// Its directory cannot be written.
+    #[error("the directory of the broker cannot be written: {0}")]
+    Directory(#[source] io::Error),
+    /// It does not come up.
+    #[error("Apache Kafka does not start: {reason}\n{log}")]
+    NotStarted {
+        /// What was seen of it.
+        reason: String,
+        /// The end of its log.
+        log: String,
+    },
+}
+
+/// A running broker. It ends when this is dropped.
+pub struct Broker {
+    bootstrap: String,
+    sasl: Option<String>,
+    _process: Option<Process>,
+}
+
+impl Broker {
+    /// The broker that all tests of this process share.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Broker> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let broker = match env::var("PLUMBLINE_TEST_KAFKA") {
+                Ok(bootstrap) => Ok(Self::elsewhere(bootstrap)),
+                Err(_) => Self::start(None),
+            };
+            broker.unwrap_or_else(|error| panic!("{error}"))
+        })
+    }
+
+    fn elsewhere(bootstrap: String) -> Self {
+        Self {
+            bootstrap,
+            sasl: env::var("PLUMBLINE_TEST_KAFKA_SASL").ok(),
+            _process: None,
+        }
+    }
+
+    /// Starts one, on this port or on a free one, and waits until it answers.
+    pub fn start(port: Option<u16>) -> Result<Self, BrokerError> {
+        let jars = jars::find()?;
+        let ports = match port {
+            Some(port) if TcpListener::bind(("127.0.0.1", port)).is_err() => {
+                return Err(BrokerError::PortTaken(port));
+            }
+            _ => Ports::free(port).map_err(BrokerError::Directory)?,
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("plumbline-kafka-")
+            .tempdir()
+            .map_err(BrokerError::Directory)?;
+        reaper::remove_at_end(directory.path()).map_err(BrokerError::Directory)?;
+        let properties = directory.path().join("server.properties");
+        fs::write(&properties, server_properties(&ports, directory.path()))
+            .map_err(BrokerError::Directory)?;
+
+        format_storage(&jars, &properties, directory.path())?;
+        let mut process = Process::spawn(&jars, &properties, directory)?;
+        let bootstrap = format!("127.0.0.1:{}", ports.plain);
+        process.await_answer(&bootstrap)?;
+        Ok(Self {
+            bootstrap,
+            sasl: Some(format!("127.0.0.1:{}", ports.sasl)),
+            _process: Some(process),
+        })
+    }
+
+    /// `host:port` of the listener that asks for nothing.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// `host:port` of the listener that asks for [`SASL_USER`] and [`SASL_PASSWORD`].
+    pub fn sasl_bootstrap(&self) -> &str {
+        self.sasl
+            .as_deref()
+            .expect("PLUMBLINE_TEST_KAFKA_SASL names the SASL listener of the broker in use")
+    }
+}
+
+fn java(jars: &Path) -> Command {
+    let mut java = Command::new("java");
+    java.args(JAVA_OPTIONS);
+    java.arg("-cp").arg(jars.join("*"));
+    java.stdin(Stdio::null());
+    java
+}
+
+/// KRaft wants its directory formatted before the first start.
+fn format_storage(jars: &Path, properties: &Path, directory: &Path) -> Result<(), BrokerError> {
+    const CLUSTER_ID: &str = "cGx1bWJsaW5lLXRlc3RzMA";
+    let formatted = java(jars)
+        .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID])
+        .arg("--config")
+        .arg(properties)
+        .current_dir(directory)
+        .output()
+        .map_err(BrokerError::Java)?;
+    if formatted.status.success() {
+        return Ok(());
+    }
+    Err(BrokerError::NotStarted {
+        reason: "its storage cannot be formatted".to_owned(),
+        log: String::from_utf8_lossy(&formatted.stderr).into_owned(),
+    })
+}
+
+struct Process {
+    java: Child,
+    log: PathBuf,
+    _directory: TempDir,
+}
+
+impl Process {
+    fn spawn(jars: &Path, properties: &Path, directory: TempDir) -> Result<Self, BrokerError> {
+        let log = directory.path().join("broker.log");
+        let lines = File::create(&log).map_err(BrokerError::Directory)?;
+        let copy = lines.try_clone().map_err(BrokerError::Directory)?;
+        let java = java(jars)
+            .arg("kafka.Kafka")
+            .arg(properties)
+            .current_dir(directory.path())
+            .stdout(lines)
+            .stderr(copy)
+            // Ctrl-C is for us: the broker ends after its clients.
+            .process_group(0)
+            .spawn()
+            .map_err(BrokerError::Java)?;
+        // A broker that would outlive us is not wanted: without the reaper it is ended right away.
+        let process = Self {
+            java,
+            log,
+            _directory: directory,
+        };
+        reaper::watch(process.java.id()).map_err(BrokerError::Directory)?;
+        Ok(process)
+    }
+
+    fn await_answer(&mut self, bootstrap: &str) -> Result<(), BrokerError> {
+        let deadline = Instant::now() + START_LIMIT;
+        let observer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("reconnect.backoff.max.ms", "200")
+            .create()
+            .map_err(|error| self.not_started(error.to_string()))?;
+        loop {
+            let answer = observer.fetch_metadata(None, Duration::from_secs(1));
+            if answer.is_ok_and(|metadata| !metadata.brokers().is_empty()) {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.java.try_wait() {
+                return Err(self.not_started(format!("it has ended with {status}")));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.not_started(format!("no answer within {START_LIMIT:?}")));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn not_started(&self, reason: String) -> BrokerError {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let from = log.lines().count().saturating_sub(30);
+        let log = log.lines().skip(from).collect::<Vec<_>>().join("\n");
+        BrokerError::NotStarted { reason, log }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing in it is worth an orderly end.
+        let _ = self.java.kill();
+        let _ = self.java.wait();
+        reaper::forget(self.java.id());
+    }
+}

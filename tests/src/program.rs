@@ -1,0 +1,182 @@
+//! The built `plumbline` program, run as an operator runs it.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::reaper;
+
+/// The program. Built first, once, so that it is never an old one.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| env::var_os("PLUMBLINE_BIN").map_or_else(build, PathBuf::from))
+}
+
+/// Builds it in the profile that this test was built in: `target/PROFILE/deps/TEST` is running.
+fn build() -> PathBuf {
+    let test = env::current_exe().expect("the path of this test");
+    let target = test
+        .ancestors()
+        .find(|directory| directory.join("deps").is_dir())
+        .expect("a target directory");
+    let profile = target.file_name().expect("a profile").to_string_lossy();
+    let profile = match &*profile {
+        "debug" => "dev",
+        other => other,
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "-p", "plumbline", "--bin", "plumbline"])
+        .args(["--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo");
+    assert!(
+        built.status.success(),
+        "plumbline cannot be built:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    target.join("plumbline")
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status; none if a signal ended it.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it said of itself.
+    pub stderr: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Ended {
+    /// Fails unless the program ended well.
+    #[track_caller]
+    pub fn well(self) -> Self {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Fails unless the program ended with this status, an error that a person can use, and nothing
+    /// that looks like a defect.
+    #[track_caller]
+    pub fn refused(self, status: i32, words: &[&str]) -> Self {
+        assert_eq!(self.status, Some(status), "{}", self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "no `{word}` in: {}", self.stderr);
+        }
+        for defect in ["panicked", "RUST_BACKTRACE", "defect of this program"] {
+            assert!(!self.stderr.contains(defect), "{}", self.stderr);
+        }
+        self
+    }
+}
+
+/// A run of the program. It is killed when this is dropped.
+pub struct Running {
+    child: Child,
+    directory: PathBuf,
+    name: String,
+    started: Instant,
+    arguments: String,
+}
+
+impl Running {
+    /// Starts the program with these arguments. Its output goes to files named `name` in `directory`,
+    /// where nobody has to read it for the program to go on.
+    pub fn start(directory: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let file = |kind: &str| {
+            File::create(directory.join(format!("{name}.{kind}"))).expect("an output file")
+        };
+        let mut command = Command::new(binary());
+        for (variable, _) in env::vars_os() {
+            if variable.to_string_lossy().starts_with("PLUMBLINE_") {
+                command.env_remove(variable);
+            }
+        }
+        let child = command
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(file("out"))
+            .stderr(file("err"))
+            .spawn()
+            .expect("plumbline starts");
+        reaper::watch(child.id()).expect("the reaper");
+        Self {
+            child,
+            directory: directory.to_owned(),
+            name: name.to_owned(),
+            started: Instant::now(),
+            arguments: arguments.join(" "),
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
+    /// Ends it as `kill -9` does: it gets to do nothing more.
+    pub fn kill(mut self) {
+        self.child.kill().expect("SIGKILL");
+        self.child.wait().expect("its end");
+    }
+
+    /// Asks it to stop, as service managers do.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM to {pid}");
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub fn wait(mut self, limit: Duration) -> Ended {
+        let deadline = Instant::now() + limit;
+        let status: ExitStatus = loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                break status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "`plumbline {}` has not ended within {limit:?}:\n{}",
+                self.arguments,
+                self.stderr()
+            );
+            thread::sleep(Duration::from_millis(10));
+        };
+        Ended {
+            status: status.code(),
+            stdout: self.text("out"),
+            stderr: self.stderr(),
+            took: self.started.elapsed(),
+        }
+    }
+
+    /// What it has said so far.
+    pub fn stderr(&self) -> String {
+        self.text("err")
+    }
+
+    fn text(&self, kind: &str) -> String {
+        let path = self.directory.join(format!("{}.{kind}", self.name));
+        String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        reaper::forget(self.child.id());
+    }
+}

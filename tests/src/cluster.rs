@@ -63,7 +63,12 @@ impl Read {
             key: text(message.key().unwrap_or_default()),
             value: message.payload().unwrap_or_default().to_vec(),
             headers: headers
-                .map(|header| (header.key.to_owned(), text(header.value.unwrap_or_default())))
+                .map(|header| {
+                    (
+                        header.key.to_owned(),
+                        text(header.value.unwrap_or_default()),
+                    )
+                })
                 .collect(),
         }
     }
@@ -110,8 +115,8 @@ impl Writer {
             base.payload = record.value.as_ref();
             base.partition = record.partition;
             while let Err((error, refused)) = self.0.send(base) {
-                let full = error.rdkafka_error_code()
-                    == Some(rdkafka::error::RDKafkaErrorCode::QueueFull);
+                let full =
+                    error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::QueueFull);
                 assert!(full, "{topic} takes no record: {error}");
                 self.0.poll(Duration::from_millis(10));
                 base = refused;
@@ -120,7 +125,10 @@ impl Writer {
         let deadline = Instant::now() + REQUEST_LIMIT;
         while self.0.in_flight_count() > 0 {
             self.0.poll(Duration::from_millis(1));
-            assert!(Instant::now() < deadline, "records do not arrive in {topic}");
+            assert!(
+                Instant::now() < deadline,
+                "records do not arrive in {topic}"
+            );
         }
     }
 }
@@ -222,7 +230,10 @@ impl Reader {
             _ => 0,
         };
         let elements = committed.elements();
-        Ok(elements.iter().map(|element| offset(element.offset())).collect())
+        Ok(elements
+            .iter()
+            .map(|element| offset(element.offset()))
+            .collect())
     }
 
     /// How many members a group has, and whether it is at rest.

@@ -19,7 +19,11 @@ pub fn day_by_day(line: &Line, story: &[Told]) {
         written += day.len() as i64;
         wait::until(&format!("{written} events in the log"), DAY_LIMIT, || {
             let ends: i64 = line.reader.ends(&log).iter().sum();
-            if ends >= written { Ok(()) } else { Err(format!("{ends} so far")) }
+            if ends >= written {
+                Ok(())
+            } else {
+                Err(format!("{ends} so far"))
+            }
         });
     }
 }

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::cluster::{Raw, Read, Reader, Writer};
+use crate::outputs::Outputs;
 use crate::program::{Ended, Running};
 use crate::wait;
 
@@ -30,6 +31,7 @@ pub struct Line {
     bootstrap: String,
     directory: TempDir,
     partitions: u32,
+    properties: Vec<(String, String)>,
     sources: Vec<(String, &'static str)>,
     extra: String,
     runs: AtomicU32,
@@ -49,6 +51,13 @@ impl Line {
             bootstrap: bootstrap.to_owned(),
             directory: tempfile::tempdir().expect("a directory"),
             partitions,
+            // A killed member is missed after seconds instead of tens of them.
+            properties: [
+                ("session.timeout.ms", "3000"),
+                ("heartbeat.interval.ms", "500"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
             sources: Vec::new(),
             extra: String::new(),
             runs: AtomicU32::new(0),
@@ -57,7 +66,21 @@ impl Line {
 
     /// Raw logs in this format, in a topic of their own.
     pub fn source(mut self, format: &'static str) -> Self {
-        self.sources.push((format!("{}.raw-{format}", self.prefix), format));
+        self.sources
+            .push((format!("{}.raw-{format}", self.prefix), format));
+        self
+    }
+
+    /// Another bootstrap server than that of the shared broker, for the program only.
+    pub fn at(mut self, bootstrap: &str) -> Self {
+        bootstrap.clone_into(&mut self.bootstrap);
+        self
+    }
+
+    /// A librdkafka property, in the place of an earlier one of that name.
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        self.properties.retain(|(known, _)| known != name);
+        self.properties.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -71,7 +94,8 @@ impl Line {
     /// Writes the configuration and has `plumbline topics --create` create the topics.
     pub fn created(self) -> Self {
         self.write_config();
-        self.run(&["topics", "--config", "plumbline.toml", "--create"]).well();
+        self.run(&["topics", "--config", "plumbline.toml", "--create"])
+            .well();
         self
     }
 
@@ -105,13 +129,25 @@ impl Line {
             "[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{}\"\npartitions = {}\n[kafka.topics]\n",
             self.bootstrap, self.prefix, self.partitions
         );
-        for name in ["events", "findings", "control", "feedback", "state", "deadletter"] {
+        for name in [
+            "events",
+            "findings",
+            "control",
+            "feedback",
+            "state",
+            "deadletter",
+        ] {
             let _ = writeln!(toml, "{name} = \"{}\"", self.topic(name));
         }
-        // A killed member is missed after seconds instead of tens of them.
-        toml.push_str("[kafka.properties]\n\"session.timeout.ms\" = 3000\n\"heartbeat.interval.ms\" = 500\n");
+        toml.push_str("[kafka.properties]\n");
+        for (name, value) in &self.properties {
+            let _ = writeln!(toml, "\"{name}\" = \"{value}\"");
+        }
         for (topic, format) in &self.sources {
-            let _ = write!(toml, "[[source]]\ntopic = \"{topic}\"\nformat = \"{format}\"\ntenant = \"acme\"\n");
+            let _ = write!(
+                toml,
+                "[[source]]\ntopic = \"{topic}\"\nformat = \"{format}\"\ntenant = \"acme\"\n"
+            );
         }
         let geo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../replay-data/geo");
         let geo = geo.display();
@@ -132,7 +168,12 @@ impl Line {
     /// The same with more variables in its environment.
     pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
-        Running::start(self.directory.path(), &format!("run-{number}"), arguments, variables)
+        Running::start(
+            self.directory.path(),
+            &format!("run-{number}"),
+            arguments,
+            variables,
+        )
     }
 
     /// Runs `plumbline` to its end.
@@ -158,7 +199,8 @@ impl Line {
 
     /// Writes raw records to the source of this format.
     pub fn write_raw(&self, format: &str, records: &[Raw]) {
-        self.writer.write(&self.topic(&format!("raw-{format}")), records);
+        self.writer
+            .write(&self.topic(&format!("raw-{format}")), records);
     }
 
     /// What has been committed to one of its topics.
@@ -178,6 +220,23 @@ impl Line {
                 false => Ok(()),
             }
         });
+    }
+
+    /// What `plumbline replay` makes of the log as it is now.
+    #[track_caller]
+    pub fn replay(&self) -> Outputs {
+        let mut arguments = vec![
+            "replay",
+            "--config",
+            "plumbline.toml",
+            "--out",
+            "replayed",
+            "--input",
+        ];
+        let files = self.dump_log();
+        arguments.extend(files.iter().filter_map(|file| file.to_str()));
+        self.run(&arguments).well();
+        Outputs::of_replay(&self.path("replayed"))
     }
 
     /// The log, one file of NDJSON per partition: replay merges files by event time, as one file it

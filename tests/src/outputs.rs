@@ -34,8 +34,7 @@ impl Outputs {
     pub fn of_replay(directory: &Path) -> Self {
         let lines = |name: &str| {
             let path = directory.join(name);
-            fs::read_to_string(&path)
-                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
         Self {
             findings: by_identity(&lines("findings.ndjson"), |finding| {
@@ -109,5 +108,7 @@ fn id(body: &str) -> String {
 }
 
 fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
 }

@@ -70,7 +70,11 @@ impl Ended {
     pub fn refused(self, status: i32, words: &[&str]) -> Self {
         assert_eq!(self.status, Some(status), "{}", self.stderr);
         for word in words {
-            assert!(self.stderr.contains(word), "no `{word}` in: {}", self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "no `{word}` in: {}",
+                self.stderr
+            );
         }
         for defect in ["panicked", "RUST_BACKTRACE", "defect of this program"] {
             assert!(!self.stderr.contains(defect), "{}", self.stderr);
@@ -91,7 +95,12 @@ pub struct Running {
 impl Running {
     /// Starts the program with these arguments. Its output goes to files named `name` in `directory`,
     /// where nobody has to read it for the program to go on.
-    pub fn start(directory: &Path, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub fn start(
+        directory: &Path,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let file = |kind: &str| {
             File::create(directory.join(format!("{name}.{kind}"))).expect("an output file")
         };
@@ -135,7 +144,10 @@ impl Running {
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM to {pid}");
+        assert!(
+            sent.is_ok_and(|status| status.success()),
+            "SIGTERM to {pid}"
+        );
     }
 
     /// Waits until it ends by itself.

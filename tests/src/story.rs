@@ -69,10 +69,14 @@ impl Person {
         for day in days {
             let session = format!("{}-day-{day}", self.id);
             let start = MONDAY + day * DAY + 9 * HOUR;
-            let mut tell = |event, at| all.push(self.event(event, at, self.home, &device, &session));
+            let mut tell =
+                |event, at| all.push(self.event(event, at, self.home, &device, &session));
             tell("user.session.start", start);
             for step in 1..=steps {
-                tell("user.authentication.sso", start + step * 8 * HOUR / (steps + 1));
+                tell(
+                    "user.authentication.sso",
+                    start + step * 8 * HOUR / (steps + 1),
+                );
             }
         }
         all
@@ -87,7 +91,13 @@ impl Person {
         let away = format!("{}-stolen", self.id);
         let mut all = vec![
             self.event("user.session.start", noon, self.home, &device, &home),
-            self.event("user.session.start", noon + 8 * MINUTE, LIMA, "unseen", &away),
+            self.event(
+                "user.session.start",
+                noon + 8 * MINUTE,
+                LIMA,
+                "unseen",
+                &away,
+            ),
         ];
         for step in 1..=3 {
             let at = noon + (8 + step) * MINUTE;
@@ -120,12 +130,24 @@ impl Machine {
             Self::Role(role) => {
                 let key = format!("ASIAEXAMPLE{}", role.to_uppercase().replace('-', ""));
                 let key = key.as_str();
-                let record = CloudTrail { role, call, at, from, key };
+                let record = CloudTrail {
+                    role,
+                    call,
+                    at,
+                    from,
+                    key,
+                };
                 ("cloudtrail", record.json())
             }
             Self::Service(consumer, bearer) => {
                 let request = call;
-                let record = Kong { consumer, request, at, from, bearer };
+                let record = Kong {
+                    consumer,
+                    request,
+                    at,
+                    from,
+                    bearer,
+                };
                 ("kong", record.json())
             }
         };

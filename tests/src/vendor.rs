@@ -23,7 +23,13 @@ pub const LONDON: Place = place("192.0.2.44", "London", "United Kingdom", 51.507
 /// Far from both.
 pub const LIMA: Place = place("198.51.100.170", "Lima", "Peru", -12.0464, -77.0428);
 /// A cloud.
-pub const ASHBURN: Place = place("198.51.100.70", "Ashburn", "United States", 39.0438, -77.4874);
+pub const ASHBURN: Place = place(
+    "198.51.100.70",
+    "Ashburn",
+    "United States",
+    39.0438,
+    -77.4874,
+);
 
 const fn place(
     ip: &'static str,
@@ -120,7 +126,11 @@ impl CloudTrail<'_> {
     /// The record.
     pub fn json(&self) -> Value {
         let Self {
-            role, at, key, from, ..
+            role,
+            at,
+            key,
+            from,
+            ..
         } = self;
         let (service, name) = self.call.split_once(':').expect("service:Name");
         let time = rfc3339(at - at % 1000).replace(".000Z", "Z");

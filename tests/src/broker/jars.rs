@@ -22,7 +22,9 @@ pub(super) fn find() -> Result<PathBuf, BrokerError> {
 
 fn fetched() -> PathBuf {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    repository.join(".data/kafka").join(version().unwrap_or("unknown"))
+    repository
+        .join(".data/kafka")
+        .join(version().unwrap_or("unknown"))
 }
 
 fn version() -> Option<&'static str> {

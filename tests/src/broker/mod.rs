@@ -17,8 +17,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
 use crate::reaper;
-pub use settings::{SASL_PASSWORD, SASL_USER};
 use settings::{Ports, server_properties};
+pub use settings::{SASL_PASSWORD, SASL_USER};
 
 /// Starting takes four seconds on an idle machine; two cores that also compile take longer.
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -36,8 +36,10 @@ const JAVA_OPTIONS: &[&str] = &[
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The jars have not been fetched.
-    #[error("Apache Kafka is not in {0}; fetch it with `make kafka-install`, or name a running \
-             broker in PLUMBLINE_TEST_KAFKA")]
+    #[error(
+        "Apache Kafka is not in {0}; fetch it with `make kafka-install`, or name a running \
+             broker in PLUMBLINE_TEST_KAFKA"
+    )]
     NotInstalled(PathBuf),
     /// Java is missing or does not start.
     #[error("`java` cannot be started ({0}); install Java 17 or later with `make kafka-install`")]
@@ -140,7 +142,12 @@ fn java(jars: &Path) -> Command {
 fn format_storage(jars: &Path, properties: &Path, directory: &Path) -> Result<(), BrokerError> {
     const CLUSTER_ID: &str = "cGx1bWJsaW5lLXRlc3RzMA";
     let formatted = java(jars)
-        .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID])
+        .args([
+            "kafka.tools.StorageTool",
+            "format",
+            "--cluster-id",
+            CLUSTER_ID,
+        ])
         .arg("--config")
         .arg(properties)
         .current_dir(directory)

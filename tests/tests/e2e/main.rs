@@ -2,4 +2,12 @@
 
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod dead_letters;
+mod endings;
+mod exactly_once;
+mod live_and_replay;
 mod main_job;
+mod refusals;
+mod secrets;
+mod shared_work;
+mod stories;

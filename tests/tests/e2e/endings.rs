@@ -1,0 +1,82 @@
+//! How the service ends: at the end of its input, and when it is asked to.
+
+use std::time::{Duration, Instant};
+
+use plumbline_tests::line::WORK_LIMIT;
+use plumbline_tests::outputs::Outputs;
+use plumbline_tests::{Line, feed, wait};
+
+use crate::stories::impersonations;
+
+#[test]
+fn until_end_works_off_what_there_is_and_ends_well() {
+    let line = Line::new("until-end", 3).source("okta").created();
+    // Topics that hold nothing have no end to wait for.
+    line.run_until_end(&[]);
+    let story = impersonations(2);
+    feed::write(&line, &story);
+    line.run_until_end(&[]);
+    let events: i64 = line.reader.ends(&line.topic("events")).iter().sum();
+    assert_eq!(events, story.len() as i64);
+    let outputs = Outputs::of(&line);
+    outputs.assert_same(&line.replay());
+    // A second time there is nothing to do, and nothing is done twice.
+    line.run_until_end(&[]);
+    Outputs::of(&line).assert_same(&outputs);
+    Outputs::of(&line).assert_none_twice();
+}
+
+#[test]
+fn on_sigterm_the_work_is_committed_and_the_partitions_go_to_others_at_once() {
+    // A member that does not leave holds its partitions for a minute.
+    let line = Line::new("sigterm", 4)
+        .source("okta")
+        .property("session.timeout.ms", "60000")
+        .created();
+    let story = impersonations(6);
+    let (first, second) = story.split_at(story.len() / 2);
+    let arguments = ["run", "--config", "plumbline.toml"];
+    let one = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "one")]);
+    feed::write(&line, first);
+    line.await_detected();
+    let two = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "two")]);
+    await_members(&line, 2);
+
+    let asked = Instant::now();
+    one.terminate();
+    let ended = one.wait(WORK_LIMIT).well();
+    assert!(ended.stderr.contains("stopped"), "{}", ended.stderr);
+    await_members(&line, 1);
+    feed::write(&line, second);
+    wait::until("all of the log", WORK_LIMIT, || {
+        let ends: i64 = line.reader.ends(&line.topic("events")).iter().sum();
+        if ends >= story.len() as i64 {
+            Ok(())
+        } else {
+            Err(format!("{ends} events"))
+        }
+    });
+    line.await_detected();
+    let took = asked.elapsed();
+    assert!(
+        took < Duration::from_secs(30),
+        "the partitions were free after {took:?}"
+    );
+    two.terminate();
+    two.wait(WORK_LIMIT).well();
+
+    let outputs = Outputs::of(&line);
+    outputs.assert_none_twice();
+    outputs.assert_same(&line.replay());
+}
+
+fn await_members(line: &Line, count: usize) {
+    wait::until(
+        &format!("{count} members of the group"),
+        WORK_LIMIT,
+        || match line.reader.members(line.group()) {
+            (members, true) if members == count => Ok(()),
+            members => Err(format!("{members:?}")),
+        },
+    );
+}

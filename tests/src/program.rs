@@ -12,12 +12,18 @@ use crate::reaper;
 
 /// The program. Built first, once, so that it is never an old one.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| env::var_os("PLUMBLINE_BIN").map_or_else(build, PathBuf::from))
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let named = || env::var_os("PLUMBLINE_BIN").map(PathBuf::from);
+    let binary = BINARY.get_or_init(|| named().map_or_else(build, Ok));
+    match binary {
+        Ok(path) => path,
+        // Once is enough: the next test would only fail again.
+        Err(reason) => panic!("plumbline cannot be built:\n{reason}"),
+    }
 }
 
 /// Builds it in the profile that this test was built in: `target/PROFILE/deps/TEST` is running.
-fn build() -> PathBuf {
+fn build() -> Result<PathBuf, String> {
     let test = env::current_exe().expect("the path of this test");
     let target = test
         .ancestors()
@@ -35,12 +41,11 @@ fn build() -> PathBuf {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo");
-    assert!(
-        built.status.success(),
-        "plumbline cannot be built:\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    target.join("plumbline")
+    if built.status.success() {
+        Ok(target.join("plumbline"))
+    } else {
+        Err(String::from_utf8_lossy(&built.stderr).into_owned())
+    }
 }
 
 /// How a run of the program ended.

@@ -70,14 +70,12 @@ pub struct Broker {
 impl Broker {
     /// The broker that all tests of this process share.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Broker> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let broker = match env::var("PLUMBLINE_TEST_KAFKA") {
-                Ok(bootstrap) => Ok(Self::elsewhere(bootstrap)),
-                Err(_) => Self::start(None),
-            };
-            broker.unwrap_or_else(|error| panic!("{error}"))
-        })
+        static SHARED: OnceLock<Result<Broker, BrokerError>> = OnceLock::new();
+        let broker = SHARED.get_or_init(|| match env::var("PLUMBLINE_TEST_KAFKA") {
+            Ok(bootstrap) => Ok(Self::elsewhere(bootstrap)),
+            Err(_) => Self::start(None),
+        });
+        broker.as_ref().unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn elsewhere(bootstrap: String) -> Self {

@@ -1,0 +1,9 @@
+//! Plumbline's own event schema.
+
+use plumbline_schemas::event::Event;
+
+/// The event as one line of JSON.
+pub fn record(event: &Event<'_>) -> String {
+    // No map in an event has keys other than text and no number is other than finite.
+    serde_json::to_string(event).unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! Ground truth: what was planted, written beside the events.
+
+use std::collections::HashSet;
+
+use plumbline_schemas::event::{Event, IdentityKind};
+use plumbline_schemas::time::EventTime;
+use serde::{Deserialize, Serialize};
+
+use crate::attack::Planted;
+use crate::world::World;
+
+/// One planted attack: a line of `labels.ndjson`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Label {
+    /// Kind of attack, named as the detector that is to find it.
+    pub attack: String,
+    /// Id of the identity as its source's log gives it.
+    pub identity: String,
+    /// What the identity is.
+    pub identity_kind: IdentityKind,
+    /// Format of the log in which the events are.
+    pub source: String,
+    /// Session of the first event, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Credential of the first event that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<String>,
+    /// Time of the first event.
+    pub start: EventTime,
+    /// Time of the last event.
+    pub end: EventTime,
+    /// Every event of the attack, in order of arrival.
+    pub event_ids: Vec<String>,
+    /// What happens, in one sentence.
+    pub story: String,
+}
+
+/// Collects the labels while the events go by.
+pub(crate) struct Book {
+    planted: Vec<Planted>,
+    labels: Vec<Option<Label>>,
+    seen: HashSet<String>,
+}
+
+impl Book {
+    pub(crate) fn new(planted: Vec<Planted>) -> Self {
+        let labels = planted.iter().map(|_| None).collect();
+        Self {
+            planted,
+            labels,
+            seen: HashSet::new(),
+        }
+    }
+
+    pub(crate) fn name(&self, attack: u32) -> Option<&'static str> {
+        let index = attack.checked_sub(1)? as usize;
+        self.planted.get(index).map(|planted| planted.name)
+    }
+
+    /// Notes an event of an attack.
+    pub(crate) fn note(&mut self, world: &World, attack: u32, event: &Event<'_>) {
+        let Some(index) = attack.checked_sub(1).map(|index| index as usize) else {
+            return;
+        };
+        let Some(planted) = self.planted.get(index) else {
+            return;
+        };
+        let text = |text: &Option<plumbline_schemas::known::Text<'_>>| {
+            text.as_ref().map(|text| text.to_string())
+        };
+        let label = self.labels[index].get_or_insert_with(|| Label {
+            attack: planted.name.to_owned(),
+            identity: event.identity.id.to_string(),
+            identity_kind: world.profiles[planted.victim as usize].kind(),
+            source: event.source.as_deref().unwrap_or_default().to_owned(),
+            session_id: text(&event.session.id),
+            credential_id: None,
+            start: event.time,
+            end: event.time,
+            event_ids: Vec::new(),
+            story: planted.story.clone(),
+        });
+        label.start = label.start.min(event.time);
+        label.end = label.end.max(event.time);
+        if label.credential_id.is_none() {
+            label.credential_id = text(&event.credential.id);
+        }
+        // Some are delivered twice.
+        if self.seen.insert(event.id.to_string()) {
+            label.event_ids.push(event.id.to_string());
+        }
+    }
+
+    /// The labels of what has been seen so far, in the order of their first events.
+    pub(crate) fn labels(&self) -> Vec<Label> {
+        let mut labels: Vec<Label> = self.labels.iter().flatten().cloned().collect();
+        labels.sort_by(|a, b| (a.start, &a.identity).cmp(&(b.start, &b.identity)));
+        labels
+    }
+}

@@ -13,12 +13,12 @@ use crate::engine::Output;
 use crate::policy::breaker::{Breaker, Ruling};
 use crate::policy::standing::{Standing, StandingCommands};
 use crate::policy::{self, Answer, Case};
-use crate::risk::{self, DetectorSet, Ledger, Told};
+use crate::risk::{self, DetectorSet, IdentityLedger, Told};
 use crate::session::Session;
 use crate::signal::Signal;
 use crate::units::Bits;
 
-/// A finding of the same session is published again when it is so much surer.
+/// A finding of the same session is published again when it is so much surer, or after its half-life.
 const TELL_AGAIN_BITS: f32 = 8.0;
 /// Above the threshold by this much, a finding is grave by itself.
 const HIGH_BEYOND_BITS: f64 = 10.0;
@@ -27,7 +27,7 @@ const HIGH_BEYOND_BITS: f64 = 10.0;
 pub(crate) struct Publisher<'p> {
     pub(crate) moment: &'p Moment<'p>,
     pub(crate) session: &'p mut Session,
-    pub(crate) ledger: &'p mut Ledger,
+    pub(crate) ledger: &'p mut IdentityLedger,
     pub(crate) standing: &'p mut StandingCommands,
     pub(crate) breaker: &'p mut Breaker,
     /// Number of the identity in the engine, for the breaker only.
@@ -92,21 +92,21 @@ impl Publisher<'_> {
     fn publish_finding(&mut self, signal: &mut Signal, severity: Severity) {
         let told = self.session.ledger.told(signal.detector);
         let bits = signal.bits.0 as f32;
-        if told.is_some_and(|told| bits < told.bits + TELL_AGAIN_BITS) {
+        let is_old =
+            |told: &Told| bits < told.said + TELL_AGAIN_BITS && told.bits > told.said / 2.0;
+        if told.is_some_and(is_old) {
             return;
         }
         let event = self.moment.event;
         let number = number_of(event, signal.detector.name());
-        self.session.ledger.tell(Told {
+        let told = Told {
             detector: signal.detector,
             bits,
+            said: bits,
             finding: number,
-        });
-        self.ledger.tell(Told {
-            detector: signal.detector,
-            bits,
-            finding: number,
-        });
+        };
+        self.session.ledger.tell(told);
+        self.ledger.tell(told);
         let mut event_ids = std::mem::take(&mut signal.other_events);
         event_ids.push(event.id.as_ref().to_owned());
         self.outputs.push(Output::Finding(Box::new(Finding {
@@ -162,7 +162,15 @@ impl Publisher<'_> {
         if policy::is_break_glass(&config.policy, &event.identity.id) {
             answer.action = answer.action.min(Action::StepUp);
         }
-        policy::is_stronger(answer.action, mode, standing).then_some((answer, mode))
+        // What the breaker would not let through is no more than what stands observed already.
+        let open = self.breaker.is_open(
+            &config.policy.breaker,
+            self.identity,
+            self.identities,
+            self.clock,
+        );
+        let given_as = if open { Mode::Observe } else { mode };
+        policy::is_stronger(answer.action, given_as, standing).then_some((answer, mode))
     }
 
     fn command(&mut self, answer: &Answer, mode: Mode, signals: &[Signal], first: usize) {
@@ -191,6 +199,7 @@ impl Publisher<'_> {
             expires: expires_at,
             session,
             credential,
+            began_in: self.session.key,
             bits: self.ledger.total(u32::MAX).0 as f32,
         });
         let reason = self.reason(answer, signals);
@@ -273,7 +282,7 @@ impl Publisher<'_> {
             "commanded_identities": commanded, "limit": limit, "known_identities": self.identities,
             "share": config.share, "minimum": config.minimum, "window": window.to_string(),
             "withheld": answer.action,
-            "silent_if": format!("at most {limit} identities had been commanded within {window}"),
+            "silent_if": format!("fewer than {limit} identities had been commanded within {window}"),
         });
         self.outputs.push(Output::Finding(Box::new(Finding {
             id: finding_id(number_of(event, "breaker")),
@@ -288,8 +297,8 @@ impl Publisher<'_> {
             risk: risk::shown(&self.session.ledger, self.ledger),
             technique: Vec::new(),
             summary: format!(
-                "Enforcement stopped: {commanded} identities commanded within {window}, at most {limit} are \
-                 expected; commands are published with mode observe until fewer are"
+                "Enforcement stopped: {commanded} identities commanded within {window}, fewer than {limit} \
+                 are expected; commands are published with mode observe until it is fewer again"
             ),
             evidence: crate::signal::evidence(evidence),
             event_ids: vec![event.id.as_ref().to_owned()],

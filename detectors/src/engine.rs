@@ -20,11 +20,13 @@ use crate::detect::{DetectorId, Moment};
 use crate::feedback;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, Space, stable_hash};
+use crate::policy;
 use crate::policy::breaker::Breaker;
-use crate::profile::places::{self, Bearer, Place};
+use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::Trust;
 use crate::profile::sequence::symbol;
-use crate::session::{Session, session_key};
+use crate::risk::DetectorSet;
+use crate::session::Session;
 use crate::signal::Signal;
 use crate::units::Bits;
 
@@ -192,12 +194,14 @@ impl Engine {
             standing,
             ..
         } = &mut self.identities[at];
+        // A source that says nothing of the kind does not take back what another said.
+        *kind = event.identity.kind.known().unwrap_or(*kind);
         let kind = *kind;
         profile.renew(event.time);
         let session = sessions.enter(event);
-        feedback::pass_by_authentication(session, ledger, standing, event);
+        let bearer = Bearer::of(event);
+        feedback::pass_by_authentication(session, ledger, standing, bearer, event);
 
-        let bearer = bearer_of(event);
         let weight = profile.landmark.weight(event.time);
         let suspect = !standing.is_empty()
             && standing
@@ -231,8 +235,15 @@ impl Engine {
                 continue;
             }
             let judge = detector.judge();
-            signals.extend(judge(&moment, profile, session));
+            let signal = judge(&moment, profile, session);
+            signals.extend(signal.filter(|signal| !session.is_vouched(*detector, signal.bits)));
         }
+        let raised = signals
+            .iter()
+            .filter(|signal| {
+                signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
+            })
+            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
         let mut answered = false;
         if !signals.is_empty() {
             let mut publisher = Publisher {
@@ -252,7 +263,7 @@ impl Engine {
         let learnt = Learnt {
             place: moment.place,
             suspect: suspect || answered,
-            signals: &signals,
+            raised,
         };
         let (endpoint, symbol) = (moment.endpoint, moment.symbol);
         learn(
@@ -289,15 +300,6 @@ impl Engine {
     }
 }
 
-fn bearer_of(event: &Event<'_>) -> Bearer {
-    let credential = event.credential.id.as_deref();
-    Bearer {
-        device: places::device_of(event),
-        session: session_key(event),
-        credential: credential.map_or(0, |id| (stable_hash(id) >> 32) as u32 | 1),
-    }
-}
-
 fn egress_of(config: &Config, event: &Event<'_>) -> Option<EgressKind> {
     let rules = &config.policy.egress;
     if rules.is_empty() {
@@ -311,19 +313,12 @@ fn egress_of(config: &Config, event: &Event<'_>) -> Option<EgressKind> {
 }
 
 /// What the judgement of an event leaves for learning.
-struct Learnt<'l> {
+struct Learnt {
     place: Option<Place>,
     /// It was answered, or happened under a standing command: nothing of it becomes usual.
     suspect: bool,
-    signals: &'l [Signal],
-}
-
-impl Learnt<'_> {
-    fn signalled(&self, detector: DetectorId) -> bool {
-        self.signals
-            .iter()
-            .any(|signal| signal.detector == detector)
-    }
+    /// The detectors that had something to say.
+    raised: DetectorSet,
 }
 
 #[expect(
@@ -331,7 +326,7 @@ impl Learnt<'_> {
     reason = "the parts of one identity, borrowed one by one"
 )]
 fn learn(
-    learnt: &Learnt<'_>,
+    learnt: &Learnt,
     event: &Event<'_>,
     tokens: &[(Name, ActionClass)],
     bearer: Bearer,
@@ -345,9 +340,8 @@ fn learn(
     if !learnt.suspect {
         for &(name, class) in tokens {
             let surprising = session
-                .novel
-                .iter()
-                .any(|novel| novel.name == name && f64::from(novel.bits) >= PROBATION_BITS);
+                .novelty_of(name)
+                .is_some_and(|novel| f64::from(novel.bits) >= PROBATION_BITS);
             let trust = if surprising {
                 Trust::Probation
             } else {
@@ -358,10 +352,11 @@ fn learn(
         if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
             profile.sequence.learn(session.context, symbol, weight);
         }
-        if !learnt.signalled(DetectorId::ImpossibleTravel) {
+        if learnt.raised & DetectorId::ImpossibleTravel.bit() == 0 {
+            let cell = learnt.place.map(|place| place.cell);
             profile
                 .places
-                .learn(learnt.place.as_ref(), bearer.device, event.time, weight);
+                .learn(cell, bearer.device, event.time, weight);
         }
     }
     if in_order {

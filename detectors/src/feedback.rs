@@ -5,69 +5,83 @@ use plumbline_schemas::event::{ActionClass, Event, Outcome, Verdict};
 
 use crate::identity::Identity;
 use crate::policy::standing::{Standing, StandingCommands};
+use crate::profile::Profile;
+use crate::profile::places::Bearer;
 use crate::profile::scope::Trust;
-use crate::risk::Ledger;
-use crate::session::{Session, session_key};
+use crate::risk::IdentityLedger;
+use crate::session::Session;
+use crate::units::Bits;
 
 /// What is left of the risk after a passed challenge: a stolen session may pass one too.
 const AFTER_CHALLENGE: f32 = 0.5;
 /// What is left when a person says that it was nothing.
 const AFTER_CLEARING: f32 = 0.25;
+/// After a passed challenge the same again is not asked about; so much more is.
+const BEYOND_CHALLENGE: Bits = Bits(10.0);
 
 /// Applies a feedback event to the identity it is about.
 pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
-    let key = session_key(event);
+    let clears = match event.feedback.verdict.known() {
+        Some(Verdict::StepUpPassed) => false,
+        Some(Verdict::FalsePositive | Verdict::Restored) => true,
+        _ => return,
+    };
+    let bearer = Bearer::of(event);
     let command = event
         .feedback
         .command_id
         .as_deref()
         .and_then(command_number);
-    let meant = |standing: &Standing| match command {
-        Some(command) => standing.id == command,
-        None => standing.session == key,
-    };
-    let left = match event.feedback.verdict.known() {
-        Some(Verdict::StepUpPassed) => {
-            identity
-                .standing
-                .end(|standing| standing.action == Action::StepUp && meant(standing));
-            AFTER_CHALLENGE
-        }
-        Some(Verdict::FalsePositive | Verdict::Restored) => {
-            identity.standing.end(meant);
-            release(identity, key, event);
-            AFTER_CLEARING
-        }
-        _ => return,
+    let ended = identity.standing.end(|standing| {
+        let meant = match command {
+            Some(command) => standing.id == command,
+            None => standing.covers(bearer.session, bearer.credential),
+        };
+        meant && (clears || standing.action == Action::StepUp)
+    });
+    let left = if clears {
+        AFTER_CLEARING
+    } else {
+        AFTER_CHALLENGE
     };
     identity.ledger.relieve(left, event.time);
-    if let Some(session) = identity.sessions.get_mut(key) {
+    for session in identity.sessions.iter_mut() {
+        let meant = session.key == bearer.session
+            || ended
+                .iter()
+                .any(|standing| standing.began_in == session.key);
+        if !meant {
+            continue;
+        }
+        if clears {
+            release(&mut identity.profile, session, event);
+        }
+        session.vouch(if clears { Bits::MOST } else { BEYOND_CHALLENGE });
         session.ledger.relieve(left, event.time);
     }
 }
 
 /// Lets what was held back become usual.
-fn release(identity: &mut Identity, key: u32, event: &Event<'_>) {
-    let weight = identity.profile.landmark.weight(event.time);
-    if let Some(session) = identity.sessions.get_mut(key) {
-        for novel in session.novel.drain(..) {
-            let class = ActionClass::ALL[usize::from(novel.class)];
-            identity
-                .profile
-                .scope
-                .learn(novel.name, class, event.time, weight, Trust::Usual);
-        }
-        session.drift_bits = 0.0;
-        session.cusum = 0.0;
-        session.odd_steps.clear();
+fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+    let weight = profile.landmark.weight(event.time);
+    for novel in session.novel.drain(..) {
+        let class = ActionClass::ALL[usize::from(novel.class)];
+        profile
+            .scope
+            .learn(novel.name, class, event.time, weight, Trust::Usual);
     }
+    profile.places.vouch(session.key, event.time, weight);
+    session.drift_bits = 0.0;
+    session.cusum = 0.0;
+    session.odd_steps.clear();
 }
 
 /// A successful login or second factor in the session passes its `step_up`.
 pub(crate) fn pass_by_authentication(
     session: &mut Session,
-    ledger: &mut Ledger,
+    ledger: &mut IdentityLedger,
     standing: &mut StandingCommands,
+    bearer: Bearer,
     event: &Event<'_>,
 ) {
     let authenticates = matches!(
@@ -77,12 +91,13 @@ pub(crate) fn pass_by_authentication(
     if standing.is_empty() || !authenticates || event.outcome() != Outcome::Success {
         return;
     }
-    let ended = standing.end(|standing| {
+    let passed = |standing: &Standing| {
         standing.action == Action::StepUp
-            && standing.session == session.key
+            && standing.covers(session.key, bearer.credential)
             && event.time > standing.given
-    });
-    if ended > 0 {
+    };
+    if !standing.end(passed).is_empty() {
+        session.vouch(BEYOND_CHALLENGE);
         session.ledger.relieve(AFTER_CHALLENGE, event.time);
         ledger.relieve(AFTER_CHALLENGE, event.time);
     }

@@ -6,7 +6,7 @@ use plumbline_schemas::time::EventTime;
 use crate::names::Name;
 use crate::policy::standing::StandingCommands;
 use crate::profile::Profile;
-use crate::risk::{IDENTITY_HALF_LIFE_MS, Ledger};
+use crate::risk::IdentityLedger;
 use crate::seen::SeenIds;
 use crate::session::Sessions;
 
@@ -20,7 +20,7 @@ pub(crate) struct Identity {
     pub(crate) seen: SeenIds,
     pub(crate) profile: Profile,
     pub(crate) sessions: Sessions,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: IdentityLedger,
     pub(crate) standing: StandingCommands,
 }
 
@@ -90,7 +90,7 @@ impl Identity {
             seen: SeenIds::new(clock),
             profile: Profile::new(kind, time),
             sessions: Sessions::default(),
-            ledger: Ledger::new(time, IDENTITY_HALF_LIFE_MS),
+            ledger: IdentityLedger::new(time),
             standing: StandingCommands::default(),
         }
     }

@@ -11,6 +11,7 @@ pub mod engine;
 mod feedback;
 pub mod glob;
 mod identity;
+mod memory;
 mod names;
 mod policy;
 mod profile;

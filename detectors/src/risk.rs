@@ -5,15 +5,18 @@
 
 use plumbline_schemas::finding::Risk;
 use plumbline_schemas::time::EventTime;
+use thin_vec::ThinVec;
 
 use crate::decay::decayed;
 use crate::detect::DetectorId;
+use crate::memory::{push_exact, thin_bytes};
 use crate::units::Bits;
 
-/// Risk of a session halves in this time.
-pub(crate) const SESSION_HALF_LIFE_MS: i64 = 2 * 3_600_000;
-/// Risk of an identity outlives its sessions.
-pub(crate) const IDENTITY_HALF_LIFE_MS: i64 = 12 * 3_600_000;
+/// Risk of a session halves in two hours.
+pub(crate) type SessionLedger = Ledger<{ 2 * 3_600_000 }>;
+/// Risk of an identity outlives its sessions: it halves in twelve hours.
+pub(crate) type IdentityLedger = Ledger<{ 12 * 3_600_000 }>;
+
 /// No detector counts for more, however sure it is.
 const MOST_PER_DETECTOR: f32 = 40.0;
 /// So many bits are a risk of 50.
@@ -23,30 +26,34 @@ const HALF_RISK_BITS: f64 = 16.0;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told {
     pub(crate) detector: DetectorId,
+    /// Its surprise, faded since.
     pub(crate) bits: f32,
+    /// Its surprise as it was said.
+    pub(crate) said: f32,
     pub(crate) finding: u64,
 }
 
+/// Bits per detector.
+pub(crate) type BitsEach = [f32; DetectorId::ALL.len()];
+
 /// The risk of a session or of an identity.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Ledger<const HALF_LIFE_MS: i64> {
     at: EventTime,
-    half_life_ms: i64,
-    bits: [f32; DetectorId::ALL.len()],
-    /// The last finding of each detector.
-    told: Vec<Told>,
+    bits: BitsEach,
+    /// The last finding of each detector; none, for nearly everybody.
+    told: ThinVec<Told>,
 }
 
 /// A set of detectors.
 pub(crate) type DetectorSet = u32;
 
-impl Ledger {
-    pub(crate) fn new(at: EventTime, half_life_ms: i64) -> Self {
+impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
+    pub(crate) fn new(at: EventTime) -> Self {
         Self {
             at,
-            half_life_ms,
             bits: Default::default(),
-            told: Vec::new(),
+            told: ThinVec::new(),
         }
     }
 
@@ -57,10 +64,10 @@ impl Ledger {
             return;
         }
         for bits in &mut self.bits {
-            *bits = decayed(*bits, elapsed, self.half_life_ms);
+            *bits = decayed(*bits, elapsed, HALF_LIFE_MS);
         }
         for told in &mut self.told {
-            told.bits = decayed(told.bits, elapsed, self.half_life_ms);
+            told.bits = decayed(told.bits, elapsed, HALF_LIFE_MS);
         }
         self.at = now;
     }
@@ -77,6 +84,11 @@ impl Ledger {
         self.pass(now);
         self.bits.iter_mut().for_each(|bits| *bits *= left);
         self.told.iter_mut().for_each(|told| told.bits *= left);
+    }
+
+    /// How surprised each detector said to be when it last published something.
+    pub(crate) fn said(&self) -> impl Iterator<Item = (DetectorId, f32)> {
+        self.told.iter().map(|told| (told.detector, told.said))
     }
 
     /// Bits now, of these detectors.
@@ -113,20 +125,17 @@ impl Ledger {
             .find(|other| other.detector == told.detector)
         {
             Some(other) => *other = told,
-            None => {
-                self.told.reserve_exact(1);
-                self.told.push(told);
-            }
+            None => push_exact(&mut self.told, told),
         }
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.told.capacity() * size_of::<Told>()
+        thin_bytes(&self.told)
     }
 }
 
 /// The risk as findings and commands show it.
-pub(crate) fn shown(session: &Ledger, identity: &Ledger) -> Risk {
+pub(crate) fn shown(session: &SessionLedger, identity: &IdentityLedger) -> Risk {
     Risk {
         session: score(session.total(u32::MAX)),
         identity: score(identity.total(u32::MAX)),

@@ -2,11 +2,14 @@
 
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
+use thin_vec::ThinVec;
 
 use crate::decay::decayed;
+use crate::detect::DetectorId;
+use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::Context;
-use crate::risk::{Ledger, SESSION_HALF_LIFE_MS};
+use crate::risk::{BitsEach, SessionLedger};
 use crate::units::Bits;
 
 /// Sessions of one identity that are remembered at once; the longest idle makes room.
@@ -17,8 +20,12 @@ const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
 const PAUSE_MS: i64 = 30 * 60_000;
 /// Novelties of a session fade with this half-life.
 const DRIFT_HALF_LIFE_MS: i64 = 6 * 3_600_000;
-/// Novelties and odd steps that are kept for the evidence.
-const MOST_EXHIBITS: usize = 12;
+/// Nobody vouches for longer than this.
+const VOUCHED_FOR_MS: i64 = 24 * 3_600_000;
+/// Odd steps that are kept for the evidence.
+const MOST_ODD_STEPS: usize = 12;
+/// Novelties that are told apart. Whoever brings more has said enough.
+const MOST_NOVEL: usize = 64;
 
 /// Something new that a session did.
 #[derive(Clone, Debug)]
@@ -42,20 +49,29 @@ pub(crate) struct OddStep {
     pub(crate) event_id: Box<str>,
 }
 
+/// What somebody has vouched for: a passed challenge, or a person who says that it was nothing.
+#[derive(Debug, Default)]
+struct Vouched {
+    until: EventTime,
+    /// Up to so many bits of each detector.
+    bits: BitsEach,
+}
+
 /// One session of an identity.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) key: u32,
     pub(crate) last: EventTime,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: SessionLedger,
     /// Order of calls: the last two, and the evidence that the order is not the usual one.
     pub(crate) context: Context,
     pub(crate) last_endpoint: Option<Name>,
     pub(crate) cusum: f32,
-    pub(crate) odd_steps: Vec<OddStep>,
+    pub(crate) odd_steps: ThinVec<OddStep>,
     /// New endpoints, scopes and tenants, and what they weigh together.
-    pub(crate) novel: Vec<Novel>,
+    pub(crate) novel: ThinVec<Novel>,
     pub(crate) drift_bits: f32,
+    vouched: Option<Box<Vouched>>,
     /// Whether it has done anything of class admin, privilege, deploy or secret.
     pub(crate) privileged: bool,
 }
@@ -65,13 +81,14 @@ impl Session {
         Self {
             key,
             last: time,
-            ledger: Ledger::new(time, SESSION_HALF_LIFE_MS),
+            ledger: SessionLedger::new(time),
             context: Context::default(),
             last_endpoint: None,
             cusum: 0.0,
-            odd_steps: Vec::new(),
-            novel: Vec::new(),
+            odd_steps: ThinVec::new(),
+            novel: ThinVec::new(),
             drift_bits: 0.0,
+            vouched: None,
             privileged: false,
         }
     }
@@ -93,19 +110,39 @@ impl Session {
 
     /// Adds something new, and to the weight of all that is new.
     pub(crate) fn add_novel(&mut self, novel: Novel, weight: Bits) {
-        self.drift_bits += weight.0 as f32;
-        if self.novel.len() < MOST_EXHIBITS {
-            self.novel.reserve_exact(1);
-            self.novel.push(novel);
+        if self.novel.len() < MOST_NOVEL {
+            self.drift_bits += weight.0 as f32;
+            push_exact(&mut self.novel, novel);
         }
     }
 
+    /// What of this name was surprising, if the session brought it.
+    pub(crate) fn novelty_of(&self, name: Name) -> Option<&Novel> {
+        self.novel.iter().find(|novel| novel.name == name)
+    }
+
+    /// Somebody vouches for all that was said of this session, and for so many bits more.
+    pub(crate) fn vouch(&mut self, beyond: Bits) {
+        let vouched = self.vouched.get_or_insert_default();
+        vouched.until = self.last.plus_millis(VOUCHED_FOR_MS);
+        for (detector, said) in self.ledger.said() {
+            let slot = &mut vouched.bits[detector as usize];
+            *slot = slot.max(said + beyond.0 as f32);
+        }
+    }
+
+    /// Whether somebody has vouched for that much of this detector.
+    pub(crate) fn is_vouched(&self, detector: DetectorId, bits: Bits) -> bool {
+        self.vouched.as_ref().is_some_and(|vouched| {
+            self.last < vouched.until && bits.0 <= f64::from(vouched.bits[detector as usize])
+        })
+    }
+
     pub(crate) fn add_odd_step(&mut self, step: OddStep) {
-        if self.odd_steps.len() >= MOST_EXHIBITS {
+        if self.odd_steps.len() >= MOST_ODD_STEPS {
             self.odd_steps.remove(0);
         }
-        self.odd_steps.reserve_exact(1);
-        self.odd_steps.push(step);
+        push_exact(&mut self.odd_steps, step);
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
@@ -128,8 +165,9 @@ impl Session {
                 .iter()
                 .map(|step| step.event_id.len())
                 .sum::<usize>();
-        ids + self.novel.capacity() * size_of::<Novel>()
-            + self.odd_steps.capacity() * size_of::<OddStep>()
+        ids + thin_bytes(&self.novel)
+            + thin_bytes(&self.odd_steps)
+            + self.vouched.as_ref().map_or(0, |_| size_of::<Vouched>())
             + self.ledger.heap_bytes()
     }
 }
@@ -181,8 +219,8 @@ impl Sessions {
         self.0.len() - 1
     }
 
-    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut Session> {
-        self.0.iter_mut().find(|session| session.key == key)
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.0.iter_mut()
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
@@ -198,7 +236,7 @@ impl Sessions {
 impl Session {
     /// Begins anew under the same key; the risk that was seen stays.
     fn restart(&mut self, time: EventTime) {
-        let ledger = std::mem::replace(&mut self.ledger, Ledger::new(time, SESSION_HALF_LIFE_MS));
+        let ledger = std::mem::replace(&mut self.ledger, SessionLedger::new(time));
         *self = Self {
             ledger,
             last: self.last,

@@ -89,9 +89,10 @@ pub(super) fn judge(
     let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
     let bits = Bits(CHANGE_BITS + error_bits - relief).clamped();
 
-    let same_session = moment.bearer.session == conflict.spot.session && event.session.id.is_some();
-    let same_credential =
-        moment.bearer.credential != 0 && moment.bearer.credential == conflict.spot.credential;
+    let same_session =
+        moment.bearer.session == conflict.spot.bearer.session && event.session.id.is_some();
+    let same_credential = moment.bearer.credential != 0
+        && moment.bearer.credential == conflict.spot.bearer.credential;
     let contradiction = new_device && !known_profile_is_young(profile, event.time)
         || (same_session && (session.privileged || !known_device))
         || (same_credential && !known_device && !moment.is_machine());
@@ -169,11 +170,7 @@ fn signal(
         "earlier_days_with_device": device_days,
         "formula": "unexplained = distance − both radii − max_speed × (time apart + skew); \
                     bits = 3.3 + 3·log2(1 + unexplained / 50 km) − relief for a known device or egress",
-        "silent_if": format!(
-            "the places were {} km closer, {} had been used on {HABIT_DAYS} earlier days from a known \
-             device, or its network were listed under [[policy.egress]]",
-            conflict.excess.0.ceil(), label(event),
-        ),
+        "silent_if": silent_if(moment, conflict, bits),
     }));
     Signal {
         detector: DetectorId::ImpossibleTravel,
@@ -183,6 +180,23 @@ fn signal(
         summary,
         evidence,
         other_events: vec![stamp.event_id.clone()],
+    }
+}
+
+fn silent_if(moment: &Moment<'_>, conflict: &Conflict<'_>, bits: Bits) -> String {
+    let closer = conflict.excess.0.ceil();
+    let place = label(moment.event);
+    let usual = match moment.is_machine() {
+        true => format!("{place} had been used on an earlier day"),
+        false => format!("{place} had been used on {HABIT_DAYS} earlier days from a known device"),
+    };
+    let relieved = bits.0 - EGRESS_BITS < moment.threshold.0;
+    match relieved && moment.egress.is_none() {
+        true => format!(
+            "the places were {closer} km closer, {usual}, or its network were listed under \
+             [[policy.egress]]"
+        ),
+        false => format!("the places were {closer} km closer, or {usual}"),
     }
 }
 

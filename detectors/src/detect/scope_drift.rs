@@ -18,6 +18,7 @@ use plumbline_schemas::event::{ActionClass, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment};
+use crate::names::Name;
 use crate::profile::Profile;
 use crate::profile::scope::{Novelty, is_sensitive};
 use crate::session::{Novel, Session};
@@ -29,6 +30,9 @@ const LEAST_BITS: f64 = 4.0;
 /// What an ordinary novelty after the first adds, of its own bits.
 const FOLLOWING_SHARE: f64 = 0.5;
 
+/// So many novelties are told in the evidence, the newest among them.
+const MOST_TOLD: usize = 12;
+
 const TECHNIQUE: &[&str] = &["T1078", "T1526"];
 
 pub(super) fn judge(
@@ -36,9 +40,9 @@ pub(super) fn judge(
     profile: &Profile,
     session: &mut Session,
 ) -> Option<Signal> {
-    let mut last: Option<Novelty> = None;
+    let mut last: Option<(Name, Novelty)> = None;
     for &(name, class) in moment.tokens {
-        if profile.scope.is_usual(name) || session.novel.iter().any(|novel| novel.name == name) {
+        if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
             continue;
         }
         let novelty = profile.scope.novelty(moment.kind, class, moment.weight);
@@ -58,11 +62,11 @@ pub(super) fn judge(
             },
             weight,
         );
-        last = Some(novelty);
+        last = Some((name, novelty));
     }
-    let novelty = last?;
+    let (newest, novelty) = last?;
     let bits = Bits(f64::from(session.drift_bits)).clamped();
-    Some(signal(moment, profile, session, &novelty, bits))
+    Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
 
 fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
@@ -93,17 +97,17 @@ fn signal(
     moment: &Moment<'_>,
     profile: &Profile,
     session: &Session,
-    novelty: &Novelty,
+    (newest, novelty): (Name, &Novelty),
     bits: Bits,
 ) -> Signal {
     let names = moment.names;
-    let newest = session.novel.last();
-    let newest = newest.map_or(&*moment.event.action.name, |novel| names.text(novel.name));
+    let newest = names.text(newest);
     let usual = profile.scope.usual(5);
     let usual: Vec<&str> = usual.into_iter().map(|name| names.text(name)).collect();
-    let new: Vec<_> = session
-        .novel
-        .iter()
+    let untold = session.novel.len().saturating_sub(MOST_TOLD);
+    let told = session.novel.iter().skip(untold);
+    let new: Vec<_> = told
+        .clone()
         .map(|novel| {
             json!({
                 "name": names.text(novel.name), "class": class_of(novel),
@@ -125,6 +129,7 @@ fn signal(
     };
     let evidence = evidence(json!({
         "new": new,
+        "new_before_these": untold,
         "usual": usual,
         "last": {
             "observations_hours": round_to(novelty.observations, 1),
@@ -145,7 +150,7 @@ fn signal(
         "silent_if": format!("{newest} had been used on three earlier days"),
     }));
     let mut other_events: Vec<String> = Vec::new();
-    for novel in &session.novel {
+    for novel in told {
         if *novel.event_id != *moment.event.id
             && !other_events.iter().any(|id| **id == *novel.event_id)
         {

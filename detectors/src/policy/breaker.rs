@@ -24,7 +24,7 @@ pub(crate) enum Ruling {
     Tripped {
         /// Identities commanded within the window.
         commanded: usize,
-        /// More than this many are too many.
+        /// This many are too many.
         limit: usize,
     },
     /// Do not; it has been said.
@@ -44,10 +44,9 @@ impl Breaker {
         self.commanded
             .retain(|(time, other)| *time > oldest && *other != identity);
         self.commanded.push_back((now, identity));
-        let share = (config.share * identities as f64).floor() as usize;
-        let limit = share.max(config.minimum as usize);
+        let limit = limit(config, identities);
         let commanded = self.commanded.len();
-        if commanded <= limit {
+        if commanded < limit {
             self.open = false;
             return Ruling::Closed;
         }
@@ -57,9 +56,31 @@ impl Breaker {
         Ruling::Tripped { commanded, limit }
     }
 
+    /// Whether it is open: a command given now would not be enforced.
+    pub(crate) fn is_open(
+        &self,
+        config: &BreakerConfig,
+        identity: u32,
+        identities: usize,
+        now: EventTime,
+    ) -> bool {
+        let oldest = now.plus_millis(-config.window.as_millis());
+        let others = self
+            .commanded
+            .iter()
+            .filter(|(time, other)| *time > oldest && *other != identity);
+        self.open && others.count() + 1 >= limit(config, identities)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.commanded.capacity() * size_of::<(EventTime, u32)>()
     }
+}
+
+/// From so many commanded identities on it is open: at least the minimum, and more than the share.
+fn limit(config: &BreakerConfig, identities: usize) -> usize {
+    let share = (config.share * identities as f64).floor() as usize;
+    (share + 1).max(config.minimum as usize)
 }
 
 #[cfg(test)]
@@ -68,7 +89,7 @@ mod tests {
     use crate::config::Span;
 
     #[test]
-    fn it_opens_at_one_identity_too_many_and_closes_when_the_window_has_passed() {
+    fn it_opens_at_the_minimum_and_closes_when_the_window_has_passed() {
         let config = BreakerConfig {
             share: 0.01,
             minimum: 3,
@@ -76,24 +97,26 @@ mod tests {
         };
         let mut breaker = Breaker::default();
         let start = EventTime::from_millis(1_790_000_000_000);
-        for identity in 0..3 {
+        for identity in 0..2 {
             assert_eq!(breaker.rule(&config, identity, 100, start), Ruling::Closed);
         }
         assert_eq!(
-            breaker.rule(&config, 2, 100, start),
+            breaker.rule(&config, 1, 100, start),
             Ruling::Closed,
             "the same identity again"
         );
         assert_eq!(
-            breaker.rule(&config, 3, 100, start),
+            breaker.rule(&config, 2, 100, start),
             Ruling::Tripped {
-                commanded: 4,
+                commanded: 3,
                 limit: 3
             }
         );
-        assert_eq!(breaker.rule(&config, 4, 100, start), Ruling::Open);
+        assert_eq!(breaker.rule(&config, 3, 100, start), Ruling::Open);
+        assert!(breaker.is_open(&config, 9, 100, start));
         let later = start.plus_millis(5 * 60_000 + 1);
-        assert_eq!(breaker.rule(&config, 5, 100, later), Ruling::Closed);
+        assert!(!breaker.is_open(&config, 9, 100, later));
+        assert_eq!(breaker.rule(&config, 4, 100, later), Ruling::Closed);
     }
 
     #[test]
@@ -110,7 +133,7 @@ mod tests {
         );
         assert!(matches!(
             breaker.rule(&config, 10, 1000, start),
-            Ruling::Tripped { limit: 10, .. }
+            Ruling::Tripped { limit: 11, .. }
         ));
     }
 }

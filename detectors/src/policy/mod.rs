@@ -15,7 +15,7 @@ use plumbline_schemas::time::EventTime;
 use crate::config::{PolicyConfig, SuppressRule};
 use crate::detect::DetectorId;
 use crate::glob;
-use crate::risk::{DetectorSet, Ledger};
+use crate::risk::{DetectorSet, IdentityLedger};
 use crate::signal::{Alone, Signal};
 use crate::units::Bits;
 use standing::Standing;
@@ -35,7 +35,7 @@ const STEP_UP_LIFETIME_MS: i64 = 3_600_000;
 const REVOKE_LIFETIME_MS: i64 = 24 * 3_600_000;
 
 /// From so many bits on a signal of this session is published, given what else was seen.
-pub(crate) fn threshold(ledger: &Ledger, detector: DetectorId, alone: Bits) -> Bits {
+pub(crate) fn threshold(ledger: &IdentityLedger, detector: DetectorId, alone: Bits) -> Bits {
     let corroborated = ledger.active(!detector.bit(), alone).next().is_some();
     if corroborated {
         Bits(alone.0 - CORROBORATION_BITS)
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Case<'c> {
     pub(crate) kind: IdentityKind,
-    pub(crate) ledger: &'c Ledger,
+    pub(crate) ledger: &'c IdentityLedger,
     pub(crate) signals: &'c [Signal],
     pub(crate) standing: Option<&'c Standing>,
     pub(crate) has_session: bool,
@@ -96,12 +96,15 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
 /// What is cut: the narrowest thing that ends it.
 fn revocation(case: &Case<'_>, detectors: usize) -> Action {
     let machine = !matches!(case.kind, IdentityKind::Human | IdentityKind::AiAgent);
-    // A machine's credential is in other hands when several detectors say so; and where there is no
-    // session, the credential is all that can be cut.
-    if case.has_credential && ((machine && detectors >= 2) || !case.has_session) {
-        Action::RevokeCredential
-    } else {
-        Action::RevokeSession
+    match (case.has_session, case.has_credential) {
+        // A machine's credential is in other hands when several detectors say so.
+        (true, true) if machine && detectors >= 2 => Action::RevokeCredential,
+        (true, _) => Action::RevokeSession,
+        (false, true) => Action::RevokeCredential,
+        // Nothing narrower is known. People log in again; a program whose keys are all gone is down
+        // for long, so it is only suspended.
+        (false, false) if case.kind == IdentityKind::Human => Action::RevokeAll,
+        (false, false) => Action::Pause,
     }
 }
 

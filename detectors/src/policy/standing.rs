@@ -3,6 +3,9 @@
 
 use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::time::EventTime;
+use thin_vec::ThinVec;
+
+use crate::memory::{push_exact, thin_bytes};
 
 /// A command that has been given and has not ended.
 #[derive(Clone, Copy, Debug)]
@@ -15,13 +18,15 @@ pub(crate) struct Standing {
     /// What it is about; 0 where it is not about any.
     pub(crate) session: u32,
     pub(crate) credential: u32,
+    /// Key of the session whose event led to it.
+    pub(crate) began_in: u32,
     /// Risk of the identity when it was given, bits.
     pub(crate) bits: f32,
 }
 
 impl Standing {
     /// Whether it already answers for an event of this session with this credential.
-    fn covers(&self, session: u32, credential: u32) -> bool {
+    pub(crate) fn covers(&self, session: u32, credential: u32) -> bool {
         let about_session = self.session != 0 && self.session == session;
         let about_credential = self.credential != 0 && self.credential == credential;
         about_session || about_credential || (self.session == 0 && self.credential == 0)
@@ -30,7 +35,7 @@ impl Standing {
 
 /// The standing commands of one identity.
 #[derive(Debug, Default)]
-pub(crate) struct StandingCommands(Vec<Standing>);
+pub(crate) struct StandingCommands(ThinVec<Standing>);
 
 impl StandingCommands {
     /// The strongest that stands for this session or credential at this time. One that is enforced
@@ -54,16 +59,16 @@ impl StandingCommands {
             other.session == standing.session && other.credential == standing.credential
         };
         let replaced = self.0.iter().position(same).map(|at| self.0.remove(at));
-        self.0.reserve_exact(1);
-        self.0.push(standing);
+        push_exact(&mut self.0, standing);
         replaced
     }
 
-    /// Ends what stands for a session, or under an id.
-    pub(crate) fn end(&mut self, ends: impl Fn(&Standing) -> bool) -> usize {
-        let before = self.0.len();
+    /// Ends the commands of which this is true, and gives them.
+    pub(crate) fn end(&mut self, ends: impl Fn(&Standing) -> bool) -> Vec<Standing> {
+        let ended = self.0.iter().filter(|standing| ends(standing)).copied();
+        let ended: Vec<Standing> = ended.collect();
         self.0.retain(|standing| !ends(standing));
-        before - self.0.len()
+        ended
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -71,6 +76,6 @@ impl StandingCommands {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Standing>()
+        thin_bytes(&self.0)
     }
 }

@@ -72,10 +72,3 @@ pub(crate) fn hour(time: EventTime) -> u32 {
         .div_euclid(3_600_000)
         .clamp(0, i64::from(u32::MAX)) as u32
 }
-
-/// Drops the unused end of a small table that grew: these live for months.
-pub(crate) fn grow_by_quarter<T>(items: &mut Vec<T>) {
-    if items.len() == items.capacity() {
-        items.reserve_exact((items.len() / 4).max(2));
-    }
-}

@@ -5,8 +5,10 @@ use geographiclib_rs::{Geodesic, InverseGeodesic};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
-use super::{day, grow_by_quarter, hour};
+use super::{day, hour};
+use crate::memory::grow_by_quarter;
 use crate::names::{Name, Names, Space, stable_hash};
+use crate::session::session_key;
 use crate::units::Km;
 
 /// Places are compared with every other of this window, before and after.
@@ -14,9 +16,10 @@ pub(crate) const WINDOW_MS: i64 = 24 * 3_600_000;
 /// Sightings of one place closer together than this are one.
 const STAMP_EVERY_MS: i64 = 60_000;
 const MOST_RECENT: usize = 8;
-const MOST_STAMPS: usize = 2;
 const MOST_HABITS: usize = 16;
 const MOST_DEVICES: usize = 8;
+/// What somebody has vouched for is as good as used on so many days.
+const VOUCHED_DAYS: u8 = 3;
 /// A city without a stated accuracy: MaxMind gives radii of up to 200 km for most such addresses.
 const CITY_RADIUS_KM: f64 = 250.0;
 /// Coordinates without a city stand for the middle of a region or a country.
@@ -107,51 +110,45 @@ pub(crate) struct Spot {
     pub(crate) place: Place,
     pub(crate) label: Name,
     pub(crate) ip: Box<str>,
-    pub(crate) device: u32,
-    pub(crate) session: u32,
-    pub(crate) credential: u32,
-    /// Newest first.
-    stamps: Vec<Stamp>,
+    pub(crate) bearer: Bearer,
+    newest: Stamp,
+    earlier: Option<Stamp>,
 }
 
 impl Spot {
+    fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        std::iter::once(&self.newest).chain(&self.earlier)
+    }
+
     /// The use nearest in time, before or after.
-    fn nearest(&self, time: EventTime) -> Option<&Stamp> {
-        self.stamps
-            .iter()
-            .min_by_key(|stamp| time.since(stamp.time).unsigned_abs())
+    fn nearest(&self, time: EventTime) -> &Stamp {
+        let apart = |stamp: &Stamp| time.since(stamp.time).unsigned_abs();
+        match &self.earlier {
+            Some(earlier) if apart(earlier) < apart(&self.newest) => earlier,
+            _ => &self.newest,
+        }
     }
 
     fn stamp(&mut self, time: EventTime, event_id: &str) {
-        if self
-            .stamps
-            .iter()
-            .any(|stamp| time.since(stamp.time).abs() < STAMP_EVERY_MS)
-        {
+        let is_near = |stamp: &Stamp| time.since(stamp.time).abs() < STAMP_EVERY_MS;
+        if self.stamps().any(is_near) {
             return;
         }
-        let mut stamp = if self.stamps.len() < MOST_STAMPS {
-            self.stamps.reserve_exact(1);
-            Stamp {
-                time,
-                event_id: String::new(),
-            }
-        } else {
-            match self.stamps.pop() {
-                // Older than all that is kept: neither newer place nor nearer neighbour.
-                Some(oldest) if time < oldest.time => {
-                    self.stamps.push(oldest);
-                    return;
-                }
-                Some(oldest) => oldest,
-                None => return,
-            }
-        };
-        stamp.time = time;
-        stamp.event_id.clear();
-        stamp.event_id.push_str(event_id);
-        let at = self.stamps.partition_point(|other| other.time > time);
-        self.stamps.insert(at, stamp);
+        let earlier = self.earlier.get_or_insert_with(|| Stamp {
+            time: EventTime::from_millis(i64::MIN),
+            event_id: String::new(),
+        });
+        // Older than all that is kept: neither newer place nor nearer neighbour.
+        if time < earlier.time {
+            return;
+        }
+        // Its text is written over: no allocation.
+        earlier.time = time;
+        earlier.event_id.clear();
+        earlier.event_id.push_str(event_id);
+        if earlier.time > self.newest.time {
+            std::mem::swap(earlier, &mut self.newest);
+        }
     }
 }
 
@@ -165,12 +162,24 @@ struct Habit {
     days: u8,
 }
 
-/// What is stated beside a place.
+/// Who states a place: stable hashes, 0 where nothing is stated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bearer {
     pub(crate) device: u32,
     pub(crate) session: u32,
     pub(crate) credential: u32,
+}
+
+impl Bearer {
+    /// The bearer of an event.
+    pub(crate) fn of(event: &Event<'_>) -> Self {
+        let credential = event.credential.id.as_deref();
+        Self {
+            device: device_of(event),
+            session: session_key(event),
+            credential: credential.map_or(0, |id| (stable_hash(id) >> 32) as u32 | 1),
+        }
+    }
 }
 
 /// The places of one identity.
@@ -207,9 +216,7 @@ impl Places {
             .iter()
             .filter(|spot| spot.place.cell != place.cell)
         {
-            let Some(stamp) = spot.nearest(time) else {
-                continue;
-            };
+            let stamp = spot.nearest(time);
             let apart_ms = time.since(stamp.time).abs();
             if apart_ms > WINDOW_MS {
                 continue;
@@ -258,61 +265,61 @@ impl Places {
         names: &mut Names,
     ) {
         let oldest = event.time.plus_millis(-WINDOW_MS);
-        // Only from the back and only when there is something to drop: nothing to do, nearly always.
-        if self
-            .recent
-            .iter()
-            .any(|spot| spot.stamps.first().is_none_or(|stamp| stamp.time < oldest))
-        {
-            self.recent.retain(|spot| {
-                spot.stamps
-                    .first()
-                    .is_some_and(|stamp| stamp.time >= oldest)
-            });
+        // Nothing to drop, nearly always.
+        if self.recent.iter().any(|spot| spot.newest.time < oldest) {
+            self.recent.retain(|spot| spot.newest.time >= oldest);
         }
-        if let Some(spot) = self
-            .recent
-            .iter_mut()
-            .find(|spot| spot.place.cell == place.cell)
-        {
+        let known = |spot: &&mut Spot| spot.place.cell == place.cell;
+        if let Some(spot) = self.recent.iter_mut().find(known) {
             spot.stamp(event.time, &event.id);
-            (spot.device, spot.session, spot.credential) =
-                (bearer.device, bearer.session, bearer.credential);
+            spot.bearer = bearer;
             return;
         }
         if self.recent.len() >= MOST_RECENT {
             self.recent.remove(0);
         }
-        let label = names.intern(Space::Place, &label(event)).0;
-        let mut spot = Spot {
-            place: *place,
-            label,
-            ip: event.network.ip.as_deref().unwrap_or_default().into(),
-            device: bearer.device,
-            session: bearer.session,
-            credential: bearer.credential,
-            stamps: Vec::new(),
-        };
-        spot.stamp(event.time, &event.id);
         self.recent.reserve_exact(1);
-        self.recent.push(spot);
+        self.recent.push(Spot {
+            place: *place,
+            label: names.intern(Space::Place, &label(event)).0,
+            ip: event.network.ip.as_deref().unwrap_or_default().into(),
+            bearer,
+            newest: Stamp {
+                time: event.time,
+                event_id: event.id.as_ref().to_owned(),
+            },
+            earlier: None,
+        });
     }
 
     /// Learns that being here, with this device, is usual.
-    pub(crate) fn learn(
-        &mut self,
-        place: Option<&Place>,
-        device: u32,
-        time: EventTime,
-        weight: f32,
-    ) {
-        if let Some(place) = place
-            && learn_habit(&mut self.habits, MOST_HABITS, place.cell, time, weight)
+    pub(crate) fn learn(&mut self, cell: Option<u32>, device: u32, time: EventTime, weight: f32) {
+        if let Some(cell) = cell
+            && learn_habit(&mut self.habits, MOST_HABITS, cell, time, weight)
         {
             self.total += weight;
         }
         if device != 0 {
             learn_habit(&mut self.devices, MOST_DEVICES, device, time, weight);
+        }
+    }
+
+    /// Somebody says that where this session was, and with what, was right.
+    pub(crate) fn vouch(&mut self, session: u32, time: EventTime, weight: f32) {
+        let was = |spot: &&Spot| spot.bearer.session == session;
+        let spots: Vec<(u32, u32)> = self
+            .recent
+            .iter()
+            .filter(was)
+            .map(|spot| (spot.place.cell, spot.bearer.device))
+            .collect();
+        for (cell, device) in spots {
+            self.learn(Some(cell), device, time, weight);
+            let places = self.habits.iter_mut().filter(|habit| habit.key == cell);
+            let devices = self.devices.iter_mut().filter(|habit| habit.key == device);
+            for habit in places.chain(devices) {
+                habit.days = habit.days.max(VOUCHED_DAYS);
+            }
         }
     }
 
@@ -332,12 +339,8 @@ impl Places {
             .recent
             .iter()
             .map(|spot| {
-                let ids: usize = spot
-                    .stamps
-                    .iter()
-                    .map(|stamp| stamp.event_id.capacity())
-                    .sum();
-                ids + spot.ip.len() + spot.stamps.capacity() * size_of::<Stamp>()
+                let ids = spot.stamps().map(|stamp| stamp.event_id.capacity());
+                ids.sum::<usize>() + spot.ip.len()
             })
             .sum();
         spots
@@ -360,15 +363,25 @@ pub(crate) fn label(event: &Event<'_>) -> String {
 }
 
 /// The stable hash of what tells the device, 0 where nothing does.
-pub(crate) fn device_of(event: &Event<'_>) -> u32 {
+fn device_of(event: &Event<'_>) -> u32 {
     let device = &event.device;
-    device
+    let told = device
         .id
         .as_deref()
         .or(event.workload.host.as_deref())
-        .or(device.tls_fingerprint.as_deref())
-        .or(device.user_agent.as_deref())
-        .map_or(0, |text| (stable_hash(text) >> 32) as u32 | 1)
+        .or(device.tls_fingerprint.as_deref());
+    match (told, device.user_agent.as_deref()) {
+        (Some(told), _) => (stable_hash(told) >> 32) as u32 | 1,
+        (None, Some(agent)) => without_versions(agent) | 1,
+        (None, None) => 0,
+    }
+}
+
+/// The hash of a user agent that stays the same when its browser is updated (FNV-1a).
+fn without_versions(agent: &str) -> u32 {
+    let told = |byte: &u8| !byte.is_ascii_digit() && !b"._".contains(byte);
+    let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    agent.bytes().filter(told).fold(0x811C_9DC5, add)
 }
 
 fn days_before(habits: &[Habit], key: u32, time: EventTime) -> u8 {

@@ -19,7 +19,8 @@
 use plumbline_schemas::event::{ActionClass, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
-use super::{grow_by_quarter, hour};
+use super::hour;
+use crate::memory::grow_by_quarter;
 use crate::names::Name;
 use crate::units::Bits;
 

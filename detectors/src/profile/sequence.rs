@@ -14,7 +14,7 @@
 
 use plumbline_schemas::event::IdentityKind;
 
-use super::grow_by_quarter;
+use crate::memory::grow_by_quarter;
 
 /// An endpoint as the model sees it: a stable hash of its name.
 pub(crate) type Symbol = u32;

@@ -224,7 +224,6 @@ impl Story {
 
     /// Two weeks of office days: a login at nine and a few calls an hour, on one laptop.
     pub fn office_days(&mut self, identity: &str, city: &City, days: i64) {
-        const PAGES: [&str; 5] = ["mail", "calendar", "wiki", "tickets", "files"];
         for day in 0..days {
             let session = format!("{identity}-{day}");
             let start = day * DAY + 9 * HOUR;
@@ -236,10 +235,9 @@ impl Story {
                     .at(monday(start)),
             );
             for step in 0..32 {
-                let page = PAGES[(step * 7 + day * 3) as usize % PAGES.len()];
                 let time = monday(start + (step + 1) * 15 * MINUTE);
                 self.tell(
-                    call(identity, page)
+                    call(identity, page(step + day * 4))
                         .from(city)
                         .on("laptop")
                         .session(&session)
@@ -258,6 +256,12 @@ impl Story {
             }
         }
     }
+}
+
+/// What a person in an office looks at, in the usual order.
+pub fn page(step: i64) -> &'static str {
+    const PAGES: [&str; 5] = ["mail", "calendar", "wiki", "tickets", "files"];
+    PAGES[(step * 7) as usize % PAGES.len()]
 }
 
 pub const JOB: [&str; 4] = [

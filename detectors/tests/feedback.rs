@@ -1,0 +1,188 @@
+//! What follows an answer: challenges, verdicts, suppressions and the breaker.
+
+#![allow(clippy::expect_used, missing_docs)]
+
+mod story;
+
+use plumbline_detectors::config::{Config, SuppressRule};
+use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::event::{ActionClass, IdentityKind, Verdict};
+use story::*;
+
+const TEN_DAYS: i64 = 10 * DAY;
+const NOON: i64 = TEN_DAYS + 12 * HOUR;
+
+/// Ten days in Oslo, the morning of the eleventh too; then what the same laptop does in Sydney.
+fn laptop_far_away(story: &mut Story) -> Tell {
+    story.office_days("ann", &OSLO, 10);
+    let here = call("ann", "mail").from(&OSLO).on("laptop").session("home");
+    story.tell(here.at(monday(NOON - HOUR)));
+    call("ann", "mail")
+        .from(&SYDNEY)
+        .on("laptop")
+        .session("away")
+}
+
+/// The usual work of some hours, from there.
+fn work(story: &mut Story, away: &Tell, from: i64) {
+    for step in 0..12 {
+        let mut tell = away.clone();
+        tell.0.action.name = page(step).into();
+        story.tell(tell.at(monday(from + step * 15 * MINUTE)));
+    }
+}
+
+fn what_was_said(story: &Story) -> Vec<String> {
+    let findings = story.findings().into_iter();
+    findings
+        .map(|finding| format!("{} {}: {}", finding.time, finding.detector, finding.summary))
+        .collect()
+}
+
+#[test]
+fn a_passed_challenge_is_the_end_of_it() {
+    let mut story = Story::new();
+    let away = laptop_far_away(&mut story);
+    story.tell(away.clone().at(monday(NOON)));
+    assert_eq!(story.actions(), [Action::StepUp]);
+    let passed = away.clone().class(ActionClass::Mfa);
+    story.tell(passed.at(monday(NOON + MINUTE)));
+    work(&mut story, &away, NOON + 2 * MINUTE);
+    assert_eq!(
+        story.actions(),
+        [Action::StepUp],
+        "{:?}",
+        what_was_said(&story)
+    );
+}
+
+#[test]
+fn a_challenge_that_is_passed_elsewhere_is_the_end_of_it_too() {
+    let mut story = Story::new();
+    let mut away = laptop_far_away(&mut story);
+    away.0.session.id = None;
+    story.tell(away.clone().at(monday(NOON)));
+    assert_eq!(story.actions(), [Action::StepUp]);
+    let command = story.commands()[0].id.clone();
+    let passed = call("ann", "feedback").verdict(Verdict::StepUpPassed, Some(&command));
+    story.tell(passed.at(monday(NOON + MINUTE)));
+    work(&mut story, &away, NOON + 2 * MINUTE);
+    assert_eq!(
+        story.actions(),
+        [Action::StepUp],
+        "{:?}",
+        what_was_said(&story)
+    );
+}
+
+#[test]
+fn after_a_passed_challenge_another_tactic_is_answered_more_strongly() {
+    let secrets = |story: &mut Story| {
+        for step in 0..8 {
+            let name = format!("vault:read:{step}");
+            let read = call("ann", &name).class(ActionClass::Secret).on("laptop");
+            let read = read.from(&SYDNEY).session("away");
+            story.tell(read.at(monday(NOON + 30 * MINUTE + step * 10_000)));
+        }
+    };
+    let mut tricked = Story::new();
+    let away = laptop_far_away(&mut tricked);
+    tricked.tell(away.clone().at(monday(NOON)));
+    tricked.tell(
+        away.clone()
+            .class(ActionClass::Mfa)
+            .at(monday(NOON + MINUTE)),
+    );
+    secrets(&mut tricked);
+    let strongest = tricked.actions().into_iter().max();
+    assert!(strongest >= Some(Action::RevokeSession), "{strongest:?}");
+}
+
+#[test]
+fn what_a_person_calls_harmless_stays_harmless() {
+    let mut story = Story::new();
+    let away = laptop_far_away(&mut story).on("other");
+    story.tell(away.clone().at(monday(NOON)));
+    assert_eq!(story.actions(), [Action::RevokeSession]);
+    let command = story.commands()[0].id.clone();
+    let verdict = call("ann", "feedback").verdict(Verdict::FalsePositive, Some(&command));
+    story.tell(verdict.at(monday(NOON + MINUTE)));
+    story.outputs.clear();
+    work(&mut story, &away, NOON + 2 * MINUTE);
+    work(&mut story, &away.session("next day"), NOON + 20 * HOUR);
+    assert!(story.outputs.is_empty(), "{:?}", what_was_said(&story));
+}
+
+#[test]
+fn what_is_suppressed_does_not_become_usual() {
+    let mut config = Config::default();
+    config.policy.suppress = vec![SuppressRule {
+        detector: "impossible_travel".to_owned(),
+        identity: "ann".to_owned(),
+        until: monday(NOON + 3 * DAY),
+        reason: "a conference".to_owned(),
+    }];
+    let mut story = Story::with(config);
+    let away = laptop_far_away(&mut story);
+    for day in 0..5 {
+        let here = call("ann", "mail").from(&OSLO).on("laptop").session("home");
+        story.tell(here.at(monday(NOON + day * DAY - HOUR)));
+        let session = format!("away-{day}");
+        story.tell(away.clone().session(&session).at(monday(NOON + day * DAY)));
+    }
+    assert!(!story.actions().is_empty());
+}
+
+#[test]
+fn an_open_breaker_says_of_each_target_once_what_it_withholds() {
+    let mut config = Config::default();
+    config.policy.breaker.minimum = 2;
+    let mut story = Story::with(config);
+    for minute in 0..4 {
+        for who in ["ann", "bob", "cid"] {
+            let (far, near) = (&SYDNEY, &OSLO);
+            for (city, device) in [(near, "laptop"), (far, "other")] {
+                let event = call(who, "mail").from(city).on(device).session(device);
+                story.tell(event.at(monday(minute * MINUTE + i64::from(device == "other"))));
+            }
+        }
+    }
+    let of = |who: &str, mode: Mode| {
+        let commands = story.commands();
+        let mine = commands.into_iter().filter(|c| c.target.identity == who);
+        mine.filter(|c| c.mode == mode).count()
+    };
+    // Ann's second session comes when bob's command has opened it already.
+    let withheld =
+        ["ann", "bob", "cid"].map(|who| (of(who, Mode::Enforce), of(who, Mode::Observe)));
+    assert_eq!(withheld, [(1, 1), (0, 2), (0, 2)]);
+}
+
+#[test]
+fn a_session_that_brings_many_new_things_counts_each_once() {
+    let mut story = Story::new();
+    story.job("svc", IdentityKind::ServiceAccount, 14);
+    for round in 0..3 {
+        for thing in 0..20 {
+            let name = format!("GET /new/{thing}");
+            let time = 14 * DAY + round * HOUR + thing * 1000;
+            let tell = job_call("svc", IdentityKind::ServiceAccount, &name);
+            story.tell(tell.session("new").at(monday(time)));
+        }
+        if round == 0 {
+            story.outputs.clear();
+        }
+    }
+    let drift = story.findings().into_iter();
+    let drift: Vec<_> = drift.filter(|f| f.detector == "scope_drift").collect();
+    assert_eq!(drift.len(), 0);
+}
+
+#[test]
+fn where_nothing_narrower_is_known_a_person_is_logged_out_everywhere() {
+    let mut story = Story::new();
+    let mut away = laptop_far_away(&mut story).on("other");
+    away.0.session.id = None;
+    story.tell(away.at(monday(NOON)));
+    assert_eq!(story.actions(), [Action::RevokeAll]);
+}

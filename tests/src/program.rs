@@ -147,11 +147,27 @@ impl Running {
 
     /// Asks it to stop, as service managers do.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Stops it as a machine does that swaps, or that is moved: it does not notice.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on where it was.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
         assert!(
             sent.is_ok_and(|status| status.success()),
-            "SIGTERM to {pid}"
+            "SIG{name} to {pid}"
         );
     }
 
@@ -179,6 +195,12 @@ impl Running {
         }
     }
 
+    /// What it said, for who looks into why a test has failed.
+    #[expect(clippy::print_stderr, reason = "the test shows it when it fails")]
+    fn tell(&self) {
+        eprintln!("`plumbline {}` said:\n{}", self.arguments, self.stderr());
+    }
+
     /// What it has said so far.
     pub fn stderr(&self) -> String {
         self.text("err")
@@ -192,6 +214,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if thread::panicking() {
+            self.tell();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         reaper::forget(self.child.id());

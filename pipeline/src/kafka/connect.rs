@@ -16,6 +16,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 const REPORT_PATIENCE: Duration = Duration::from_millis(50);
 
+/// A topic that has been created is not known to every broker at once: `plumbline run` right after
+/// `plumbline topics --create` would miss it.
+const CREATED_PATIENCE: Duration = Duration::from_secs(3);
+const ASK_PAUSE: Duration = Duration::from_millis(100);
+
 /// Why the cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -118,19 +123,29 @@ pub(crate) fn connect(
 ) -> Result<BaseConsumer<Context>, ConnectError> {
     let observer = clients.observer(&clients.detect_group())?;
     reach(config, clients, &observer)?;
+    let deadline = Instant::now() + CREATED_PATIENCE;
+    loop {
+        let missing = missing(&observer, topics)?;
+        if missing.is_empty() {
+            return Ok(observer);
+        }
+        if Instant::now() >= deadline {
+            return Err(ConnectError::MissingTopics(missing));
+        }
+        std::thread::sleep(ASK_PAUSE);
+    }
+}
+
+fn missing(observer: &BaseConsumer<Context>, topics: &[&str]) -> Result<Vec<String>, ConnectError> {
     let mut missing = Vec::new();
     for topic in topics {
-        let count = partition_count(&observer, topic)
+        let count = partition_count(observer, topic)
             .map_err(|error| ConnectError::about(&format!("topic {topic}"), error))?;
         if count.is_none() {
             missing.push((*topic).to_owned());
         }
     }
-    if missing.is_empty() {
-        Ok(observer)
-    } else {
-        Err(ConnectError::MissingTopics(missing))
-    }
+    Ok(missing)
 }
 
 fn reach(
@@ -190,7 +205,7 @@ pub(crate) fn partition_count(
             }
             // A topic that has just been created has no leader yet.
             Some(Code::LeaderNotAvailable) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(100));
+                std::thread::sleep(ASK_PAUSE);
             }
             Some(code) => return Err(KafkaError::MetadataFetch(code)),
         }

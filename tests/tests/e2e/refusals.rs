@@ -1,6 +1,7 @@
 //! What cannot work says why, with the right exit status, within seconds.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use plumbline_tests::broker::{SASL_PASSWORD, SASL_USER};
@@ -75,6 +76,20 @@ fn missing_topics_are_named_with_the_command_that_creates_them() {
         told.stdout
     );
     assert!(told.stdout.contains("compact"), "{}", told.stdout);
+}
+
+#[test]
+fn a_topic_that_has_just_been_created_is_waited_for() {
+    let line = Line::new("just-created", 1)
+        .created()
+        .source("okta")
+        .written();
+    let service = line.start(RUN);
+    thread::sleep(Duration::from_millis(300));
+    line.run(TOPICS).well();
+    line.await_members(1);
+    service.terminate();
+    service.wait(LIMIT).well();
 }
 
 #[test]

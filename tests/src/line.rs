@@ -38,11 +38,16 @@ pub struct Line {
 }
 
 impl Line {
-    /// A line whose topics have so many partitions.
+    /// A line on the shared broker, whose topics have so many partitions.
     pub fn new(name: &str, partitions: u32) -> Self {
+        Self::on(Broker::shared(), name, partitions)
+    }
+
+    /// A line on a broker of its own.
+    pub fn on(broker: &Broker, name: &str, partitions: u32) -> Self {
         static LINES: AtomicU32 = AtomicU32::new(0);
         let number = LINES.fetch_add(1, Ordering::Relaxed);
-        let bootstrap = Broker::shared().bootstrap();
+        let bootstrap = broker.bootstrap();
         Self {
             // Where the broker is somebody else's, an earlier run may have left topics behind.
             prefix: format!("{name}-{}-{number}", process::id()),
@@ -206,6 +211,32 @@ impl Line {
     /// What has been committed to one of its topics.
     pub fn read(&self, name: &str) -> Vec<Read> {
         self.reader.read(&self.topic(name))
+    }
+
+    /// Waits until the log holds so many records.
+    pub fn await_log(&self, count: usize) {
+        let events = self.topic("events");
+        let count = i64::try_from(count).expect("a small number");
+        wait::until(&format!("{count} events in the log"), WORK_LIMIT, || {
+            let ends: i64 = self.reader.ends(&events).iter().sum();
+            if ends >= count {
+                Ok(())
+            } else {
+                Err(format!("{ends} so far"))
+            }
+        });
+    }
+
+    /// Waits until detection has so many workers that agree on who owns what.
+    pub fn await_members(&self, count: usize) {
+        wait::until(
+            &format!("{count} members of the group"),
+            WORK_LIMIT,
+            || match self.reader.members(self.group()) {
+                (members, true) if members == count => Ok(()),
+                members => Err(format!("{members:?}")),
+            },
+        );
     }
 
     /// Waits until detection has committed everything that is in the log now.

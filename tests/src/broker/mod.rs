@@ -32,6 +32,9 @@ const JAVA_OPTIONS: &[&str] = &[
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 ];
 
+const PROPERTIES: &str = "server.properties";
+const LOG: &str = "broker.log";
+
 /// Why there is no broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -64,7 +67,7 @@ pub enum BrokerError {
 pub struct Broker {
     bootstrap: String,
     sasl: Option<String>,
-    _process: Option<Process>,
+    process: Option<Process>,
 }
 
 impl Broker {
@@ -82,7 +85,7 @@ impl Broker {
         Self {
             bootstrap,
             sasl: env::var("PLUMBLINE_TEST_KAFKA_SASL").ok(),
-            _process: None,
+            process: None,
         }
     }
 
@@ -100,19 +103,38 @@ impl Broker {
             .tempdir()
             .map_err(BrokerError::Directory)?;
         reaper::remove_at_end(directory.path()).map_err(BrokerError::Directory)?;
-        let properties = directory.path().join("server.properties");
+        let properties = directory.path().join(PROPERTIES);
         fs::write(&properties, server_properties(&ports, directory.path()))
             .map_err(BrokerError::Directory)?;
 
         format_storage(&jars, &properties, directory.path())?;
-        let mut process = Process::spawn(&jars, &properties, directory)?;
+        let mut process = Process::spawn(jars, directory)?;
         let bootstrap = format!("127.0.0.1:{}", ports.plain);
         process.await_answer(&bootstrap)?;
         Ok(Self {
             bootstrap,
             sasl: Some(format!("127.0.0.1:{}", ports.sasl)),
-            _process: Some(process),
+            process: Some(process),
         })
+    }
+
+    /// Kills it. What it holds stays where it is.
+    pub fn crash(&mut self) {
+        self.own_process().kill();
+    }
+
+    /// Starts it again after a crash, with what it held.
+    pub fn come_back(&mut self) -> Result<(), BrokerError> {
+        let bootstrap = self.bootstrap.clone();
+        let process = self.own_process();
+        process.java = run_broker(&process.jars, process.directory.path())?;
+        process.await_answer(&bootstrap)
+    }
+
+    fn own_process(&mut self) -> &mut Process {
+        self.process
+            .as_mut()
+            .expect("a broker that was started here")
     }
 
     /// `host:port` of the listener that asks for nothing.
@@ -162,33 +184,51 @@ fn format_storage(jars: &Path, properties: &Path, directory: &Path) -> Result<()
 
 struct Process {
     java: Child,
-    log: PathBuf,
-    _directory: TempDir,
+    jars: PathBuf,
+    directory: TempDir,
+}
+
+/// Starts the broker that this directory holds.
+fn run_broker(jars: &Path, directory: &Path) -> Result<Child, BrokerError> {
+    let lines = File::options()
+        .create(true)
+        .append(true)
+        .open(directory.join(LOG))
+        .map_err(BrokerError::Directory)?;
+    let copy = lines.try_clone().map_err(BrokerError::Directory)?;
+    let mut broker = java(jars)
+        .arg("kafka.Kafka")
+        .arg(directory.join(PROPERTIES))
+        .current_dir(directory)
+        .stdout(lines)
+        .stderr(copy)
+        // Ctrl-C is for us: the broker ends after its clients.
+        .process_group(0)
+        .spawn()
+        .map_err(BrokerError::Java)?;
+    if let Err(error) = reaper::watch(broker.id()) {
+        // A broker that could outlive us is not wanted.
+        let _ = broker.kill();
+        let _ = broker.wait();
+        return Err(BrokerError::Directory(error));
+    }
+    Ok(broker)
 }
 
 impl Process {
-    fn spawn(jars: &Path, properties: &Path, directory: TempDir) -> Result<Self, BrokerError> {
-        let log = directory.path().join("broker.log");
-        let lines = File::create(&log).map_err(BrokerError::Directory)?;
-        let copy = lines.try_clone().map_err(BrokerError::Directory)?;
-        let java = java(jars)
-            .arg("kafka.Kafka")
-            .arg(properties)
-            .current_dir(directory.path())
-            .stdout(lines)
-            .stderr(copy)
-            // Ctrl-C is for us: the broker ends after its clients.
-            .process_group(0)
-            .spawn()
-            .map_err(BrokerError::Java)?;
-        // A broker that would outlive us is not wanted: without the reaper it is ended right away.
-        let process = Self {
-            java,
-            log,
-            _directory: directory,
-        };
-        reaper::watch(process.java.id()).map_err(BrokerError::Directory)?;
-        Ok(process)
+    fn spawn(jars: PathBuf, directory: TempDir) -> Result<Self, BrokerError> {
+        Ok(Self {
+            java: run_broker(&jars, directory.path())?,
+            jars,
+            directory,
+        })
+    }
+
+    /// Nothing in it is worth an orderly end.
+    fn kill(&mut self) {
+        let _ = self.java.kill();
+        let _ = self.java.wait();
+        reaper::forget(self.java.id());
     }
 
     fn await_answer(&mut self, bootstrap: &str) -> Result<(), BrokerError> {
@@ -214,7 +254,7 @@ impl Process {
     }
 
     fn not_started(&self, reason: String) -> BrokerError {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = fs::read_to_string(self.directory.path().join(LOG)).unwrap_or_default();
         let from = log.lines().count().saturating_sub(30);
         let log = log.lines().skip(from).collect::<Vec<_>>().join("\n");
         BrokerError::NotStarted { reason, log }
@@ -223,9 +263,6 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Nothing in it is worth an orderly end.
-        let _ = self.java.kill();
-        let _ = self.java.wait();
-        reaper::forget(self.java.id());
+        self.kill();
     }
 }

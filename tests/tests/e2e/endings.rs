@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::{Line, feed, wait};
+use plumbline_tests::{Line, feed};
 
 use crate::stories::impersonations;
 
@@ -40,22 +40,15 @@ fn on_sigterm_the_work_is_committed_and_the_partitions_go_to_others_at_once() {
     feed::write(&line, first);
     line.await_detected();
     let two = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "two")]);
-    await_members(&line, 2);
+    line.await_members(2);
 
     let asked = Instant::now();
     one.terminate();
     let ended = one.wait(WORK_LIMIT).well();
     assert!(ended.stderr.contains("stopped"), "{}", ended.stderr);
-    await_members(&line, 1);
+    line.await_members(1);
     feed::write(&line, second);
-    wait::until("all of the log", WORK_LIMIT, || {
-        let ends: i64 = line.reader.ends(&line.topic("events")).iter().sum();
-        if ends >= story.len() as i64 {
-            Ok(())
-        } else {
-            Err(format!("{ends} events"))
-        }
-    });
+    line.await_log(story.len());
     line.await_detected();
     let took = asked.elapsed();
     assert!(
@@ -68,15 +61,4 @@ fn on_sigterm_the_work_is_committed_and_the_partitions_go_to_others_at_once() {
     let outputs = Outputs::of(&line);
     outputs.assert_none_twice();
     outputs.assert_same(&line.replay());
-}
-
-fn await_members(line: &Line, count: usize) {
-    wait::until(
-        &format!("{count} members of the group"),
-        WORK_LIMIT,
-        || match line.reader.members(line.group()) {
-            (members, true) if members == count => Ok(()),
-            members => Err(format!("{members:?}")),
-        },
-    );
 }

@@ -5,7 +5,7 @@ use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::{DAY, MONDAY, Machine, Person, Told, in_order};
 use plumbline_tests::vendor::{LONDON, OSLO, rfc3339};
-use plumbline_tests::{Line, feed, wait};
+use plumbline_tests::{Line, feed};
 use serde_json::Value;
 
 /// Two sources, a person and two machines, and everything that comes twice, late, or out of order.
@@ -80,7 +80,7 @@ fn the_log_of_a_live_run_replays_to_the_same_bytes() {
         let record = feedback(&format!("fb-{number}"), &command, verdict);
         line.writer.write(&line.topic("feedback"), &[record]);
     }
-    await_log(&line, story.len() + commands.len());
+    line.await_log(story.len() + commands.len());
     // What comes after the feedback is judged with it.
     let exporter = Machine::Role("billing-exporter".to_owned());
     let after = in_order([
@@ -88,7 +88,7 @@ fn the_log_of_a_live_run_replays_to_the_same_bytes() {
         Person::new("00u-bob", LONDON).is_impersonated(18),
     ]);
     feed::write(&line, &after);
-    await_log(&line, story.len() + commands.len() + after.len());
+    line.await_log(story.len() + commands.len() + after.len());
     line.await_detected();
     service.terminate();
     let ended = service.wait(WORK_LIMIT).well();
@@ -118,17 +118,6 @@ fn feed_untidy(line: &Line, story: &[Told]) {
     for piece in story.chunks(120) {
         feed::write(line, piece);
         written += piece.len();
-        await_log(line, written);
+        line.await_log(written);
     }
-}
-
-fn await_log(line: &Line, count: usize) {
-    wait::until(&format!("{count} events in the log"), WORK_LIMIT, || {
-        let ends: i64 = line.reader.ends(&line.topic("events")).iter().sum();
-        if ends >= count as i64 {
-            Ok(())
-        } else {
-            Err(format!("{ends} so far"))
-        }
-    });
 }

@@ -7,6 +7,7 @@ mod endings;
 mod exactly_once;
 mod live_and_replay;
 mod main_job;
+mod outages;
 mod refusals;
 mod secrets;
 mod shared_work;

@@ -2,7 +2,7 @@
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::{Line, feed, wait};
+use plumbline_tests::{Line, feed};
 
 use crate::stories::impersonations;
 
@@ -37,20 +37,8 @@ fn processes_and_workers_of_one_group_give_the_same_as_a_single_one() {
     // The second takes partitions over, with their state, while the first goes on.
     let two = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "two")]);
     feed::write(&line, second);
-    wait::until("four workers in the group", WORK_LIMIT, || {
-        match line.reader.members(line.group()) {
-            (4, true) => Ok(()),
-            members => Err(format!("{members:?}")),
-        }
-    });
-    wait::until("all of the log", WORK_LIMIT, || {
-        let ends: i64 = line.reader.ends(&line.topic("events")).iter().sum();
-        if ends >= story.len() as i64 {
-            Ok(())
-        } else {
-            Err(format!("{ends} events"))
-        }
-    });
+    line.await_members(4);
+    line.await_log(story.len());
     line.await_detected();
     for service in [one, two] {
         service.terminate();
@@ -65,4 +53,26 @@ fn processes_and_workers_of_one_group_give_the_same_as_a_single_one() {
     feed::write(&single, &story);
     single.run_until_end(&[]);
     outputs.assert_same(&Outputs::of(&single));
+}
+
+#[test]
+fn processes_that_nobody_named_do_not_take_the_work_from_each_other() {
+    let story = impersonations(PEOPLE);
+    let line = Line::new("nameless", 4).source("okta").created();
+    // Both take the same transactional id, until one of them has lost it.
+    let services = [line.start_service(&[]), line.start_service(&[])];
+    for piece in story.chunks(story.len().div_ceil(20)) {
+        feed::write(&line, piece);
+    }
+    line.await_members(2);
+    line.await_log(story.len());
+    line.await_detected();
+    for service in services {
+        service.terminate();
+        service.wait(WORK_LIMIT).well();
+    }
+    let outputs = Outputs::of(&line);
+    outputs.assert_none_twice();
+    assert_eq!(outputs.commands.len(), PEOPLE as usize);
+    outputs.assert_same(&line.replay());
 }

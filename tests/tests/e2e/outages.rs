@@ -1,0 +1,87 @@
+//! What stops for a while and comes back: a process that others took for dead, and the broker.
+
+use std::thread;
+use std::time::Duration;
+
+use plumbline_tests::line::WORK_LIMIT;
+use plumbline_tests::outputs::Outputs;
+use plumbline_tests::{Broker, Line, feed};
+
+use crate::stories::impersonations;
+
+const PEOPLE: i64 = 12;
+
+#[test]
+fn a_process_that_was_taken_for_dead_publishes_nothing_when_it_wakes() {
+    let line = Line::new("zombie", 4)
+        .source("okta")
+        .with("[run]\ncommit_interval = \"10ms\"")
+        .created();
+    let story = impersonations(PEOPLE);
+    let parts: Vec<_> = story.chunks(story.len().div_ceil(3)).collect();
+    let arguments = ["run", "--config", "plumbline.toml"];
+    let zombie = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "zombie")]);
+    let other = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "other")]);
+    line.await_members(2);
+    feed::write(&line, parts[0]);
+    line.await_log(parts[0].len());
+
+    // In the middle of its work, with a batch that is not committed.
+    for (number, piece) in parts[1].chunks(parts[1].len().div_ceil(20)).enumerate() {
+        feed::write(&line, piece);
+        if number == 10 {
+            zombie.freeze();
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    line.await_members(1);
+    line.await_log(parts[0].len() + parts[1].len());
+    line.await_detected();
+    let before = Outputs::of(&line);
+
+    zombie.thaw();
+    line.await_members(2);
+    line.await_detected();
+    Outputs::of(&line).assert_same(&before);
+    feed::write(&line, parts[2]);
+    line.await_log(story.len());
+    line.await_detected();
+    for service in [zombie, other] {
+        service.terminate();
+        service.wait(WORK_LIMIT).well();
+    }
+    let outputs = Outputs::of(&line);
+    outputs.assert_none_twice();
+    assert_eq!(outputs.commands.len(), PEOPLE as usize);
+    outputs.assert_same(&line.replay());
+}
+
+#[test]
+fn a_broker_that_dies_and_comes_back_is_waited_for() {
+    let mut broker = Broker::start(None).unwrap_or_else(|error| panic!("{error}"));
+    let line = Line::on(&broker, "outage", 3).source("okta").created();
+    let story = impersonations(PEOPLE);
+    let parts: Vec<_> = story.chunks(story.len().div_ceil(3)).collect();
+    let mut service = line.start_service(&[]);
+    feed::write(&line, parts[0]);
+    line.await_detected();
+    feed::write(&line, parts[1]);
+    broker.crash();
+    thread::sleep(Duration::from_secs(4));
+    assert!(service.is_running(), "{}", service.stderr());
+    broker.come_back().unwrap_or_else(|error| panic!("{error}"));
+    feed::write(&line, parts[2]);
+    line.await_log(story.len());
+    line.await_detected();
+
+    let outputs = Outputs::of(&line);
+    outputs.assert_none_twice();
+    assert_eq!(outputs.commands.len(), PEOPLE as usize);
+    outputs.assert_same(&line.replay());
+
+    // Asked to stop while the broker is away, it does not wait for it for ever.
+    broker.crash();
+    service.terminate();
+    let ended = service.wait(WORK_LIMIT);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}

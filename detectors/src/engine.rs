@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use plumbline_schemas::command::Command;
-use plumbline_schemas::event::{ActionClass, Event, EventKind};
+use plumbline_schemas::event::{ActionClass, Anonymizer, Event, EventKind, Outcome};
 use plumbline_schemas::finding::Finding;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::answer::Publisher;
-use crate::config::{Config, DetectorMode, EgressKind};
+use crate::config::{Config, DetectorMode};
 use crate::detect::{DetectorId, Moment};
 use crate::feedback;
 use crate::identity::{Identities, Identity};
@@ -24,7 +24,7 @@ use crate::policy;
 use crate::policy::breaker::Breaker;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::Trust;
-use crate::profile::sequence::symbol;
+use crate::profile::sequence::{Context, symbol};
 use crate::risk::DetectorSet;
 use crate::session::Session;
 use crate::signal::Signal;
@@ -200,24 +200,27 @@ impl Engine {
         profile.renew(event.time);
         let session = sessions.enter(event);
         let bearer = Bearer::of(event);
-        feedback::pass_by_authentication(session, ledger, standing, bearer, event);
+        feedback::pass_by_authentication(profile, session, ledger, standing, bearer, event);
 
         let weight = profile.landmark.weight(event.time);
         let suspect = !standing.is_empty()
             && standing
                 .strongest(session.key, bearer.credential, event.time)
                 .is_some();
-        let excess = profile.volume.count(kind, event.time, weight, suspect);
+        let symbol = symbol(endpoint_hash);
+        let excess = profile
+            .volume
+            .count(kind, event.time, weight, symbol, suspect);
         let moment = Moment {
             event,
             kind,
             class: event.action.class.known().unwrap_or(ActionClass::Other),
             endpoint,
-            symbol: symbol(endpoint_hash),
+            symbol,
             tokens: &self.tokens,
             place: Place::of(event),
             bearer,
-            egress: egress_of(&self.config, event),
+            is_egress: is_egress(&self.config, event),
             weight,
             excess,
             names: &self.names,
@@ -262,6 +265,7 @@ impl Engine {
         let tokens = &self.tokens;
         let learnt = Learnt {
             place: moment.place,
+            is_egress: moment.is_egress,
             suspect: suspect || answered,
             raised,
         };
@@ -300,21 +304,25 @@ impl Engine {
     }
 }
 
-fn egress_of(config: &Config, event: &Event<'_>) -> Option<EgressKind> {
+/// Whether the network of an event stands for many people, or hides where somebody is.
+fn is_egress(config: &Config, event: &Event<'_>) -> bool {
+    let hides = matches!(
+        event.network.anonymizer.known(),
+        Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
+    );
     let rules = &config.policy.egress;
-    if rules.is_empty() {
-        return None;
+    if hides || rules.is_empty() {
+        return hides;
     }
-    let address = event.network.ip.as_deref()?.parse().ok()?;
-    rules
-        .iter()
-        .find(|rule| rule.cidr.contains(address))
-        .map(|rule| rule.kind)
+    let address = event.network.ip.as_deref();
+    let address = address.and_then(|address| address.parse().ok());
+    address.is_some_and(|address| rules.iter().any(|rule| rule.cidr.contains(address)))
 }
 
 /// What the judgement of an event leaves for learning.
 struct Learnt {
     place: Option<Place>,
+    is_egress: bool,
     /// It was answered, or happened under a standing command: nothing of it becomes usual.
     suspect: bool,
     /// The detectors that had something to say.
@@ -337,6 +345,7 @@ fn learn(
     names: &mut Names,
 ) {
     let in_order = event.time >= session.last;
+    let succeeded = event.outcome() == Outcome::Success;
     if !learnt.suspect {
         for &(name, class) in tokens {
             let surprising = session
@@ -349,7 +358,7 @@ fn learn(
             };
             profile.scope.learn(name, class, event.time, weight, trust);
         }
-        if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
+        if in_order && succeeded && f64::from(session.cusum) < ODD_ORDER_BITS {
             profile.sequence.learn(session.context, symbol, weight);
         }
         if learnt.raised & DetectorId::ImpossibleTravel.bit() == 0 {
@@ -359,11 +368,16 @@ fn learn(
                 .learn(cell, bearer.device, event.time, weight);
         }
     }
-    if in_order {
+    if in_order && !succeeded {
+        session.context = Context::LOST;
+        session.last_endpoint = None;
+    } else if in_order {
         session.context.push(symbol);
         session.last_endpoint = Some(endpoint);
     }
     if let Some(place) = &learnt.place {
-        profile.places.sight(event, place, bearer, names);
+        profile
+            .places
+            .sight(event, place, bearer, learnt.is_egress, names);
     }
 }

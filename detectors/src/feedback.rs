@@ -19,6 +19,11 @@ const AFTER_CLEARING: f32 = 0.25;
 /// After a passed challenge the same again is not asked about; so much more is.
 const BEYOND_CHALLENGE: Bits = Bits(10.0);
 
+/// A place where a challenge was passed counts as used on so many earlier days,
+const DAYS_OF_CHALLENGE: u8 = 1;
+/// and one that a person called harmless on so many.
+const DAYS_OF_CLEARING: u8 = 2;
+
 /// Applies a feedback event to the identity it is about.
 pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
     let clears = match event.feedback.verdict.known() {
@@ -55,10 +60,21 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
         }
         if clears {
             release(&mut identity.profile, session, event);
+            session.vouch(Bits::MOST);
+        } else {
+            pass(&mut identity.profile, session, event);
         }
-        session.vouch(if clears { Bits::MOST } else { BEYOND_CHALLENGE });
         session.ledger.relieve(left, event.time);
     }
+}
+
+/// Where a challenge was passed is not strange any more, and the same is not asked about again.
+fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+    let weight = profile.landmark.weight(event.time);
+    profile
+        .places
+        .vouch(session.key, DAYS_OF_CHALLENGE, event.time, weight);
+    session.vouch(BEYOND_CHALLENGE);
 }
 
 /// Lets what was held back become usual.
@@ -70,7 +86,9 @@ fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
             .scope
             .learn(novel.name, class, event.time, weight, Trust::Usual);
     }
-    profile.places.vouch(session.key, event.time, weight);
+    profile
+        .places
+        .vouch(session.key, DAYS_OF_CLEARING, event.time, weight);
     session.drift_bits = 0.0;
     session.cusum = 0.0;
     session.odd_steps.clear();
@@ -78,6 +96,7 @@ fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
 
 /// A successful login or second factor in the session passes its `step_up`.
 pub(crate) fn pass_by_authentication(
+    profile: &mut Profile,
     session: &mut Session,
     ledger: &mut IdentityLedger,
     standing: &mut StandingCommands,
@@ -97,7 +116,7 @@ pub(crate) fn pass_by_authentication(
             && event.time > standing.given
     };
     if !standing.end(passed).is_empty() {
-        session.vouch(BEYOND_CHALLENGE);
+        pass(profile, session, event);
         session.ledger.relieve(AFTER_CHALLENGE, event.time);
         ledger.relieve(AFTER_CHALLENGE, event.time);
     }

@@ -12,15 +12,12 @@ use story::*;
 const TEN_DAYS: i64 = 10 * DAY;
 const NOON: i64 = TEN_DAYS + 12 * HOUR;
 
-/// Ten days in Oslo, the morning of the eleventh too; then what the same laptop does in Sydney.
-fn laptop_far_away(story: &mut Story) -> Tell {
+/// Ten days in Oslo, the morning of the eleventh too; then what a device without an id does in Sydney.
+fn somebody_far_away(story: &mut Story) -> Tell {
     story.office_days("ann", &OSLO, 10);
     let here = call("ann", "mail").from(&OSLO).on("laptop").session("home");
     story.tell(here.at(monday(NOON - HOUR)));
-    call("ann", "mail")
-        .from(&SYDNEY)
-        .on("laptop")
-        .session("away")
+    call("ann", "mail").from(&SYDNEY).session("away")
 }
 
 /// The usual work of some hours, from there.
@@ -42,7 +39,7 @@ fn what_was_said(story: &Story) -> Vec<String> {
 #[test]
 fn a_passed_challenge_is_the_end_of_it() {
     let mut story = Story::new();
-    let away = laptop_far_away(&mut story);
+    let away = somebody_far_away(&mut story);
     story.tell(away.clone().at(monday(NOON)));
     assert_eq!(story.actions(), [Action::StepUp]);
     let passed = away.clone().class(ActionClass::Mfa);
@@ -59,7 +56,7 @@ fn a_passed_challenge_is_the_end_of_it() {
 #[test]
 fn a_challenge_that_is_passed_elsewhere_is_the_end_of_it_too() {
     let mut story = Story::new();
-    let mut away = laptop_far_away(&mut story);
+    let mut away = somebody_far_away(&mut story);
     away.0.session.id = None;
     story.tell(away.clone().at(monday(NOON)));
     assert_eq!(story.actions(), [Action::StepUp]);
@@ -80,13 +77,13 @@ fn after_a_passed_challenge_another_tactic_is_answered_more_strongly() {
     let secrets = |story: &mut Story| {
         for step in 0..8 {
             let name = format!("vault:read:{step}");
-            let read = call("ann", &name).class(ActionClass::Secret).on("laptop");
+            let read = call("ann", &name).class(ActionClass::Secret);
             let read = read.from(&SYDNEY).session("away");
             story.tell(read.at(monday(NOON + 30 * MINUTE + step * 10_000)));
         }
     };
     let mut tricked = Story::new();
-    let away = laptop_far_away(&mut tricked);
+    let away = somebody_far_away(&mut tricked);
     tricked.tell(away.clone().at(monday(NOON)));
     tricked.tell(
         away.clone()
@@ -101,7 +98,7 @@ fn after_a_passed_challenge_another_tactic_is_answered_more_strongly() {
 #[test]
 fn what_a_person_calls_harmless_stays_harmless() {
     let mut story = Story::new();
-    let away = laptop_far_away(&mut story).on("other");
+    let away = somebody_far_away(&mut story).on("other");
     story.tell(away.clone().at(monday(NOON)));
     assert_eq!(story.actions(), [Action::RevokeSession]);
     let command = story.commands()[0].id.clone();
@@ -123,7 +120,7 @@ fn what_is_suppressed_does_not_become_usual() {
         reason: "a conference".to_owned(),
     }];
     let mut story = Story::with(config);
-    let away = laptop_far_away(&mut story);
+    let away = somebody_far_away(&mut story);
     for day in 0..5 {
         let here = call("ann", "mail").from(&OSLO).on("laptop").session("home");
         story.tell(here.at(monday(NOON + day * DAY - HOUR)));
@@ -141,9 +138,9 @@ fn an_open_breaker_says_of_each_target_once_what_it_withholds() {
     for minute in 0..4 {
         for who in ["ann", "bob", "cid"] {
             let (far, near) = (&SYDNEY, &OSLO);
-            for (city, device) in [(near, "laptop"), (far, "other")] {
-                let event = call(who, "mail").from(city).on(device).session(device);
-                story.tell(event.at(monday(minute * MINUTE + i64::from(device == "other"))));
+            for (city, session) in [(near, "near"), (far, "far")] {
+                let event = call(who, "mail").from(city).session(session);
+                story.tell(event.at(monday(minute * MINUTE + i64::from(session == "far"))));
             }
         }
     }
@@ -181,7 +178,7 @@ fn a_session_that_brings_many_new_things_counts_each_once() {
 #[test]
 fn where_nothing_narrower_is_known_a_person_is_logged_out_everywhere() {
     let mut story = Story::new();
-    let mut away = laptop_far_away(&mut story).on("other");
+    let mut away = somebody_far_away(&mut story).on("other");
     away.0.session.id = None;
     story.tell(away.at(monday(NOON)));
     assert_eq!(story.actions(), [Action::RevokeAll]);

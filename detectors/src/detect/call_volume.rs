@@ -8,8 +8,10 @@
 //! **Evidence:** window, count, mean, shape, number of windows behind them, and the count that would
 //! have been silent. **Configuration:** mode only.
 //!
-//! **By itself** it is never more than a finding: a seasonal peak is no theft. With a second signal it
-//! counts fully.
+//! **By itself** it is no more than a finding as long as everything grows alike: a seasonal peak is no
+//! theft. When the burst consists of other calls than usual (Kullback and Leibler's divergence of its
+//! mix from the usual one, half a bit per call or more), that is a second oddity, and the identity is
+//! asked. With a signal of another detector it counts fully.
 //!
 //! **Blind spots:** a slow harvest inside the usual volume; the first windows of an identity.
 
@@ -26,7 +28,13 @@ const LEAST_BITS: f64 = 8.0;
 
 const TECHNIQUE: &[&str] = &["T1119", "T1530"];
 
-pub(super) fn judge(moment: &Moment<'_>, _: &Profile, _: &mut Session) -> Option<Signal> {
+/// From so many calls on the mix of a burst says something,
+const LEAST_MIXED_CALLS: u32 = 30;
+/// and from so many bits per call on it is another one than usual: twice the share of an endpoint that
+/// is half of all calls is one bit, a peak in which everything grows alike is none.
+const ANOTHER_MIX_BITS: f64 = 0.5;
+
+pub(super) fn judge(moment: &Moment<'_>, profile: &Profile, _: &mut Session) -> Option<Signal> {
     let excess = moment
         .excess
         .as_ref()
@@ -44,6 +52,13 @@ pub(super) fn judge(moment: &Moment<'_>, _: &Profile, _: &mut Session) -> Option
         round_to(f64::from(excess.count) / excess.mean, 1),
         round_to(excess.mean, 1)
     );
+    let usual = |symbol| profile.sequence.share(symbol, moment.weight);
+    let burst = profile
+        .volume
+        .burst()
+        .filter(|burst| burst.calls >= LEAST_MIXED_CALLS);
+    let shift = burst.map_or(0.0, |burst| burst.shift(usual).max(0.0));
+    let another_mix = shift >= ANOTHER_MIX_BITS;
     let silent = excess.count_at(Bits(moment.threshold.0 + 2.0));
     let evidence = evidence(json!({
         "window_minutes": minutes,
@@ -52,13 +67,21 @@ pub(super) fn judge(moment: &Moment<'_>, _: &Profile, _: &mut Session) -> Option
         "mean": round_to(excess.mean, 2),
         "shape": round_to(excess.shape, 2),
         "windows_behind_the_mean": round_to(excess.windows, 1),
+        "calls_of_burst": burst.map(|burst| burst.calls),
+        "mix_shift_bits_per_call": round_to(shift, 2),
+        "share_of_endpoint_in_burst": burst.map(|burst| round_to(burst.share(moment.symbol), 3)),
+        "usual_share_of_endpoint": round_to(usual(moment.symbol), 3),
         "formula": "negative binomial with this mean and shape: bits = -log2 P(count or more) - 2",
         "silent_if": format!("there had been fewer than {silent} calls"),
     }));
     Some(Signal {
         detector: DetectorId::CallVolume,
         bits: excess.bits,
-        alone: Alone::Finding,
+        alone: if another_mix {
+            Alone::StepUp
+        } else {
+            Alone::Finding
+        },
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -14,6 +14,7 @@
 //! **Blind spots:** an identity with one endpoint has no order; a person's order is too free to be more
 //! than a finding by itself.
 
+use plumbline_schemas::event::Outcome;
 use serde_json::json;
 
 use super::{DetectorId, Moment};
@@ -40,6 +41,10 @@ pub(super) fn judge(
     profile: &Profile,
     session: &mut Session,
 ) -> Option<Signal> {
+    // What fails is tried again or given up: that is the order of an outage, not of the identity.
+    if moment.event.outcome() != Outcome::Success {
+        return None;
+    }
     let step = profile
         .sequence
         .step(session.context, moment.symbol, moment.weight)?;

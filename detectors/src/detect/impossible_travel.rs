@@ -11,10 +11,14 @@
 //! ten: bits = 3.3 + 3·log2(1 + excess / 50 km). The figures give an error of 500 km beyond the radius
 //! once in 1 300 changes, of 5 000 km once in a million.
 //!
-//! **What lowers it:** a device the identity is used to (4 bits); such a device behind a known
-//! anonymiser or a configured egress (14); an egress alone (8). A place used on two earlier days, from
-//! a device used on an earlier day or not known, is habit: silent. **What raises it:** one session or
-//! token in both places, and a device never seen, let it revoke by itself.
+//! **What lowers it:** a user agent the identity is used to (4 bits); an anonymiser or a configured
+//! egress at either end (8, and no more than a finding unless something below contradicts it). A *person's device with an id*, used on an earlier day or in both places, has
+//! not been at two ends of the world: its network was, as with a VPN (14 bits, and no more than a
+//! finding), unless the session did something privileged, or both places were used by turns within a
+//! quarter of an hour. A place used on two earlier days, from a device used on an earlier day or not
+//! known, is habit: silent. In the first two days of a person, two devices without a common session
+//! are no more than a finding. **What raises it:** one session or token in both places, and a device never
+//! seen, let it revoke by itself.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
 //! is silent, and so is a young machine's second place.
@@ -25,7 +29,7 @@
 //! **Blind spots:** an attacker within the radii, or who waits as long as the flight takes, or who
 //! leaves through the owner's own egress.
 
-use plumbline_schemas::event::{Anonymizer, EventKind, Outcome};
+use plumbline_schemas::event::{EventKind, Outcome};
 use serde_json::json;
 
 use super::{DetectorId, Moment};
@@ -44,7 +48,9 @@ const ERROR_TAIL: f64 = 3.0;
 const CHANGE_BITS: f64 = 3.3;
 const KNOWN_DEVICE_BITS: f64 = 4.0;
 const EGRESS_BITS: f64 = 8.0;
-const KNOWN_DEVICE_ON_EGRESS_BITS: f64 = 14.0;
+const CARRIED_DEVICE_BITS: f64 = 14.0;
+/// Nobody switches a VPN on and off so fast.
+const BY_TURNS_MS: i64 = 15 * 60_000;
 /// A place is a person's habit after so many earlier days.
 const HABIT_DAYS: u8 = 2;
 /// A machine's second place says nothing before the first was used for so many hours.
@@ -74,32 +80,12 @@ pub(super) fn judge(
         return None;
     }
 
-    let known_device = device_days > 0;
-    let behind_egress = moment.egress.is_some()
-        || matches!(
-            event.network.anonymizer.known(),
-            Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
-        );
-    let relief = match (known_device, behind_egress) {
-        (true, true) => KNOWN_DEVICE_ON_EGRESS_BITS,
-        (true, false) => KNOWN_DEVICE_BITS,
-        (false, true) => EGRESS_BITS,
-        (false, false) => 0.0,
-    };
+    let theft = Theft::of(moment, profile, session, &conflict, device_days);
     let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
-    let bits = Bits(CHANGE_BITS + error_bits - relief).clamped();
-
-    let same_session =
-        moment.bearer.session == conflict.spot.bearer.session && event.session.id.is_some();
-    let same_credential = moment.bearer.credential != 0
-        && moment.bearer.credential == conflict.spot.bearer.credential;
-    let contradiction = new_device && !known_profile_is_young(profile, event.time)
-        || (same_session && (session.privileged || !known_device))
-        || (same_credential && !known_device && !moment.is_machine());
+    let bits = Bits(CHANGE_BITS + error_bits - theft.relief()).clamped();
     let alone = match moment.is_machine() {
         true => Alone::StepUp,
-        false if contradiction && !behind_egress => Alone::Revoke,
-        false => Alone::StepUp,
+        false => theft.alone_for_a_person(),
     };
     Some(signal(
         moment,
@@ -111,9 +97,73 @@ pub(super) fn judge(
     ))
 }
 
-/// A device counts as new only against a history that has others.
-fn known_profile_is_young(profile: &Profile, time: plumbline_schemas::time::EventTime) -> bool {
-    time.since(profile.first_seen) < 2 * 86_400_000
+/// What speaks for and against two hands.
+struct Theft {
+    known_device: bool,
+    /// A person's own device is at both ends, so it is the network that moved.
+    carried: bool,
+    /// One end is a VPN, a proxy or another network that many use: nobody is where it surfaces.
+    behind_egress: bool,
+    /// Two devices of somebody of whom nothing is known yet: one of them may be behind a VPN.
+    unproven: bool,
+    contradiction: bool,
+}
+
+impl Theft {
+    fn of(
+        moment: &Moment<'_>,
+        profile: &Profile,
+        session: &Session,
+        conflict: &Conflict<'_>,
+        device_days: u8,
+    ) -> Self {
+        let (event, here, there) = (moment.event, moment.bearer, conflict.spot.bearer);
+        let same_device = here.device != 0 && here.device == there.device;
+        let same_session = event.session.id.is_some() && here.session == there.session;
+        let same_credential = here.credential != 0 && here.credential == there.credential;
+        let known_device = device_days > 0 || same_device;
+        let privileged = same_session && session.privileged;
+        let by_turns =
+            profile
+                .places
+                .was_here_before(conflict, moment.place, event.time, BY_TURNS_MS);
+        // A device counts as new only against a history that has others.
+        let young = event.time.since(profile.first_seen) < 2 * 86_400_000;
+        let new_device = here.device != 0 && !known_device && !young;
+        let both_devices = here.device != 0 && there.device != 0;
+        Self {
+            known_device,
+            carried: known_device
+                && event.device.id.is_some()
+                && !moment.is_machine()
+                && !privileged
+                && !by_turns,
+            behind_egress: moment.is_egress || conflict.spot.is_egress,
+            unproven: young && both_devices && !same_device && !same_session && !same_credential,
+            contradiction: new_device
+                || privileged
+                || ((same_session || same_credential) && !known_device),
+        }
+    }
+
+    fn relief(&self) -> f64 {
+        match (self.carried, self.behind_egress, self.known_device) {
+            (true, _, _) | (_, true, true) => CARRIED_DEVICE_BITS,
+            (_, true, false) => EGRESS_BITS,
+            (_, false, true) => KNOWN_DEVICE_BITS,
+            (_, false, false) => 0.0,
+        }
+    }
+
+    fn alone_for_a_person(&self) -> Alone {
+        match (self.contradiction, self.behind_egress) {
+            _ if self.carried || self.unproven => Alone::Finding,
+            (true, true) => Alone::StepUp,
+            (true, false) => Alone::Revoke,
+            (false, true) => Alone::Finding,
+            (false, false) => Alone::StepUp,
+        }
+    }
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {
@@ -191,7 +241,7 @@ fn silent_if(moment: &Moment<'_>, conflict: &Conflict<'_>, bits: Bits) -> String
         false => format!("{place} had been used on {HABIT_DAYS} earlier days from a known device"),
     };
     let relieved = bits.0 - EGRESS_BITS < moment.threshold.0;
-    match relieved && moment.egress.is_none() {
+    match relieved && !moment.is_egress {
         true => format!(
             "the places were {closer} km closer, {usual}, or its network were listed under \
              [[policy.egress]]"

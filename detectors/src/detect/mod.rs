@@ -12,7 +12,7 @@ mod scope_drift;
 
 use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
 
-use crate::config::{Config, DetectorMode, DetectorsConfig, EgressKind};
+use crate::config::{Config, DetectorMode, DetectorsConfig};
 use crate::names::{Name, Names};
 use crate::profile::Profile;
 use crate::profile::places::{Bearer, Place};
@@ -33,7 +33,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) tokens: &'m [(Name, ActionClass)],
     pub(crate) place: Option<Place>,
     pub(crate) bearer: Bearer,
-    pub(crate) egress: Option<EgressKind>,
+    /// Whether its network is an egress: configured, or a known VPN, proxy or relay.
+    pub(crate) is_egress: bool,
     /// Forward-decay weight of the event's time.
     pub(crate) weight: f32,
     /// The unusual number of calls that this one completes.

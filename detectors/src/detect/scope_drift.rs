@@ -6,7 +6,8 @@
 //! **Model.** Pitman–Yor novelty with the Good–Turing discount of the identity's own history
 //! (`profile/scope.rs`), times the share of the action's class among its endpoints. Novelties of a
 //! session add up with a half-life of six hours: sensitive ones fully, ordinary ones by half after the
-//! first, because a new release brings several at once.
+//! first, because a new release brings several at once; of people, who turn to administration as a
+//! whole, sensitive ones of a class by half after its first too. What an agent's task names is no drift.
 //!
 //! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
 //! formula; the endpoints in usual use. **Configuration:** mode only.
@@ -18,6 +19,7 @@ use plumbline_schemas::event::{ActionClass, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment};
+use crate::glob;
 use crate::names::Name;
 use crate::profile::Profile;
 use crate::profile::scope::{Novelty, is_sensitive};
@@ -30,6 +32,8 @@ const LEAST_BITS: f64 = 4.0;
 /// What an ordinary novelty after the first adds, of its own bits.
 const FOLLOWING_SHARE: f64 = 0.5;
 
+/// Hours of use, of all endpoints together, before a novelty by itself leads to more than a finding.
+const LEAST_OBSERVATIONS: f64 = 24.0;
 /// So many novelties are told in the evidence, the newest among them.
 const MOST_TOLD: usize = 12;
 
@@ -40,6 +44,9 @@ pub(super) fn judge(
     profile: &Profile,
     session: &mut Session,
 ) -> Option<Signal> {
+    if is_approved(moment) {
+        return None;
+    }
     let mut last: Option<(Name, Novelty)> = None;
     for &(name, class) in moment.tokens {
         if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
@@ -49,7 +56,10 @@ pub(super) fn judge(
         if novelty.bits.0 < LEAST_BITS {
             continue;
         }
-        let full = session.novel.is_empty() || is_sensitive(class);
+        // Who turns to administration does several things of it: for people that is one novelty.
+        let again = moment.kind == IdentityKind::Human
+            && session.novel.iter().any(|novel| class_of(novel) == class);
+        let full = session.novel.is_empty() || (is_sensitive(class) && !again);
         let weight = Bits(novelty.bits.0 * if full { 1.0 } else { FOLLOWING_SHARE });
         let bits = novelty.bits.0 as f32;
         let event_id = (*moment.event.id).into();
@@ -69,7 +79,17 @@ pub(super) fn judge(
     Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
 
-fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
+/// Whether the agent's task names what it does.
+fn is_approved(moment: &Moment<'_>) -> bool {
+    let (allowed, name) = (&moment.event.task.allowed, &*moment.event.action.name);
+    moment.kind == IdentityKind::AiAgent && allowed.iter().any(|glob| glob::matches(glob, name))
+}
+
+fn alone(moment: &Moment<'_>, session: &Session, novelty: &Novelty, bits: Bits) -> Alone {
+    // Of somebody who has hardly begun, nothing is unusual enough to ask.
+    if novelty.observations < LEAST_OBSERVATIONS {
+        return Alone::Finding;
+    }
     let sensitive = session
         .novel
         .iter()
@@ -84,7 +104,8 @@ fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
         IdentityKind::Human => Alone::Finding,
         _ if sensitive >= 3 && beyond >= 24.0 => Alone::Revoke,
         _ if sensitive >= 1 && beyond >= 0.0 => Alone::StepUp,
-        _ if all >= 5 && beyond >= 20.0 => Alone::StepUp,
+        // No release brings so many at once.
+        _ if all >= 6 && beyond >= 8.0 => Alone::StepUp,
         _ => Alone::Finding,
     }
 }
@@ -160,7 +181,7 @@ fn signal(
     Signal {
         detector: DetectorId::ScopeDrift,
         bits,
-        alone: alone(moment, session, bits),
+        alone: alone(moment, session, novelty, bits),
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -55,7 +55,10 @@ impl Profile {
 
     /// Bytes held beyond the struct itself.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.places.heap_bytes() + self.scope.heap_bytes() + self.sequence.heap_bytes()
+        self.places.heap_bytes()
+            + self.scope.heap_bytes()
+            + self.sequence.heap_bytes()
+            + self.volume.heap_bytes()
     }
 }
 

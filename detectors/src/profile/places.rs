@@ -18,8 +18,6 @@ const STAMP_EVERY_MS: i64 = 60_000;
 const MOST_RECENT: usize = 8;
 const MOST_HABITS: usize = 16;
 const MOST_DEVICES: usize = 8;
-/// What somebody has vouched for is as good as used on so many days.
-const VOUCHED_DAYS: u8 = 3;
 /// A city without a stated accuracy: MaxMind gives radii of up to 200 km for most such addresses.
 const CITY_RADIUS_KM: f64 = 250.0;
 /// Coordinates without a city stand for the middle of a region or a country.
@@ -111,6 +109,8 @@ pub(crate) struct Spot {
     pub(crate) label: Name,
     pub(crate) ip: Box<str>,
     pub(crate) bearer: Bearer,
+    /// Whether many people, or anybody, may leave from there.
+    pub(crate) is_egress: bool,
     newest: Stamp,
     earlier: Option<Stamp>,
 }
@@ -241,6 +241,22 @@ impl Places {
         worst
     }
 
+    /// Whether the identity was here a moment before it was at the other place.
+    pub(crate) fn was_here_before(
+        &self,
+        conflict: &Conflict<'_>,
+        here: Option<Place>,
+        time: EventTime,
+        within_ms: i64,
+    ) -> bool {
+        let here =
+            here.and_then(|here| self.recent.iter().find(|spot| spot.place.cell == here.cell));
+        here.is_some_and(|here| {
+            let before = here.newest.time < conflict.stamp.time;
+            before && time.since(here.newest.time).abs() <= within_ms
+        })
+    }
+
     /// Days on which this place was used before `time`.
     pub(crate) fn days_at(&self, cell: u32, time: EventTime) -> u8 {
         days_before(&self.habits, cell, time)
@@ -262,6 +278,7 @@ impl Places {
         event: &Event<'_>,
         place: &Place,
         bearer: Bearer,
+        is_egress: bool,
         names: &mut Names,
     ) {
         let oldest = event.time.plus_millis(-WINDOW_MS);
@@ -272,7 +289,7 @@ impl Places {
         let known = |spot: &&mut Spot| spot.place.cell == place.cell;
         if let Some(spot) = self.recent.iter_mut().find(known) {
             spot.stamp(event.time, &event.id);
-            spot.bearer = bearer;
+            (spot.bearer, spot.is_egress) = (bearer, is_egress);
             return;
         }
         if self.recent.len() >= MOST_RECENT {
@@ -284,6 +301,7 @@ impl Places {
             label: names.intern(Space::Place, &label(event)).0,
             ip: event.network.ip.as_deref().unwrap_or_default().into(),
             bearer,
+            is_egress,
             newest: Stamp {
                 time: event.time,
                 event_id: event.id.as_ref().to_owned(),
@@ -304,8 +322,9 @@ impl Places {
         }
     }
 
-    /// Somebody says that where this session was, and with what, was right.
-    pub(crate) fn vouch(&mut self, session: u32, time: EventTime, weight: f32) {
+    /// Somebody says that where this session was, and with what, was right: as good as used on so many
+    /// earlier days.
+    pub(crate) fn vouch(&mut self, session: u32, days: u8, time: EventTime, weight: f32) {
         let was = |spot: &&Spot| spot.bearer.session == session;
         let spots: Vec<(u32, u32)> = self
             .recent
@@ -318,7 +337,8 @@ impl Places {
             let places = self.habits.iter_mut().filter(|habit| habit.key == cell);
             let devices = self.devices.iter_mut().filter(|habit| habit.key == device);
             for habit in places.chain(devices) {
-                habit.days = habit.days.max(VOUCHED_DAYS);
+                // Today is one more, and does not count.
+                habit.days = habit.days.max(days + 1);
             }
         }
     }

@@ -105,7 +105,7 @@ impl ScopeProfile {
         };
         let observations = f64::from(self.total / now_weight);
         let prior_weight = prior_weight(kind);
-        let class_prior = class_prior(class);
+        let class_prior = class_prior(kind, class);
         let new = (prior_weight + discount * distinct as f64) / (prior_weight + observations);
         let of_class = (distinct_of_class as f64 + CLASS_PRIOR_WEIGHT * class_prior)
             / (distinct as f64 + CLASS_PRIOR_WEIGHT);
@@ -219,8 +219,14 @@ fn prior_weight(kind: IdentityKind) -> f64 {
 
 /// Share of distinct endpoints that are of a class, before anything is known of the identity: an
 /// operator's estimate for business APIs, where reads and writes are nearly all there is.
-fn class_prior(class: ActionClass) -> f64 {
+fn class_prior(kind: IdentityKind, class: ActionClass) -> f64 {
     match class {
+        // Some people administrate; a program that does was made for it.
+        ActionClass::Admin | ActionClass::Privilege | ActionClass::Secret
+            if kind == IdentityKind::Human =>
+        {
+            0.03
+        }
         ActionClass::Read => 0.45,
         ActionClass::Write => 0.20,
         ActionClass::Other => 0.10,

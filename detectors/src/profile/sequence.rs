@@ -45,6 +45,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Something failed: what comes next follows from that, and not from the usual order.
+    pub(crate) const LOST: Self = Self {
+        last: ANY,
+        before: ANY,
+    };
+
     pub(crate) fn push(&mut self, symbol: Symbol) {
         self.before = self.last;
         self.last = symbol;
@@ -103,17 +109,17 @@ impl SequenceProfile {
         }
     }
 
-    /// The chances of this step, or nothing where the endpoint was never called before: whether that
-    /// is odd is for the scope to say, not for the order.
+    /// The chances of this step, or nothing where the context was lost, or where the endpoint was never
+    /// called before: whether that is odd is for the scope to say, not for the order.
     pub(crate) fn step(&self, context: Context, symbol: Symbol, now_weight: f32) -> Option<Step> {
         let now = f64::from(now_weight);
         let own = self.count(key(0, 0, 0, symbol)) / now;
-        if own == 0.0 {
+        if own == 0.0 || context.last == ANY {
             return None;
         }
         let all = self.count(key(0, 0, 0, ANY)) / now;
         let distinct = f64::from(self.endpoints.max(1));
-        let unordered = (own + BACK_OFF_WEIGHT[0] / (distinct + 1.0)) / (all + BACK_OFF_WEIGHT[0]);
+        let unordered = self.unordered(own, all);
         let smoothed = |order: u32, before: Symbol, lower: f64| {
             let context_count = self.count(key(order, before, context.last, ANY)) / now;
             let step_count = self.count(key(order, before, context.last, symbol)) / now;
@@ -125,7 +131,7 @@ impl SequenceProfile {
             )
         };
         let (first, context_count, step_count) = smoothed(1, 0, unordered);
-        let in_order = if self.second_order {
+        let in_order = if self.second_order && context.before != ANY {
             smoothed(2, context.before, first).0
         } else {
             first
@@ -139,14 +145,29 @@ impl SequenceProfile {
         })
     }
 
+    /// Share of this endpoint among all calls.
+    pub(crate) fn share(&self, symbol: Symbol, now_weight: f32) -> f64 {
+        let now = f64::from(now_weight);
+        let own = self.count(key(0, 0, 0, symbol)) / now;
+        self.unordered(own, self.count(key(0, 0, 0, ANY)) / now)
+    }
+
+    fn unordered(&self, own: f64, all: f64) -> f64 {
+        let distinct = f64::from(self.endpoints.max(1));
+        (own + BACK_OFF_WEIGHT[0] / (distinct + 1.0)) / (all + BACK_OFF_WEIGHT[0])
+    }
+
     pub(crate) fn learn(&mut self, context: Context, symbol: Symbol, weight: f32) {
         if self.add(key(0, 0, 0, symbol), weight) {
             self.endpoints = self.endpoints.saturating_add(1);
         }
         self.add(key(0, 0, 0, ANY), weight);
+        if context.last == ANY {
+            return;
+        }
         self.add(key(1, 0, context.last, symbol), weight);
         self.add(key(1, 0, context.last, ANY), weight);
-        if self.second_order {
+        if self.second_order && context.before != ANY {
             self.add(key(2, context.before, context.last, symbol), weight);
             self.add(key(2, context.before, context.last, ANY), weight);
         }

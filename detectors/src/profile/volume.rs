@@ -15,6 +15,7 @@ use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 use statrs::function::gamma::ln_gamma;
 
+use super::sequence::Symbol;
 use crate::units::Bits;
 
 /// The window lengths, milliseconds.
@@ -43,6 +44,53 @@ struct Window {
 #[derive(Debug, Default)]
 pub(crate) struct VolumeProfile {
     windows: [Window; WINDOWS_MS.len()],
+    /// What is called while there is an unusual number of calls: nothing, nearly always.
+    burst: Option<Box<Burst>>,
+}
+
+/// Which endpoints a burst consists of.
+#[derive(Debug, Default)]
+pub(crate) struct Burst {
+    pub(crate) calls: u32,
+    endpoints: Vec<(Symbol, u32)>,
+}
+
+/// More endpoints than this are counted together.
+const MOST_OF_BURST: usize = 8;
+
+impl Burst {
+    fn add(&mut self, symbol: Symbol) {
+        self.calls = self.calls.saturating_add(1);
+        let known = self.endpoints.iter().position(|(own, _)| *own == symbol);
+        match known {
+            Some(at) => self.endpoints[at].1 = self.endpoints[at].1.saturating_add(1),
+            None if self.endpoints.len() < MOST_OF_BURST => self.endpoints.push((symbol, 1)),
+            None => {}
+        }
+    }
+
+    /// Share of this endpoint among the calls of the burst.
+    pub(crate) fn share(&self, symbol: Symbol) -> f64 {
+        let count = self.endpoints.iter().find(|(own, _)| *own == symbol);
+        count.map_or(0.0, |(_, count)| f64::from(*count) / f64::from(self.calls))
+    }
+
+    /// How far the mix of the burst is from the usual one: Kullback and Leibler's divergence, in bits
+    /// per call. A peak in which everything grows alike has none.
+    pub(crate) fn shift(&self, usual: impl Fn(Symbol) -> f64) -> f64 {
+        let term = |now: f64, usual: f64| match now > 0.0 {
+            true => now * (now / usual.max(1e-6)).log2(),
+            false => 0.0,
+        };
+        let (mut shift, mut rest, mut usual_rest) = (0.0, 1.0, 1.0);
+        for (symbol, _) in &self.endpoints {
+            let (now, before) = (self.share(*symbol), usual(*symbol));
+            shift += term(now, before);
+            rest -= now;
+            usual_rest -= before;
+        }
+        shift + term(rest, usual_rest)
+    }
 }
 
 /// An unusual number of calls, with the numbers to check it by hand.
@@ -83,6 +131,7 @@ impl VolumeProfile {
         kind: IdentityKind,
         time: EventTime,
         weight: f32,
+        symbol: Symbol,
         suspect: bool,
     ) -> Option<Excess> {
         let mut worst: Option<Excess> = None;
@@ -119,10 +168,25 @@ impl VolumeProfile {
                 worst = Some(excess);
             }
         }
+        match worst {
+            Some(_) => self.burst.get_or_insert_default().add(symbol),
+            None => self.burst = None,
+        }
         // The best of four looks: each may be surprised by chance.
         worst.map(|mut excess| {
             excess.bits = Bits(excess.bits.0 - (WINDOWS_MS.len() as f64).log2()).clamped();
             excess
+        })
+    }
+
+    /// What is called in the burst that goes on, if one does.
+    pub(crate) fn burst(&self) -> Option<&Burst> {
+        self.burst.as_deref()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.burst.as_ref().map_or(0, |burst| {
+            size_of::<Burst>() + burst.endpoints.capacity() * size_of::<(Symbol, u32)>()
         })
     }
 
@@ -224,13 +288,19 @@ mod tests {
         for hour in 0..days * 24 {
             for call in 0..usual {
                 let time = START.plus_millis(hour * 3_600_000 + call * 60_000 / usual);
-                profile.count(kind, time, 1.0, false);
+                profile.count(kind, time, 1.0, 2, false);
             }
         }
         let start = START.plus_millis(days * 86_400_000 + 30_000);
         (0..calls)
             .filter_map(|call| {
-                profile.count(kind, start.plus_millis(call * 29_000 / calls), 1.0, false)
+                profile.count(
+                    kind,
+                    start.plus_millis(call * 29_000 / calls),
+                    1.0,
+                    2,
+                    false,
+                )
             })
             .max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
     }

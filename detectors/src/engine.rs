@@ -344,8 +344,7 @@ fn learn(
     session: &mut Session,
     names: &mut Names,
 ) {
-    let in_order = event.time >= session.last;
-    let succeeded = event.outcome() == Outcome::Success;
+    let in_order = session.in_order && event.outcome() == Outcome::Success;
     if !learnt.suspect {
         for &(name, class) in tokens {
             let surprising = session
@@ -358,7 +357,7 @@ fn learn(
             };
             profile.scope.learn(name, class, event.time, weight, trust);
         }
-        if in_order && succeeded && f64::from(session.cusum) < ODD_ORDER_BITS {
+        if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
             profile.sequence.learn(session.context, symbol, weight);
         }
         if learnt.raised & DetectorId::ImpossibleTravel.bit() == 0 {
@@ -368,12 +367,12 @@ fn learn(
                 .learn(cell, bearer.device, event.time, weight);
         }
     }
-    if in_order && !succeeded {
-        session.context = Context::LOST;
-        session.last_endpoint = None;
-    } else if in_order {
+    if in_order {
         session.context.push(symbol);
         session.last_endpoint = Some(endpoint);
+    } else {
+        session.context = Context::LOST;
+        session.last_endpoint = None;
     }
     if let Some(place) = &learnt.place {
         profile

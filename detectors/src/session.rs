@@ -62,6 +62,8 @@ struct Vouched {
 pub(crate) struct Session {
     pub(crate) key: u32,
     pub(crate) last: EventTime,
+    /// Whether the event at hand came no earlier in time than those before it.
+    pub(crate) in_order: bool,
     pub(crate) ledger: SessionLedger,
     /// Order of calls: the last two, and the evidence that the order is not the usual one.
     pub(crate) context: Context,
@@ -81,6 +83,7 @@ impl Session {
         Self {
             key,
             last: time,
+            in_order: true,
             ledger: SessionLedger::new(time),
             context: Context::default(),
             last_endpoint: None,
@@ -96,6 +99,7 @@ impl Session {
     /// Lets time pass. A late event does not turn it back.
     fn touch(&mut self, time: EventTime) {
         let elapsed = time.since(self.last);
+        self.in_order = elapsed >= 0;
         if elapsed <= 0 {
             return;
         }

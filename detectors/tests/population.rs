@@ -128,6 +128,7 @@ fn step_up_passed(command: &Command, time: EventTime) -> String {
 
 #[test]
 fn attacks_are_answered_and_the_innocent_are_left_alone() {
+    let mut failed = String::new();
     for seed in [1, 2, 3] {
         let judged = Judged::population(&Options {
             seed,
@@ -137,11 +138,13 @@ fn attacks_are_answered_and_the_innocent_are_left_alone() {
         });
         let story = judged.story();
         println!("seed {seed}\n{story}");
-        assert!(judged.attacks.len() >= 8, "{story}");
-        assert!(judged.missed().is_empty(), "{story}");
-        assert!(
-            1000 * judged.innocent().len() as u64 <= judged.identity_days,
-            "{story}"
-        );
+        let innocent = judged.innocent().len() as u64;
+        if judged.attacks.len() < 8
+            || !judged.missed().is_empty()
+            || 1000 * innocent > judged.identity_days
+        {
+            let _ = writeln!(failed, "seed {seed}\n{story}");
+        }
     }
+    assert!(failed.is_empty(), "{failed}");
 }

@@ -42,7 +42,8 @@ pub(super) fn judge(
     session: &mut Session,
 ) -> Option<Signal> {
     // What fails is tried again or given up: that is the order of an outage, not of the identity.
-    if moment.event.outcome() != Outcome::Success {
+    // And what arrives late was not called last.
+    if moment.event.outcome() != Outcome::Success || !session.in_order {
         return None;
     }
     let step = profile

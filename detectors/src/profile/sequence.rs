@@ -45,7 +45,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Something failed: what comes next follows from that, and not from the usual order.
+    /// Something failed or came late: what comes next does not follow from the usual order.
     pub(crate) const LOST: Self = Self {
         last: ANY,
         before: ANY,

@@ -9,7 +9,7 @@ use crate::clock::DAY;
 pub const DEFAULT_START: EventTime = EventTime::from_millis(20_514 * DAY);
 /// Mean number of events of an identity on one day where `rate` says nothing else. Measured over a
 /// few hundred identities and four weeks; weekdays have more, weekends fewer.
-pub const NATURAL_RATE: f64 = 45.0;
+pub const NATURAL_RATE: f64 = 50.0;
 
 /// What a simulated world is made from. The same options always give the same world.
 #[derive(Clone, Debug, PartialEq)]

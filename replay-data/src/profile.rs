@@ -8,7 +8,7 @@ use crate::catalogue::aws::{DEPLOYMENT, JOBS, Job, SERVICES};
 use crate::catalogue::gateway::{APIS, Api, PARTNERS, PIPELINES};
 use crate::catalogue::names::okta_id;
 use crate::catalogue::tools::{OBJECTIVES, Objective};
-use crate::clock::{HOUR, MINUTE};
+use crate::clock::{HOUR, MINUTE, date_of};
 use crate::places::{Access, PLACES};
 use crate::random::{Purpose, Rng, chance, hash, lognormal, normal, pick, rng};
 use crate::render::IPV6_HOST;
@@ -113,6 +113,7 @@ pub(crate) struct Cron {
     pub jitter: f64,
     /// A user with a long-lived key rather than a role.
     pub has_key: bool,
+    pub rotates_on: i8,
     pub region: u8,
     pub second_region: u8,
 }
@@ -189,6 +190,14 @@ const OFFICES: &[&str] = &[
 pub(crate) fn place_index(city: &str) -> u8 {
     let index = PLACES.iter().position(|place| place.city == Some(city));
     index.unwrap_or(0) as u8
+}
+
+/// Counts rotations: one in three months, on that day of the month, not in the same month for all.
+pub(crate) fn quarter(day: i64, rotates_on: i8) -> i64 {
+    let date = date_of(day);
+    let months = i64::from(date.year()) * 12 + i64::from(date.month());
+    let since = months - i64::from(date.day() < rotates_on);
+    (since + i64::from(rotates_on)).div_euclid(3)
 }
 
 impl Profile {
@@ -309,7 +318,7 @@ fn person(rng: &mut Rng) -> Person {
         updates_late: rng.random_range(0..14),
         system: rng.random_range(0..10),
         has_security_key: chance(rng, 0.3),
-        is_admin: chance(rng, 0.25),
+        is_admin: chance(rng, 0.5),
         forgets: pick(rng, &[0.01, 0.03, 0.03, 0.1]),
     }
 }
@@ -341,6 +350,7 @@ fn cron(rng: &mut Rng, index: u32) -> Cron {
         offset: rng.random_range(0..period / MINUTE) * MINUTE,
         jitter: pick(rng, &[3_000.0, 15_000.0, 90_000.0]),
         has_key: chance(rng, 0.3),
+        rotates_on: rng.random_range(1..29),
         region,
         second_region,
     }

@@ -8,7 +8,7 @@ use crate::behave;
 use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::draft::Draft;
 use crate::labels::{Book, Label};
-use crate::options::{Options, OptionsError};
+use crate::options::{NATURAL_RATE, Options, OptionsError};
 use crate::random::{hash, share};
 use crate::render;
 use crate::world::World;
@@ -56,8 +56,17 @@ pub struct Simulation {
 const LATE: f64 = 0.005;
 /// Share of events that are delivered twice.
 const TWICE: f64 = 0.003;
-/// With more identities than this, spans of time are short so that memory stays small.
-const MANY: u32 = 100_000;
+
+/// How much is performed at once. Long spans are faster, since everybody is asked for their plans
+/// once in each; short ones need less memory. What comes out is the same.
+fn span(options: &Options) -> i64 {
+    let busy = f64::from(options.identities) * options.rate.unwrap_or(NATURAL_RATE);
+    match busy {
+        ..1e6 => 6 * HOUR,
+        ..1e7 => HOUR,
+        _ => 20 * MINUTE,
+    }
+}
 
 impl Simulation {
     /// A world made from these options, before its first event.
@@ -68,11 +77,7 @@ impl Simulation {
         drafts.reverse();
         Ok(Self {
             at: world.from,
-            span: if options.identities > MANY {
-                10 * MINUTE
-            } else {
-                HOUR
-            },
+            span: span(options),
             world,
             book: Book::new(planted),
             planted: drafts,
@@ -189,3 +194,7 @@ impl Iterator for Simulation {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "simulation_tests.rs"]
+mod tests;

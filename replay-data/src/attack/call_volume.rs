@@ -16,10 +16,15 @@ use plumbline_schemas::event::ActionClass;
 
 pub(super) fn suits(who: &Profile, variant: u32) -> bool {
     match variant {
-        0 => matches!(who.role, Role::Client(_)),
+        0 => matches!(&who.role, Role::Client(client) if serves_tenants(client)),
         1 => matches!(who.role, Role::Cron(_)),
         _ => matches!(who.role, Role::Agent(_)),
     }
+}
+
+fn serves_tenants(client: &Client) -> bool {
+    let mut routes = client.api.routes.iter();
+    routes.any(|route| route.path.contains("{tenant}"))
 }
 
 pub(super) fn plan(scene: &mut Scene<'_>) -> Option<String> {
@@ -69,7 +74,7 @@ fn gateway(scene: &mut Scene<'_>, client: &Client) -> Option<String> {
         time += scene.pause(2.0);
     }
     Some(format!(
-        "{calls} reads from {city}, of records and tenants that the client never touched"
+        "{calls} reads from {city}, the client's own host, across {tenants} tenants that it never served"
     ))
 }
 

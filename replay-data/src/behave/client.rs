@@ -8,9 +8,9 @@ use rand::RngExt as _;
 
 use super::{Bout, Pen};
 use crate::catalogue::gateway::Route;
-use crate::clock::{DAY, HOUR, MINUTE, SECOND, date_of, offset};
+use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
 use crate::draft::{Act, End, Setting};
-use crate::profile::{Client, ClientSort, Profile, place_index};
+use crate::profile::{Client, ClientSort, Profile, place_index, quarter};
 use crate::random::{Purpose, Rng, chance, exponential, hash, lognormal, poisson, rng, share};
 use crate::world::{Broken, REGIONS, World};
 
@@ -120,13 +120,9 @@ fn setting(world: &World, who: &Profile, client: &Client, start: i64, rng: &mut 
 /// The number of the credential in use: of today, or of the months between two rotations.
 pub(crate) fn credential(who: &Profile, client: &Client, time: i64) -> u64 {
     let day = time.div_euclid(DAY);
-    let date = date_of(day);
-    let months = i64::from(date.year()) * 12 + i64::from(date.month());
-    let since = months - i64::from(date.day() < client.rotates_on);
     let generation = match client.sort {
         ClientSort::Service if client.daily_token => day,
-        // Once in a quarter.
-        _ => (since + i64::from(client.rotates_on)).div_euclid(3),
+        _ => quarter(day, client.rotates_on),
     };
     hash([who.seed, who.index.into(), generation as u64, 52])
 }

@@ -8,7 +8,7 @@ use rand::RngExt as _;
 use super::{Bout, Pen};
 use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
 use crate::draft::{Act, End, Setting};
-use crate::profile::{Cron, Profile, place_index};
+use crate::profile::{Cron, Profile, place_index, quarter};
 use crate::random::{Purpose, Rng, chance, exponential, hash, lognormal, poisson, rng, share};
 use crate::world::{REGIONS, World};
 
@@ -20,7 +20,9 @@ pub(super) fn bouts(
     to: i64,
     out: &mut Vec<Bout>,
 ) {
-    let slack = 10 * MINUTE + 2 * HOUR;
+    // Jobs of one day are planned in local time, which is up to 14 hours away.
+    let is_local = cron.period == DAY;
+    let slack = 10 * MINUTE + if is_local { 14 * HOUR } else { 0 };
     let first = (from - cron.offset - slack).div_euclid(cron.period);
     let last = (to - cron.offset + slack).div_euclid(cron.period);
     for run in first..=last {
@@ -28,10 +30,9 @@ pub(super) fn bouts(
         let late = (-cron.jitter * (1.0 - share(key)).ln()).min(10.0 * MINUTE as f64) as i64;
         let planned = run * cron.period + cron.offset;
         let day = planned.div_euclid(DAY);
-        let is_local = cron.period == DAY;
         let place = place_index(REGIONS[usize::from(cron.region)].1);
         let shift = if is_local {
-            offset(place.into(), day).rem_euclid(2 * HOUR)
+            offset(place.into(), day)
         } else {
             0
         };
@@ -64,12 +65,20 @@ fn bout(world: &World, who: &Profile, cron: &Cron, run: i64, start: i64) -> Bout
         special: false,
         setting: Setting {
             session_start: start / SECOND * SECOND,
-            ..setting(who, cron, run, region, &mut rng)
+            ..setting(who, cron, (run, start), region, &mut rng)
         },
     }
 }
 
-fn setting(who: &Profile, cron: &Cron, run: i64, region: u8, rng: &mut Rng) -> Setting {
+fn setting(
+    who: &Profile,
+    cron: &Cron,
+    (run, start): (i64, i64),
+    region: u8,
+    rng: &mut Rng,
+) -> Setting {
+    let generation = quarter(start.div_euclid(DAY), cron.rotates_on) as u64;
+    let key = hash([who.seed, who.index.into(), generation, 34]);
     let session = hash([who.seed, who.index.into(), run as u64, 32]);
     let own = hash([who.seed, who.index.into(), 33]);
     Setting {
@@ -78,7 +87,7 @@ fn setting(who: &Profile, cron: &Cron, run: i64, region: u8, rng: &mut Rng) -> S
         host: 3 + (own % 5) as u16 * 2 + rng.random_range(0..2),
         region,
         session: if cron.has_key { 0 } else { session },
-        credential: if cron.has_key { own } else { session },
+        credential: if cron.has_key { key } else { session },
         ..Setting::default()
     }
 }

@@ -35,8 +35,8 @@ pub(super) fn bouts(
     to: i64,
     out: &mut Vec<Bout>,
 ) {
-    // Local days differ from those of UTC by up to 14 hours, wherever somebody travels.
-    let reach = if person.travels > 0.0 { 14 * HOUR } else { 0 };
+    // Between two places of a trip local days differ by up to 18 hours.
+    let reach = if person.travels > 0.0 { 18 * HOUR } else { 0 };
     let ahead = offset(person.home.into(), from.div_euclid(DAY));
     let first = (from + ahead - DAY_ENDS - reach - HOUR).div_euclid(DAY);
     let last = (to + ahead - DAY_BEGINS + reach + HOUR).div_euclid(DAY);
@@ -89,6 +89,8 @@ struct Diary<'a> {
     midnight: i64,
     rng: Rng,
     number: i64,
+    /// When the laptop's session began.
+    session_start: i64,
     out: &'a mut Vec<Bout>,
 }
 
@@ -113,6 +115,7 @@ impl<'a> Diary<'a> {
             midnight: day * DAY - offset(place.into(), day),
             rng: rng(world.seed(), who.index.into(), Purpose::Day, day * 2 + away),
             number: day * NUMBERS_PER_DAY + away * NUMBERS_PER_DAY / 2,
+            session_start: 0,
             out,
         }
     }
@@ -152,7 +155,7 @@ impl<'a> Diary<'a> {
         } else {
             1.0
         };
-        let work = 7.0 * season;
+        let work = 9.0 * season;
         let in_office = self.away || chance(&mut self.rng, self.person.in_office);
         let desk = if in_office {
             self.office()
@@ -285,6 +288,10 @@ impl<'a> Diary<'a> {
             return;
         }
         let start = self.midnight + start.clamp(DAY_BEGINS, DAY_ENDS);
+        if begins_session && setting.device == LAPTOP {
+            self.session_start = start;
+        }
+        let session_start = self.session_start;
         self.out.push(Bout {
             start,
             number: self.number,
@@ -294,7 +301,7 @@ impl<'a> Diary<'a> {
             ends_session: false,
             special: false,
             setting: Setting {
-                session_start: start,
+                session_start,
                 ..setting
             },
         });
@@ -314,6 +321,16 @@ pub(super) fn perform(
     }
     let is_engineer = matches!(person.department, apps::ENGINEERING | apps::IT);
     let console = is_engineer && bout.setting.device == LAPTOP && chance(&mut pen.rng, 0.3);
+    if time.div_euclid(DAY) == who.joined && bout.begins_session {
+        pen.write(
+            time + 40 * SECOND,
+            Act::Okta {
+                what: &apps::ENROL_FACTOR,
+                object: 0,
+            },
+        );
+        time += MINUTE;
+    }
     let mut left = bout.work;
     let gap = bout.length as f64 / f64::from(bout.work + 1);
     while left > 0 {

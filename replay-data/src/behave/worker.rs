@@ -173,6 +173,7 @@ pub(super) fn deployments(world: &World, who: &Profile, from: i64, to: i64, out:
         for nth in 0..i64::from(poisson(&mut rng, usual * who.activity * world.scale).min(500)) {
             let start = day * DAY + rng.random_range(7 * HOUR + HOUR / 2..18 * HOUR);
             let runner = rng.random_range(0..8);
+            let work = rng.random_range(1..5);
             if !(from..to).contains(&start) {
                 continue;
             }
@@ -190,7 +191,7 @@ pub(super) fn deployments(world: &World, who: &Profile, from: i64, to: i64, out:
                 start,
                 number,
                 length: 10 * MINUTE,
-                work: rng.random_range(1..5),
+                work,
                 begins_session: true,
                 ends_session: false,
                 special: false,

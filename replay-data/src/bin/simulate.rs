@@ -32,7 +32,7 @@ struct Arguments {
     /// First day, in UTC
     #[arg(long, default_value = "2026-03-02", value_name = "YYYY-MM-DD", value_parser = start)]
     start: EventTime,
-    /// Mean events of an identity and day [default: about 45, as its kind does]
+    /// Mean events of an identity and day [default: about 50, as its kind does]
     #[arg(long, value_name = "EVENTS", value_parser = rate)]
     rate: Option<f64>,
     /// native: everything as Plumbline's events. raw: each source in its own format and file.

@@ -46,11 +46,13 @@ pub(crate) fn aws_id(prefix: &str, number: u64) -> String {
 fn alphanumeric(prefix: &str, letters: &[u8], number: u64, count: usize) -> String {
     let mut text = String::with_capacity(prefix.len() + count);
     text.push_str(prefix);
-    let mut pool = u128::from(hash([number, 2])) << 64 | u128::from(hash([number, 3]));
-    for _ in 0..count {
-        let size = letters.len() as u128;
-        text.push(char::from(letters[(pool % size) as usize]));
-        pool /= size;
+    let size = letters.len() as u64;
+    for (salt, chunk) in (2_u64..).zip([count / 2, count - count / 2]) {
+        let mut pool = hash([number, salt]);
+        for _ in 0..chunk {
+            text.push(char::from(letters[(pool % size) as usize]));
+            pool /= size;
+        }
     }
     text
 }

@@ -5,6 +5,8 @@
 //! this crate compares the two for every event.
 
 pub mod cloudtrail;
+#[cfg(test)]
+mod goldens;
 pub mod kong;
 pub mod native;
 pub mod okta;

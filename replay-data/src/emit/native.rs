@@ -5,5 +5,5 @@ use plumbline_schemas::event::Event;
 /// The event as one line of JSON.
 pub fn record(event: &Event<'_>) -> String {
     // No map in an event has keys other than text and no number is other than finite.
-    serde_json::to_string(event).unwrap_or_default()
+    sonic_rs::to_string(event).unwrap_or_default()
 }

@@ -20,7 +20,7 @@ fn options() -> Options {
         identities: 60,
         days: 14,
         start,
-        rate: Some(33.0),
+        rate: Some(32.0),
         ..Options::default()
     }
 }

@@ -20,7 +20,7 @@ use crate::clock::{DAY, MINUTE, SECOND};
 use crate::draft::Draft;
 use crate::places::PLACES;
 use crate::profile::{Profile, place_index};
-use crate::random::{Purpose, exponential, pick, rng};
+use crate::random::{Purpose, exponential, hash, hash_text, pick, rng};
 use crate::world::World;
 
 /// A kind of attack.
@@ -56,6 +56,9 @@ const ATTACKS: &[Attack] = &[
     },
 ];
 
+/// Victims of the first round of every variant are among so many first identities; of each later
+/// round among as many more.
+const POOL: u32 = 60;
 /// Variants of each kind; a plan takes its number modulo what it has.
 const VARIANTS: u32 = 3;
 /// Attacks happen in this many last days.
@@ -161,9 +164,12 @@ pub(crate) fn plan(world: &World) -> (Vec<Planted>, Vec<Draft>) {
     let mut taken = std::collections::HashSet::new();
     for number in 0..wanted {
         let attack = &ATTACKS[number as usize % ATTACKS.len()];
-        let variant = number / ATTACKS.len() as u32 % VARIANTS;
-        let pool = (60 * (1 + number / 12)).min(count);
-        let mut rng = rng(world.seed(), u64::from(number), Purpose::Attack, 0);
+        let round = number / ATTACKS.len() as u32;
+        let variant = round % VARIANTS;
+        let pool = (POOL * (1 + round / VARIANTS)).min(count);
+        // By name and round, so that a new kind changes nothing of what the others draw.
+        let owner = hash([hash_text(attack.name), round.into()]);
+        let mut rng = rng(world.seed(), owner, Purpose::Attack, 0);
         let first = rng.random_range(0..pool);
         let candidates = (0..pool).map(|step| (first + step) % pool);
         for victim in candidates {
@@ -172,7 +178,7 @@ pub(crate) fn plan(world: &World) -> (Vec<Planted>, Vec<Draft>) {
                 continue;
             }
             let id = planted.len() as u32 + 1;
-            if let Some(story) = attempt(world, attack, who, (number, variant, id), &mut drafts) {
+            if let Some(story) = attempt(world, attack, who, (owner, variant, id), &mut drafts) {
                 taken.insert(victim);
                 planted.push(Planted {
                     name: attack.name,
@@ -191,14 +197,14 @@ fn attempt(
     world: &World,
     attack: &Attack,
     who: &Profile,
-    (number, variant, id): (u32, u32, u32),
+    (owner, variant, id): (u64, u32, u32),
     drafts: &mut Vec<Draft>,
 ) -> Option<String> {
     let mut bouts = Vec::new();
     let from = (world.to - LAST_DAYS * DAY).max(world.from);
     behave::bouts(world, who, from, world.to, &mut bouts);
     bouts.retain(|bout| has_room(world, bout, 120));
-    let rng = rng(world.seed(), u64::from(number), Purpose::Attack, 1);
+    let rng = rng(world.seed(), owner, Purpose::Attack, 1);
     let begin = drafts.len();
     let setting = bouts.first()?.setting;
     let pen = Pen {

@@ -139,6 +139,14 @@ impl Engine {
             + self.breaker.bytes()
     }
 
+    /// Bytes held of each identity, in the order of their first events.
+    pub fn identity_bytes(&self) -> impl Iterator<Item = usize> {
+        let fixed = size_of::<Identity>();
+        self.identities
+            .iter()
+            .map(move |identity| fixed + identity.heap_bytes())
+    }
+
     fn find(&self, event: &Event<'_>) -> (u64, Option<usize>) {
         let (tenant, id) = (event.tenant(), &*event.identity.id);
         let hash = xxh3_64_with_seed(id.as_bytes(), stable_hash(tenant));

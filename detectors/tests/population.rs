@@ -34,7 +34,7 @@ impl Judged {
         let mut engine = Engine::new(Arc::default());
         let (mut outputs, mut commands) = (Vec::new(), Vec::new());
         let mut passes: VecDeque<(EventTime, String)> = VecDeque::new();
-        while let Some(arrival) = simulation.next() {
+        for arrival in simulation.by_ref() {
             while let Some((_, pass)) = passes.pop_front_if(|(due, _)| *due <= arrival.at) {
                 let pass = Event::parse(pass.as_bytes()).expect("a valid event");
                 engine.apply(&pass, &mut outputs);

@@ -10,6 +10,7 @@
 //! | `PLUMBLINE_TEST_KAFKA` | bootstrap server to use; no broker is started |
 //! | `PLUMBLINE_TEST_KAFKA_SASL` | the same broker's listener with SASL/PLAIN, see [`broker::SASL_USER`] |
 //! | `PLUMBLINE_KAFKA_HOME` | where the jars of Kafka are, instead of `.data/kafka/VERSION` |
+//! | `PLUMBLINE_KAFKA_OPTIONS` | options of the broker's Java, instead of those that suit short tests |
 //! | `PLUMBLINE_BIN` | program to test, instead of the one that is built first |
 
 #![expect(

@@ -114,6 +114,11 @@ impl Line {
         fs::write(self.path("plumbline.toml"), self.config()).expect("the configuration");
     }
 
+    /// Where its broker is.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
     /// Name of one of its topics: `events`, `findings`, or `raw-okta`.
     pub fn topic(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)

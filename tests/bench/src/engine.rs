@@ -20,6 +20,8 @@ pub(crate) struct Measured {
     pub(crate) serde: Duration,
     pub(crate) engine: Duration,
     pub(crate) state_bytes: usize,
+    /// Bytes of each identity, smallest first.
+    pub(crate) sizes: Vec<usize>,
     pub(crate) findings: u64,
     pub(crate) commands: u64,
 }
@@ -49,6 +51,7 @@ pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
         serde: Duration::ZERO,
         engine: Duration::ZERO,
         state_bytes: 0,
+        sizes: Vec::new(),
         findings: 0,
         commands: 0,
     };
@@ -77,6 +80,8 @@ pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
     })?;
     measured.identities = engine.identities();
     measured.state_bytes = engine.state_bytes();
+    measured.sizes = engine.identity_bytes().collect();
+    measured.sizes.sort_unstable();
     Ok(measured)
 }
 

@@ -1,9 +1,8 @@
 //! The simulator's population as native NDJSON, in chunks that fit in memory.
 
 use std::error::Error;
-use std::io::Write;
 
-use plumbline_replay_data::{Options, World};
+use plumbline_replay_data::{Options, Simulation};
 
 /// How many events are generated before they are measured.
 pub(crate) const CHUNK_EVENTS: usize = 250_000;
@@ -39,9 +38,8 @@ pub(crate) fn each_chunk(
     mut take: impl FnMut(&Chunk) -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
     let mut chunk = Chunk::default();
-    for event in World::new(options)? {
-        serde_json::to_writer(&mut chunk.bytes, &event)?;
-        chunk.bytes.flush()?;
+    for arrival in Simulation::new(options)? {
+        serde_json::to_writer(&mut chunk.bytes, &arrival.event)?;
         chunk.ends.push(chunk.bytes.len());
         if chunk.events() == CHUNK_EVENTS {
             take(&chunk)?;

@@ -152,7 +152,10 @@ impl Broker {
 
 fn java(jars: &Path) -> Command {
     let mut java = Command::new("java");
-    java.args(JAVA_OPTIONS);
+    match env::var("PLUMBLINE_KAFKA_OPTIONS") {
+        Ok(options) => java.args(options.split_whitespace()),
+        Err(_) => java.args(JAVA_OPTIONS),
+    };
     java.arg("-cp").arg(jars.join("*"));
     java.stdin(Stdio::null());
     java

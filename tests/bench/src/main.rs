@@ -1,0 +1,156 @@
+//! What Plumbline reaches on this machine: `make bench`.
+//!
+//! Everything is measured in one run and told with its ratios: machines differ and are busy, and what
+//! is measured side by side is slowed alike.
+
+mod engine;
+mod kafka;
+mod log;
+
+use std::error::Error;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use plumbline_replay_data::Options;
+
+use engine::Measured;
+use kafka::{Answered, Entrance};
+
+/// Measures the parser, the engine, its state, and the line over a real Apache Kafka.
+#[derive(Debug, Parser)]
+struct Bench {
+    /// Only these parts.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    only: Vec<Part>,
+    /// Events per second for the latencies.
+    #[arg(long, default_value_t = 10_000)]
+    rate: usize,
+    /// Seconds for which latencies are measured.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Parser and engine, in memory.
+    Engine,
+    /// Bytes per identity after two weeks.
+    State,
+    /// Over Kafka.
+    Kafka,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Engine, Self::State, Self::Kafka];
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let bench = Bench::parse();
+    machine();
+    for part in &bench.only {
+        match part {
+            Part::Engine => engines()?,
+            Part::State => state()?,
+            Part::Kafka => line(&bench)?,
+        }
+    }
+    Ok(())
+}
+
+fn machine() {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(':'));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let name = model.map_or("an unknown processor", |(_, name)| name.trim());
+    println!("{cores} cores of {name}\n");
+}
+
+/// A population in which everybody has done about so much, so that sizes compare.
+fn population(identities: u32, days: u32, rate: Option<f64>) -> Options {
+    Options {
+        identities,
+        days,
+        rate,
+        attacks: false,
+        ..Options::default()
+    }
+}
+
+fn engines() -> Result<(), Box<dyn Error>> {
+    println!("native NDJSON in memory, one thread, all detectors; thousand events/s");
+    println!(
+        "{:>10} {:>10} {:>6} {:>9} {:>11} {:>8} {:>7} {:>9}",
+        "identities", "events", "bytes", "sonic-rs", "serde_json", "engine", "ratio", "B/ident."
+    );
+    for identities in [10_000, 100_000, 1_000_000] {
+        row(&engine::measure(&population(identities, 2, Some(15.0)))?);
+    }
+    println!("ratio: engine, parsing included, over parsing alone with the chosen reader\n");
+    Ok(())
+}
+
+fn row(measured: &Measured) {
+    let thousand = |rate: f64| rate / 1000.0;
+    println!(
+        "{:>10} {:>10} {:>6} {:>9.0} {:>11.0} {:>8.0} {:>7.2} {:>9}",
+        measured.identities,
+        measured.events,
+        measured.bytes / measured.events.max(1),
+        thousand(measured.rate(measured.sonic)),
+        thousand(measured.rate(measured.serde)),
+        thousand(measured.rate(measured.engine)),
+        measured.ratio(),
+        measured.state_bytes / measured.identities.max(1),
+    );
+}
+
+fn state() -> Result<(), Box<dyn Error>> {
+    println!("state after two weeks of natural activity, 10 000 identities");
+    let measured = engine::measure(&population(10_000, 14, None))?;
+    let sizes = &measured.sizes;
+    let at = |share: f64| sizes[((sizes.len() - 1) as f64 * share) as usize];
+    println!(
+        "bytes per identity: median {}, 90 of 100 below {}, largest {}, mean with all tables {}\n",
+        at(0.5),
+        at(0.9),
+        at(1.0),
+        measured.state_bytes / measured.identities.max(1)
+    );
+    Ok(())
+}
+
+fn line(bench: &Bench) -> Result<(), Box<dyn Error>> {
+    println!("Apache Kafka on the same machine, exactly once, one worker");
+    let (events, wall, cpu) = kafka::drain(300_000)?;
+    println!(
+        "log to findings and commands, working off a backlog of {events}: {:.0} events/s, {:.0} events per \
+         CPU-second of plumbline",
+        events as f64 / wall.as_secs_f64(),
+        events as f64 / cpu.as_secs_f64()
+    );
+    let duration = Duration::from_secs(bench.seconds);
+    for (entrance, name) in [
+        (Entrance::Log, "event in the log to command"),
+        (Entrance::Raw, "raw record to command, both stages"),
+    ] {
+        answered(name, &kafka::answer(entrance, bench.rate, duration)?);
+    }
+    Ok(())
+}
+
+fn answered(name: &str, run: &Answered) {
+    let ms = |quantile: f64| run.latency.value_at_quantile(quantile) as f64 / 1000.0;
+    println!(
+        "{name} at {:.0} events/s: p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.1} ms; {} of {} \
+         answered; {:.0} events per CPU-second of plumbline",
+        run.events as f64 / run.seconds,
+        ms(0.5),
+        ms(0.99),
+        ms(0.999),
+        run.latency.max() as f64 / 1000.0,
+        run.latency.len(),
+        run.asked,
+        run.events as f64 / run.cpu.as_secs_f64(),
+    );
+}

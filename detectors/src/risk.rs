@@ -129,6 +129,11 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         }
     }
 
+    /// Whether nothing was ever seen.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.bits.iter().all(|bits| *bits == 0.0) && self.told.is_empty()
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         thin_bytes(&self.told)
     }

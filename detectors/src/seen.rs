@@ -1,81 +1,49 @@
 //! Which events of an identity have been applied: the memory behind "a second arrival is a
 //! duplicate".
 //!
-//! Ids are kept as 64-bit hashes (two of a million ids in a window are taken for one with a chance
-//! of 3·10⁻⁸), per identity, so that the answer does not depend on which other identities share the
-//! partition. Three generations, each half the lateness long, keep every id for at least the
-//! lateness and at most half as long again.
+//! Kept per identity, so that the answer does not depend on which other identities share the
+//! partition. Six generations, each a fifth of the lateness long, keep every id for at least the
+//! lateness and at most a fifth longer.
+//!
+//! An id is kept as a fingerprint. The first 48 of a generation take 40 bits each: that an event is
+//! taken for another then has a chance of at most 6·48·2⁻⁴⁰, once in four thousand million. Those of
+//! busier identities take 64 bits: of a million ids, once in 10¹³.
 
 use hashbrown::HashTable;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Up to so many ids are faster to scan than to hash.
-const SCAN_MOST: usize = 48;
+const GENERATIONS: usize = 6;
+/// Up to so many ids of a generation are faster to scan than to hash.
+const SCAN_MOST: u8 = 48;
 
-#[derive(Debug)]
-enum Generation {
-    Few(Vec<u64>),
-    Many(HashTable<u64>),
-}
+/// The first 40 bits of an id's hash.
+type Fingerprint = [u8; 5];
 
-impl Default for Generation {
-    fn default() -> Self {
-        Self::Few(Vec::new())
-    }
-}
-
-impl Generation {
-    fn contains(&self, id: u64) -> bool {
-        match self {
-            Self::Few(ids) => ids.contains(&id),
-            Self::Many(ids) => ids.find(id, |known| *known == id).is_some(),
-        }
-    }
-
-    fn insert(&mut self, id: u64) {
-        match self {
-            Self::Few(ids) if ids.len() < SCAN_MOST => {
-                if ids.len() == ids.capacity() {
-                    // Four at a time: doubling would leave half of a typical identity's ids empty.
-                    ids.reserve_exact((ids.len() / 2).max(4));
-                }
-                ids.push(id);
-            }
-            Self::Few(ids) => {
-                let mut many = HashTable::with_capacity(SCAN_MOST * 2);
-                for id in ids.drain(..).chain([id]) {
-                    many.insert_unique(id, id, |id| *id);
-                }
-                *self = Self::Many(many);
-            }
-            Self::Many(ids) => {
-                ids.insert_unique(id, id, |id| *id);
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Few(ids) => ids.capacity() * size_of::<u64>(),
-            Self::Many(ids) => ids.allocation_size(),
-        }
-    }
+fn fingerprint(id: u64) -> Fingerprint {
+    let [a, b, c, d, e, ..] = id.to_le_bytes();
+    [a, b, c, d, e]
 }
 
 /// The ids of one identity.
 #[derive(Debug)]
 pub(crate) struct SeenIds {
-    /// Newest first.
-    generations: [Generation; 3],
+    /// Of all generations, the oldest first.
+    few: Vec<Fingerprint>,
+    /// How many of them belong to each generation, the oldest first.
+    counts: [u8; GENERATIONS],
+    /// What each generation holds beyond those few, the oldest first.
+    many: Option<Box<[HashTable<u64>; GENERATIONS]>>,
     newest_since: EventTime,
 }
 
 impl SeenIds {
     pub(crate) fn new(clock: EventTime) -> Self {
         Self {
-            generations: Default::default(),
+            few: Vec::new(),
+            counts: [0; GENERATIONS],
+            many: None,
             newest_since: clock,
         }
     }
@@ -89,16 +57,30 @@ impl SeenIds {
     ) -> bool {
         let source = event.source.as_deref().unwrap_or_default();
         let id = xxh3_64_with_seed(event.id.as_bytes(), xxh3_64_with_seed(source.as_bytes(), 0));
-        self.rotate(clock, (lateness_ms / 2).max(1));
-        if self
-            .generations
-            .iter()
-            .any(|generation| generation.contains(id))
-        {
+        self.rotate(clock, (lateness_ms / (GENERATIONS as i64 - 1)).max(1));
+        if self.contains(id) {
             return true;
         }
-        self.generations[0].insert(id);
+        let newest = &mut self.counts[GENERATIONS - 1];
+        if *newest < SCAN_MOST {
+            *newest += 1;
+            if self.few.len() == self.few.capacity() {
+                self.few.reserve_exact((self.few.len() / 8).max(4));
+            }
+            self.few.push(fingerprint(id));
+        } else {
+            let many = self.many.get_or_insert_default();
+            many[GENERATIONS - 1].insert_unique(id, id, |id| *id);
+        }
         false
+    }
+
+    fn contains(&self, id: u64) -> bool {
+        let in_many = |many: &[HashTable<u64>; GENERATIONS]| {
+            many.iter()
+                .any(|ids| ids.find(id, |known| *known == id).is_some())
+        };
+        self.few.contains(&fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
     }
 
     fn rotate(&mut self, clock: EventTime, generation_ms: i64) {
@@ -106,14 +88,69 @@ impl SeenIds {
         if passed <= 0 {
             return;
         }
-        for _ in 0..passed.min(3) {
-            self.generations.rotate_right(1);
-            self.generations[0] = Generation::default();
+        let gone = usize::try_from(passed).map_or(GENERATIONS, |passed| passed.min(GENERATIONS));
+        let few_gone: usize = self.counts[..gone]
+            .iter()
+            .map(|count| usize::from(*count))
+            .sum();
+        self.few.drain(..few_gone);
+        self.counts.rotate_left(gone);
+        self.counts[GENERATIONS - gone..].fill(0);
+        if let Some(many) = &mut self.many {
+            many.rotate_left(gone);
+            many[GENERATIONS - gone..].fill_with(HashTable::new);
+            if many.iter().all(HashTable::is_empty) {
+                self.many = None;
+            }
         }
         self.newest_since = self.newest_since.plus_millis(passed * generation_ms);
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.generations.iter().map(Generation::bytes).sum()
+        let many = self.many.as_deref().map_or(0, |many| {
+            size_of_val(many) + many.iter().map(HashTable::allocation_size).sum::<usize>()
+        });
+        self.few.capacity() * size_of::<Fingerprint>() + many
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const LATENESS_MS: i64 = 24 * HOUR_MS;
+
+    fn is_duplicate(seen: &mut SeenIds, id: u64, hour: i64) -> bool {
+        let json = format!(
+            r#"{{"id":"{id}","time":"2026-01-01T00:00:00Z","kind":"api","identity":{{"id":"x"}},"action":{{"name":"y"}}}}"#
+        );
+        let event = Event::parse(json.as_bytes()).expect("a valid event");
+        let clock = EventTime::from_millis(1_790_000_000_000).plus_millis(hour * HOUR_MS);
+        seen.is_duplicate(&event, clock, LATENESS_MS)
+    }
+
+    #[test]
+    fn every_id_is_known_for_the_lateness_and_not_for_long_after() {
+        for busy in [1, 40, 200] {
+            let mut seen = SeenIds::new(EventTime::from_millis(1_790_000_000_000));
+            for hour in 0..200 {
+                for nth in 0..busy {
+                    assert!(!is_duplicate(&mut seen, hour as u64 * 1000 + nth, hour));
+                }
+                let oldest = (hour - 24).max(0) as u64 * 1000;
+                assert!(is_duplicate(&mut seen, oldest, hour), "{busy} at {hour}");
+            }
+            assert!(!is_duplicate(&mut seen, 1000, 200), "{busy}");
+        }
+    }
+
+    #[test]
+    fn what_is_past_takes_no_room() {
+        let mut seen = SeenIds::new(EventTime::from_millis(1_790_000_000_000));
+        (0..5000).for_each(|id| assert!(!is_duplicate(&mut seen, id, 0)));
+        assert!(seen.bytes() > 40_000);
+        assert!(!is_duplicate(&mut seen, 7, 100));
+        assert!(seen.bytes() < 2000, "{}", seen.bytes());
     }
 }

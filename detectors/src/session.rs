@@ -112,6 +112,17 @@ impl Session {
         self.last = time;
     }
 
+    /// Whether nothing is left to remember of a session that has been idle for so long. After a pause
+    /// one without blemish is as good as a new one.
+    fn is_forgotten(&self, idle_ms: i64) -> bool {
+        let blank = !self.privileged
+            && self.vouched.is_none()
+            && self.novel.is_empty()
+            && self.cusum == 0.0
+            && self.ledger.is_blank();
+        idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS)
+    }
+
     /// Adds something new, and to the weight of all that is new.
     pub(crate) fn add_novel(&mut self, novel: Novel, weight: Bits) {
         if self.novel.len() < MOST_NOVEL {
@@ -211,8 +222,8 @@ impl Sessions {
     }
 
     fn begin(&mut self, key: u32, time: EventTime) -> usize {
-        let forgotten = time.plus_millis(-FORGOTTEN_AFTER_MS);
-        self.0.retain(|session| session.last >= forgotten);
+        self.0
+            .retain(|session| !session.is_forgotten(time.since(session.last)));
         if self.0.len() >= MOST_SESSIONS
             && let Some(idle) = (0..self.0.len()).min_by_key(|at| self.0[*at].last)
         {

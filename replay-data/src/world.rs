@@ -9,6 +9,10 @@ use crate::places::PLACES;
 use crate::profile::Profile;
 use crate::random::{Purpose, chance, hash, rng, share};
 
+/// A standby that never works is none: it takes one run in twelve, so that everybody knows it before it
+/// is needed.
+pub(crate) const STANDBY_SHARE: f64 = 1.0 / 12.0;
+
 /// Regions of the cloud and the city whose addresses they have.
 pub(crate) const REGIONS: &[(&str, &str)] = &[
     ("us-east-1", "Ashburn"),

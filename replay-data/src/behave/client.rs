@@ -12,7 +12,7 @@ use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
 use crate::draft::{Act, End, Setting};
 use crate::profile::{Client, ClientSort, Profile, place_index, quarter};
 use crate::random::{Purpose, Rng, chance, exponential, hash, lognormal, poisson, rng, share};
-use crate::world::{Broken, REGIONS, World};
+use crate::world::{Broken, REGIONS, STANDBY_SHARE, World};
 
 pub(super) fn bouts(
     world: &World,
@@ -90,7 +90,7 @@ fn demand(world: &World, client: &Client, start: i64) -> (f64, bool) {
 
 fn setting(world: &World, who: &Profile, client: &Client, start: i64, rng: &mut Rng) -> Setting {
     let own = hash([who.seed, who.index.into(), 51]);
-    let away = world.is_failed_over(who.index.into(), start) || chance(rng, 0.004);
+    let away = world.is_failed_over(who.index.into(), start) || chance(rng, STANDBY_SHARE);
     let (region, place, host) = match client.sort {
         ClientSort::Service => {
             let region = if away {

@@ -10,7 +10,7 @@ use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
 use crate::draft::{Act, End, Setting};
 use crate::profile::{Cron, Profile, place_index, quarter};
 use crate::random::{Purpose, Rng, chance, exponential, hash, lognormal, poisson, rng, share};
-use crate::world::{REGIONS, World};
+use crate::world::{REGIONS, STANDBY_SHARE, World};
 
 pub(super) fn bouts(
     world: &World,
@@ -49,7 +49,8 @@ fn bout(world: &World, who: &Profile, cron: &Cron, run: i64, start: i64) -> Bout
     let batch = (cron.period as f64 / HOUR as f64).clamp(0.5, 8.0);
     let season = world.facts(start.div_euclid(DAY)).season;
     let work = poisson(&mut rng, batch * season * who.activity * world.scale);
-    let failed_over = world.is_failed_over(who.index.into(), start) || chance(&mut rng, 0.004);
+    let failed_over =
+        world.is_failed_over(who.index.into(), start) || chance(&mut rng, STANDBY_SHARE);
     let region = if failed_over {
         cron.second_region
     } else {

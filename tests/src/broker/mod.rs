@@ -4,7 +4,7 @@ mod jars;
 mod settings;
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +28,7 @@ const JAVA_OPTIONS: &[&str] = &[
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-Djava.net.preferIPv4Stack=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 ];
@@ -93,9 +94,7 @@ impl Broker {
     pub fn start(port: Option<u16>) -> Result<Self, BrokerError> {
         let jars = jars::find()?;
         let ports = match port {
-            Some(port) if TcpListener::bind(("127.0.0.1", port)).is_err() => {
-                return Err(BrokerError::PortTaken(port));
-            }
+            Some(port) if is_taken(port) => return Err(BrokerError::PortTaken(port)),
             _ => Ports::free(port).map_err(BrokerError::Directory)?,
         };
         let directory = tempfile::Builder::new()
@@ -148,6 +147,12 @@ impl Broker {
             .as_deref()
             .expect("PLUMBLINE_TEST_KAFKA_SASL names the SASL listener of the broker in use")
     }
+}
+
+/// Another broker may listen in a way that lets us bind the same port, and would then answer for ours.
+fn is_taken(port: u16) -> bool {
+    let address = ("127.0.0.1", port);
+    TcpStream::connect(address).is_ok() || TcpListener::bind(address).is_err()
 }
 
 fn java(jars: &Path) -> Command {
@@ -243,11 +248,12 @@ impl Process {
             .map_err(|error| self.not_started(error.to_string()))?;
         loop {
             let answer = observer.fetch_metadata(None, Duration::from_secs(1));
-            if answer.is_ok_and(|metadata| !metadata.brokers().is_empty()) {
-                return Ok(());
-            }
+            // First this: whoever answers is ours only as long as ours runs.
             if let Ok(Some(status)) = self.java.try_wait() {
                 return Err(self.not_started(format!("it has ended with {status}")));
+            }
+            if answer.is_ok_and(|metadata| !metadata.brokers().is_empty()) {
+                return Ok(());
             }
             if Instant::now() >= deadline {
                 return Err(self.not_started(format!("no answer within {START_LIMIT:?}")));

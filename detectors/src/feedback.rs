@@ -62,6 +62,7 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
             release(&mut identity.profile, session, event);
             session.vouch(Bits::MOST);
         } else {
+            admit(&mut identity.profile, session, event);
             pass(&mut identity.profile, session, event);
         }
         session.ledger.relieve(left, event.time);
@@ -77,8 +78,8 @@ fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     session.vouch(BEYOND_CHALLENGE);
 }
 
-/// Lets what was held back become usual.
-fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+/// What was new to the identity belongs to it.
+fn admit(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
     for novel in session.novel.drain(..) {
         let class = ActionClass::ALL[usize::from(novel.class)];
@@ -86,10 +87,16 @@ fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
             .scope
             .learn(novel.name, class, event.time, weight, Trust::Usual);
     }
+    session.drift_bits = 0.0;
+}
+
+/// Lets what was held back become usual.
+fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+    let weight = profile.landmark.weight(event.time);
+    admit(profile, session, event);
     profile
         .places
         .vouch(session.key, DAYS_OF_CLEARING, event.time, weight);
-    session.drift_bits = 0.0;
     session.cusum = 0.0;
     session.odd_steps.clear();
 }

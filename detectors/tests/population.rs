@@ -133,7 +133,7 @@ fn attacks_are_answered_and_the_innocent_are_left_alone() {
         let judged = Judged::population(&Options {
             seed,
             identities: 300,
-            days: 21,
+            days: 28,
             ..Options::default()
         });
         let story = judged.story();

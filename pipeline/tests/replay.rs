@@ -139,7 +139,7 @@ fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
     let place = Place::new();
     let lines = office();
     let plain = place.write("plain.ndjson", &lines);
-    place.replay(&[plain.clone()], "plain").unwrap();
+    place.replay(std::slice::from_ref(&plain), "plain").unwrap();
     let bytes = fs::read(&plain).unwrap();
     let (head, tail) = bytes.split_at(bytes.len() / 2);
     let array = format!("[\n{}\n]", lines.join(",\n"));
@@ -155,7 +155,7 @@ fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
         place.path("pl*.ndjson").display().to_string(),
     ];
     for input in wrapped {
-        place.replay(&[input.clone()], "wrapped").unwrap();
+        place.replay(std::slice::from_ref(&input), "wrapped").unwrap();
         let (plain, wrapped) = (place.results("plain"), place.results("wrapped"));
         assert_eq!(plain[..2], wrapped[..2], "{input}");
     }

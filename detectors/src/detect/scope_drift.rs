@@ -32,7 +32,7 @@ const LEAST_BITS: f64 = 4.0;
 /// What an ordinary novelty after the first adds, of its own bits.
 const FOLLOWING_SHARE: f64 = 0.5;
 
-/// Hours of use, of all endpoints together, before a novelty by itself leads to more than a finding.
+/// Hours of use, of all endpoints together, before a novelty says anything.
 const LEAST_OBSERVATIONS: f64 = 24.0;
 /// So many novelties are told in the evidence, the newest among them.
 const MOST_TOLD: usize = 12;
@@ -52,7 +52,9 @@ pub(super) fn judge(
         if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
             continue;
         }
-        let novelty = profile.scope.novelty(moment.kind, class, moment.weight);
+        let novelty = profile
+            .scope
+            .novelty(moment.kind, class, moment.event.time, moment.weight);
         if novelty.bits.0 < LEAST_BITS {
             continue;
         }
@@ -74,7 +76,9 @@ pub(super) fn judge(
         );
         last = Some((name, novelty));
     }
-    let (newest, novelty) = last?;
+    // Of somebody who has hardly begun, nothing is unusual yet.
+    let (newest, novelty) =
+        last.filter(|(_, novelty)| novelty.observations >= LEAST_OBSERVATIONS)?;
     let bits = Bits(f64::from(session.drift_bits)).clamped();
     Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
@@ -85,11 +89,7 @@ fn is_approved(moment: &Moment<'_>) -> bool {
     moment.kind == IdentityKind::AiAgent && allowed.iter().any(|glob| glob::matches(glob, name))
 }
 
-fn alone(moment: &Moment<'_>, session: &Session, novelty: &Novelty, bits: Bits) -> Alone {
-    // Of somebody who has hardly begun, nothing is unusual enough to ask.
-    if novelty.observations < LEAST_OBSERVATIONS {
-        return Alone::Finding;
-    }
+fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
     let sensitive = session
         .novel
         .iter()
@@ -181,7 +181,7 @@ fn signal(
     Signal {
         detector: DetectorId::ScopeDrift,
         bits,
-        alone: alone(moment, session, novelty, bits),
+        alone: alone(moment, session, bits),
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -92,9 +92,18 @@ impl ScopeProfile {
         &self,
         kind: IdentityKind,
         class: ActionClass,
+        time: EventTime,
         now_weight: f32,
     ) -> Novelty {
-        let usual = || self.tokens.iter().filter(|token| !token.on_probation);
+        // What first came within the last hour vouches for nothing: somebody who looks around must not
+        // pass for an explorer because of it.
+        let this_hour = hour(time);
+        let is_fresh =
+            |token: &&Token| token.hours == 1 && token.last_hour.saturating_add(1) >= this_hour;
+        let usual = || {
+            let settled = |token: &&Token| !token.on_probation && !is_fresh(token);
+            self.tokens.iter().filter(settled)
+        };
         let distinct = usual().count();
         let seen_once = usual().filter(|token| token.hours == 1).count();
         let seen_twice = usual().filter(|token| token.hours == 2).count();
@@ -160,6 +169,7 @@ impl ScopeProfile {
             });
             return;
         };
+        token.on_probation &= trust == Trust::Probation;
         if this_hour <= token.last_hour {
             return;
         }
@@ -263,6 +273,10 @@ mod tests {
     use crate::decay::Landmark;
     use crate::names::{Names, Space};
 
+    fn hours(hours: i64) -> EventTime {
+        EventTime::from_millis(1_790_000_000_000).plus_millis(hours * 3_600_000)
+    }
+
     /// A profile with `endpoints` used once an hour in turn, for so many hours.
     fn profile(endpoints: usize, hours: i64) -> (ScopeProfile, f32) {
         let mut names = Names::default();
@@ -294,8 +308,8 @@ mod tests {
         let (narrow, now) = profile(3, 600);
         let (explorer, _) = profile(120, 200);
         let kind = IdentityKind::ServiceAccount;
-        let narrow = narrow.novelty(kind, ActionClass::Read, now);
-        let explorer = explorer.novelty(kind, ActionClass::Read, now);
+        let narrow = narrow.novelty(kind, ActionClass::Read, hours(600), now);
+        let explorer = explorer.novelty(kind, ActionClass::Read, hours(200), now);
         assert!(
             narrow.bits.0 > explorer.bits.0 + 6.0,
             "{narrow:?} {explorer:?}"
@@ -305,15 +319,21 @@ mod tests {
     #[test]
     fn a_young_profile_is_surprised_by_nothing_ordinary() {
         let (young, now) = profile(2, 3);
-        let novelty = young.novelty(IdentityKind::ServiceAccount, ActionClass::Read, now);
+        let novelty = young.novelty(
+            IdentityKind::ServiceAccount,
+            ActionClass::Read,
+            hours(3),
+            now,
+        );
         assert!(novelty.bits.0 < 4.0, "{novelty:?}");
     }
 
     #[test]
     fn a_sensitive_class_never_used_adds_to_the_surprise() {
         let (narrow, now) = profile(3, 600);
-        let read = narrow.novelty(IdentityKind::ServiceAccount, ActionClass::Read, now);
-        let secret = narrow.novelty(IdentityKind::ServiceAccount, ActionClass::Secret, now);
+        let kind = IdentityKind::ServiceAccount;
+        let read = narrow.novelty(kind, ActionClass::Read, hours(600), now);
+        let secret = narrow.novelty(kind, ActionClass::Secret, hours(600), now);
         assert!(secret.bits.0 > read.bits.0 + 6.0, "{read:?} {secret:?}");
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Sample {
     pub(super) text: Vec<u8>,
 }
 
-const COMPRESSED: [(&str, &str, &[u8]); 3] = [
+const COMPRESSED: [(&str, &str, &[u8]); 4] = [
     (
         "okta-system-log",
         "okta",
@@ -35,6 +35,11 @@ const COMPRESSED: [(&str, &str, &[u8]); 3] = [
         "kong",
         "kong",
         include_bytes!("../../../replay-data/samples/kong.ndjson.gz"),
+    ),
+    (
+        "agent-tool-calls",
+        "native",
+        include_bytes!("../../../replay-data/samples/agents.ndjson.gz"),
     ),
 ];
 
@@ -79,9 +84,14 @@ pub(super) struct Attack {
 }
 
 impl Attack {
-    /// Whether the command is about this attack.
+    /// Whether the command comes while the attack goes on.
     pub(super) fn is_answered_by(&self, command: &Command) -> bool {
-        command.target.identity == self.identity && (self.start..=self.end).contains(&command.time)
+        self.may_have_led_to(command) && command.time <= self.end
+    }
+
+    /// Whether the command is about somebody who had been attacked by then.
+    pub(super) fn may_have_led_to(&self, command: &Command) -> bool {
+        command.target.identity == self.identity && command.time >= self.start
     }
 }
 

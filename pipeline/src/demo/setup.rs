@@ -73,7 +73,7 @@ mod tests {
     fn the_configuration_is_one_that_the_service_takes() {
         let setup = Setup::make("127.0.0.1:9092").expect("written and read");
         assert_eq!(setup.config.kafka.bootstrap_servers, "127.0.0.1:9092");
-        assert_eq!(setup.config.source.len(), 3);
+        assert_eq!(setup.config.source.len(), 4);
         assert!(
             setup.config.geo.city.iter().all(|path| !path.exists()),
             "nothing is left"

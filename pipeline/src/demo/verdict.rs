@@ -26,7 +26,7 @@ pub(super) fn commands(seen: &Seen, attacks: &[Attack]) -> Vec<CommandRow> {
             bits: bits(&command, &seen.findings),
             attack: attacks
                 .iter()
-                .find(|attack| attack.is_answered_by(&command))
+                .find(|attack| attack.may_have_led_to(&command))
                 .map(|attack| attack.name.clone()),
             command,
         })

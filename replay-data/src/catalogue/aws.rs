@@ -56,7 +56,7 @@ pub(crate) static SCAN: AwsCall = call("dynamodb:Scan", Read, Object::Table);
 pub(crate) static RECEIVE: AwsCall = call("sqs:ReceiveMessage", Write, Object::Nothing);
 pub(crate) static SEND: AwsCall = call("sqs:SendMessage", Write, Object::Nothing);
 pub(crate) static DROP_MESSAGE: AwsCall =
-    call("sqs:DeleteMessage", ActionClass::Delete, Object::Nothing);
+    call("sqs:DeleteMessage", ActionClass::Write, Object::Nothing);
 pub(crate) static PUBLISH: AwsCall = call("sns:Publish", Write, Object::Nothing);
 pub(crate) static INVOKE: AwsCall = call("lambda:Invoke", Write, Object::Function);
 pub(crate) static GET_SECRET: AwsCall =

@@ -95,6 +95,8 @@ pub(super) fn class(service: &str, name: &str, record: Node<'_>) -> ActionClass 
         ("ssm", name) if name.starts_with("GetParameter") && decrypts(record) => {
             ActionClass::Secret
         }
+        // A message that has been worked off is deleted; nothing is lost by it.
+        ("sqs", name) if name.starts_with("DeleteMessage") => ActionClass::Write,
         _ if DEPLOYMENTS
             .iter()
             .any(|(owner, start)| *owner == service && name.starts_with(start)) =>

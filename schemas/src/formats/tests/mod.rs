@@ -29,6 +29,9 @@ fn story(format: &str, raw: &[u8]) -> String {
 #[test]
 fn every_format_has_a_name_of_its_own() {
     for format in super::ALL {
-        assert_eq!(by_name(format.name()).map(super::Format::name), Some(format.name()));
+        assert_eq!(
+            by_name(format.name()).map(super::Format::name),
+            Some(format.name())
+        );
     }
 }

@@ -25,7 +25,8 @@ install_package() {
     [ "$(id -u)" -eq 0 ] || as_root=sudo
     say "installing $2"
     $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$2" >/dev/null
 }
 
 has_java || install_package Java default-jre-headless

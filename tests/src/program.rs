@@ -38,6 +38,8 @@ fn build() -> Result<PathBuf, String> {
     let built = Command::new(cargo)
         .args(["build", "--quiet", "-p", "plumbline", "--bin", "plumbline"])
         .args(["--profile", profile])
+        .arg("--target-dir")
+        .arg(target.parent().expect("the target directory"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo");

@@ -28,7 +28,6 @@ const JAVA_OPTIONS: &[&str] = &[
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
-    "-Djava.net.preferIPv4Stack=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 ];
@@ -41,12 +40,12 @@ const LOG: &str = "broker.log";
 pub enum BrokerError {
     /// The jars have not been fetched.
     #[error(
-        "Apache Kafka is not in {0}; fetch it with `make kafka-install`, or name a running \
+        "Apache Kafka is not in {0}; fetch it with `make setup`, or name a running \
              broker in PLUMBLINE_TEST_KAFKA"
     )]
     NotInstalled(PathBuf),
     /// Java is missing or does not start.
-    #[error("`java` cannot be started ({0}); install Java 17 or later with `make kafka-install`")]
+    #[error("`java` cannot be started ({0}); install Java 17 or later with `make setup`")]
     Java(#[source] io::Error),
     /// The port is taken.
     #[error("port {0} of 127.0.0.1 is taken; stop what listens there, or choose another port")]
@@ -161,6 +160,7 @@ fn java(jars: &Path) -> Command {
         Ok(options) => java.args(options.split_whitespace()),
         Err(_) => java.args(JAVA_OPTIONS),
     };
+    java.arg("-Djava.net.preferIPv4Stack=true");
     java.arg("-cp").arg(jars.join("*"));
     java.stdin(Stdio::null());
     java

@@ -1,6 +1,6 @@
 # `make demo` needs Rust, a C/C++ compiler and make. `make test` installs what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench kafka kafka-install samples geoip setup
+.PHONY: help demo test lint bench kafka geoip setup
 
 CARGO ?= cargo
 # The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
@@ -25,7 +25,7 @@ bench: setup ## events/s, bytes per identity, latency on a real broker; about te
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
 	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka
 
-setup: ## what the tests need and the demo does not: OpenSSL, a JDK, Maven, Apache Kafka
+setup: ## what the tests need and the demo does not: OpenSSL, Java, Maven, Apache Kafka
 	tests/setup.sh
 
 geoip: ## install and check geolocation for real addresses (DB-IP City Lite and AS numbers)

@@ -81,13 +81,12 @@ fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
 /// What was new to the identity belongs to it.
 fn admit(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
-    for novel in session.novel.drain(..) {
+    for novel in session.take_novel() {
         let class = ActionClass::ALL[usize::from(novel.class)];
         profile
             .scope
             .learn(novel.name, class, event.time, weight, Trust::Usual);
     }
-    session.drift_bits = 0.0;
 }
 
 /// Lets what was held back become usual.
@@ -97,8 +96,7 @@ fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     profile
         .places
         .vouch(session.key, DAYS_OF_CLEARING, event.time, weight);
-    session.cusum = 0.0;
-    session.odd_steps.clear();
+    session.forget_steps();
 }
 
 /// A successful login or second factor in the session passes its `step_up`.

@@ -90,7 +90,7 @@ impl Identity {
             seen: SeenIds::new(clock),
             profile: Profile::new(kind, time),
             sessions: Sessions::default(),
-            ledger: IdentityLedger::new(time),
+            ledger: IdentityLedger::default(),
             standing: StandingCommands::default(),
         }
     }

@@ -3,6 +3,8 @@
 //! Numbers are given in the order of arrival, so they differ between processes: nothing that reaches
 //! an output may depend on them. What must be stable uses the hash that comes with the name.
 
+use std::num::NonZeroU32;
+
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -17,7 +19,17 @@ pub(crate) enum Space {
 
 /// An interned name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Name(u32);
+pub(crate) struct Name(NonZeroU32);
+
+impl Name {
+    fn at(index: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// A stable hash of a text that has no need to be shown again, such as a device id.
 pub(crate) fn stable_hash(text: &str) -> u64 {
@@ -53,7 +65,7 @@ impl Names {
             entry.hash == hash && *entry.text == *text
         });
         if let Some(index) = known {
-            return (Name(*index), hash);
+            return (Name::at(*index), hash);
         }
         (self.add(hash, text), hash)
     }
@@ -78,11 +90,11 @@ impl Names {
         let entries = &self.entries;
         self.table
             .insert_unique(hash, index, |index| entries[*index as usize].hash);
-        Name(index)
+        Name::at(index)
     }
 
     pub(crate) fn text(&self, name: Name) -> &str {
-        &self.entries[name.0 as usize].text
+        &self.entries[name.index()].text
     }
 
     /// Whether so many names came that many of the old ones may be in use no more. An attacker who
@@ -94,7 +106,7 @@ impl Names {
     /// Forgets every name for which `mark` was not called.
     pub(crate) fn sweep(&mut self, mark: impl FnOnce(&mut dyn FnMut(Name))) {
         let mut live = vec![false; self.entries.len()];
-        mark(&mut |name| live[name.0 as usize] = true);
+        mark(&mut |name| live[name.index()] = true);
         for (index, live) in live.iter().enumerate() {
             let index = index as u32;
             let entry = &mut self.entries[index as usize];

@@ -5,11 +5,9 @@
 
 use plumbline_schemas::finding::Risk;
 use plumbline_schemas::time::EventTime;
-use thin_vec::ThinVec;
 
 use crate::decay::decayed;
 use crate::detect::DetectorId;
-use crate::memory::{push_exact, thin_bytes};
 use crate::units::Bits;
 
 /// Risk of a session halves in two hours.
@@ -36,70 +34,81 @@ pub(crate) struct Told {
 /// Bits per detector.
 pub(crate) type BitsEach = [f32; DetectorId::ALL.len()];
 
-/// The risk of a session or of an identity.
+/// The risk of a session or of an identity: nothing, for nearly everybody.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger<const HALF_LIFE_MS: i64>(Option<Box<Risks>>);
+
 #[derive(Debug)]
-pub(crate) struct Ledger<const HALF_LIFE_MS: i64> {
+struct Risks {
     at: EventTime,
     bits: BitsEach,
-    /// The last finding of each detector; none, for nearly everybody.
-    told: ThinVec<Told>,
+    /// The last finding of each detector.
+    told: Vec<Told>,
 }
 
 /// A set of detectors.
 pub(crate) type DetectorSet = u32;
 
 impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
-    pub(crate) fn new(at: EventTime) -> Self {
-        Self {
-            at,
-            bits: Default::default(),
-            told: ThinVec::new(),
-        }
-    }
-
     /// Lets time pass; a late event does not turn it back.
-    fn pass(&mut self, now: EventTime) {
-        let elapsed = now.since(self.at);
+    fn pass(risks: &mut Risks, now: EventTime) {
+        let elapsed = now.since(risks.at);
         if elapsed <= 0 {
             return;
         }
-        for bits in &mut self.bits {
+        for bits in &mut risks.bits {
             *bits = decayed(*bits, elapsed, HALF_LIFE_MS);
         }
-        for told in &mut self.told {
+        for told in &mut risks.told {
             told.bits = decayed(told.bits, elapsed, HALF_LIFE_MS);
         }
-        self.at = now;
+        risks.at = now;
     }
 
     /// Takes in what a detector saw.
     pub(crate) fn raise(&mut self, detector: DetectorId, bits: Bits, now: EventTime) {
-        self.pass(now);
-        let slot = &mut self.bits[detector as usize];
+        let none = || Risks {
+            at: now,
+            bits: BitsEach::default(),
+            told: Vec::new(),
+        };
+        let risks = self.0.get_or_insert_with(|| Box::new(none()));
+        Self::pass(risks, now);
+        let slot = &mut risks.bits[detector as usize];
         *slot = slot.max((bits.0 as f32).min(MOST_PER_DETECTOR));
     }
 
     /// A passed challenge lowers the risk in part, never to nothing.
     pub(crate) fn relieve(&mut self, left: f32, now: EventTime) {
-        self.pass(now);
-        self.bits.iter_mut().for_each(|bits| *bits *= left);
-        self.told.iter_mut().for_each(|told| told.bits *= left);
+        if let Some(risks) = &mut self.0 {
+            Self::pass(risks, now);
+            risks.bits.iter_mut().for_each(|bits| *bits *= left);
+            risks.told.iter_mut().for_each(|told| told.bits *= left);
+        }
+    }
+
+    fn all_told(&self) -> &[Told] {
+        self.0.as_ref().map_or(&[], |risks| &risks.told)
+    }
+
+    fn bits(&self, detector: DetectorId) -> f64 {
+        let risks = self.0.as_ref();
+        risks.map_or(0.0, |risks| f64::from(risks.bits[detector as usize]))
     }
 
     /// How surprised each detector said to be when it last published something.
     pub(crate) fn said(&self) -> impl Iterator<Item = (DetectorId, f32)> {
-        self.told.iter().map(|told| (told.detector, told.said))
+        self.all_told()
+            .iter()
+            .map(|told| (told.detector, told.said))
     }
 
     /// Bits now, of these detectors.
     pub(crate) fn total(&self, of: DetectorSet) -> Bits {
-        let bits = DetectorId::ALL
+        let counted = DetectorId::ALL
             .iter()
             .filter(|detector| detector.bit() & of != 0);
-        Bits(
-            bits.map(|detector| f64::from(self.bits[*detector as usize]))
-                .sum(),
-        )
+        Bits(counted.map(|detector| self.bits(*detector)).sum())
     }
 
     /// The detectors, of these, that say at least so much.
@@ -108,34 +117,36 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         of: DetectorSet,
         at_least: Bits,
     ) -> impl Iterator<Item = DetectorId> {
-        DetectorId::ALL.iter().copied().filter(move |detector| {
-            detector.bit() & of != 0 && f64::from(self.bits[*detector as usize]) >= at_least.0
-        })
+        DetectorId::ALL
+            .iter()
+            .copied()
+            .filter(move |detector| detector.bit() & of != 0 && self.bits(*detector) >= at_least.0)
     }
 
     /// What was last published of a detector, faded like the risk itself.
     pub(crate) fn told(&self, detector: DetectorId) -> Option<&Told> {
-        self.told.iter().find(|told| told.detector == detector)
+        self.all_told()
+            .iter()
+            .find(|told| told.detector == detector)
     }
 
+    /// Remembers a finding of something that was raised.
     pub(crate) fn tell(&mut self, told: Told) {
-        match self
-            .told
-            .iter_mut()
-            .find(|other| other.detector == told.detector)
-        {
-            Some(other) => *other = told,
-            None => push_exact(&mut self.told, told),
-        }
+        let Some(risks) = &mut self.0 else { return };
+        risks.told.retain(|other| other.detector != told.detector);
+        risks.told.reserve_exact(1);
+        risks.told.push(told);
     }
 
     /// Whether nothing was ever seen.
     pub(crate) fn is_blank(&self) -> bool {
-        self.bits.iter().all(|bits| *bits == 0.0) && self.told.is_empty()
+        self.0.is_none()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        thin_bytes(&self.told)
+        self.0.as_ref().map_or(0, |risks| {
+            size_of::<Risks>() + risks.told.capacity() * size_of::<Told>()
+        })
     }
 }
 

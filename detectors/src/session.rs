@@ -22,6 +22,10 @@ const PAUSE_MS: i64 = 30 * 60_000;
 const DRIFT_HALF_LIFE_MS: i64 = 6 * 3_600_000;
 /// Nobody vouches for longer than this.
 const VOUCHED_FOR_MS: i64 = 24 * 3_600_000;
+/// Less evidence of another order than this is not kept over a pause.
+const LEAST_CUSUM_BITS: f64 = 4.0;
+/// Nor is less than this of novelty.
+const LEAST_DRIFT_BITS: f32 = 8.0;
 /// Odd steps that are kept for the evidence.
 const MOST_ODD_STEPS: usize = 12;
 /// Novelties that are told apart. Whoever brings more has said enough.
@@ -57,6 +61,17 @@ struct Vouched {
     bits: BitsEach,
 }
 
+/// What was odd about a session.
+#[derive(Debug, Default)]
+struct Oddities {
+    /// Steps out of order, as long as they add up.
+    steps: ThinVec<OddStep>,
+    /// New endpoints, scopes and tenants, and what they weigh together.
+    novel: ThinVec<Novel>,
+    drift_bits: f32,
+    vouched: Vouched,
+}
+
 /// One session of an identity.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -69,11 +84,8 @@ pub(crate) struct Session {
     pub(crate) context: Context,
     pub(crate) last_endpoint: Option<Name>,
     pub(crate) cusum: f32,
-    pub(crate) odd_steps: ThinVec<OddStep>,
-    /// New endpoints, scopes and tenants, and what they weigh together.
-    pub(crate) novel: ThinVec<Novel>,
-    pub(crate) drift_bits: f32,
-    vouched: Option<Box<Vouched>>,
+    /// What was odd, if anything was.
+    odd: Option<Box<Oddities>>,
     /// Whether it has done anything of class admin, privilege, deploy or secret.
     pub(crate) privileged: bool,
 }
@@ -84,14 +96,11 @@ impl Session {
             key,
             last: time,
             in_order: true,
-            ledger: SessionLedger::new(time),
+            ledger: SessionLedger::default(),
             context: Context::default(),
             last_endpoint: None,
             cusum: 0.0,
-            odd_steps: ThinVec::new(),
-            novel: ThinVec::new(),
-            drift_bits: 0.0,
-            vouched: None,
+            odd: None,
             privileged: false,
         }
     }
@@ -103,7 +112,9 @@ impl Session {
         if elapsed <= 0 {
             return;
         }
-        self.drift_bits = decayed(self.drift_bits, elapsed, DRIFT_HALF_LIFE_MS);
+        if let Some(odd) = &mut self.odd {
+            odd.drift_bits = decayed(odd.drift_bits, elapsed, DRIFT_HALF_LIFE_MS);
+        }
         if elapsed > PAUSE_MS {
             // Whatever came before the pause says nothing of what comes after it.
             self.context = Context::default();
@@ -115,30 +126,52 @@ impl Session {
     /// Whether nothing is left to remember of a session that has been idle for so long. After a pause
     /// one without blemish is as good as a new one.
     fn is_forgotten(&self, idle_ms: i64) -> bool {
+        let is_slight =
+            |odd: &Oddities| odd.drift_bits < LEAST_DRIFT_BITS && self.last >= odd.vouched.until;
         let blank = !self.privileged
-            && self.vouched.is_none()
-            && self.novel.is_empty()
-            && self.cusum == 0.0
+            && f64::from(self.cusum) < LEAST_CUSUM_BITS
+            && self.odd.as_deref().is_none_or(is_slight)
             && self.ledger.is_blank();
         idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS)
     }
 
+    /// What it brought that the identity never used, in the order of its coming.
+    pub(crate) fn novel(&self) -> &[Novel] {
+        self.odd.as_ref().map_or(&[], |odd| &odd.novel)
+    }
+
+    /// What all that is new weighs together.
+    pub(crate) fn drift(&self) -> Bits {
+        let odd = self.odd.as_ref();
+        Bits(odd.map_or(0.0, |odd| f64::from(odd.drift_bits))).clamped()
+    }
+
     /// Adds something new, and to the weight of all that is new.
     pub(crate) fn add_novel(&mut self, novel: Novel, weight: Bits) {
-        if self.novel.len() < MOST_NOVEL {
-            self.drift_bits += weight.0 as f32;
-            push_exact(&mut self.novel, novel);
+        let odd = self.odd.get_or_insert_default();
+        if odd.novel.len() < MOST_NOVEL {
+            odd.drift_bits += weight.0 as f32;
+            push_exact(&mut odd.novel, novel);
         }
+    }
+
+    /// Forgets what was new, and gives it.
+    pub(crate) fn take_novel(&mut self) -> ThinVec<Novel> {
+        let Some(odd) = &mut self.odd else {
+            return ThinVec::new();
+        };
+        odd.drift_bits = 0.0;
+        std::mem::take(&mut odd.novel)
     }
 
     /// What of this name was surprising, if the session brought it.
     pub(crate) fn novelty_of(&self, name: Name) -> Option<&Novel> {
-        self.novel.iter().find(|novel| novel.name == name)
+        self.novel().iter().find(|novel| novel.name == name)
     }
 
     /// Somebody vouches for all that was said of this session, and for so many bits more.
     pub(crate) fn vouch(&mut self, beyond: Bits) {
-        let vouched = self.vouched.get_or_insert_default();
+        let vouched = &mut self.odd.get_or_insert_default().vouched;
         vouched.until = self.last.plus_millis(VOUCHED_FOR_MS);
         for (detector, said) in self.ledger.said() {
             let slot = &mut vouched.bits[detector as usize];
@@ -148,42 +181,53 @@ impl Session {
 
     /// Whether somebody has vouched for that much of this detector.
     pub(crate) fn is_vouched(&self, detector: DetectorId, bits: Bits) -> bool {
-        self.vouched.as_ref().is_some_and(|vouched| {
-            self.last < vouched.until && bits.0 <= f64::from(vouched.bits[detector as usize])
+        self.odd.as_ref().is_some_and(|odd| {
+            self.last < odd.vouched.until
+                && bits.0 <= f64::from(odd.vouched.bits[detector as usize])
         })
     }
 
+    /// The steps out of order that add up.
+    pub(crate) fn odd_steps(&self) -> &[OddStep] {
+        self.odd.as_ref().map_or(&[], |odd| &odd.steps)
+    }
+
     pub(crate) fn add_odd_step(&mut self, step: OddStep) {
-        if self.odd_steps.len() >= MOST_ODD_STEPS {
-            self.odd_steps.remove(0);
+        let steps = &mut self.odd.get_or_insert_default().steps;
+        if steps.len() >= MOST_ODD_STEPS {
+            steps.remove(0);
         }
-        push_exact(&mut self.odd_steps, step);
+        push_exact(steps, step);
+    }
+
+    /// The order is the usual one again.
+    pub(crate) fn forget_steps(&mut self) {
+        self.cusum = 0.0;
+        let Some(odd) = &mut self.odd else { return };
+        // Nearly every session takes an odd step once: what is over takes no memory.
+        odd.steps = ThinVec::new();
+        if odd.novel.is_empty() && self.last >= odd.vouched.until {
+            self.odd = None;
+        }
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
         self.last_endpoint.iter().for_each(|name| mark(*name));
-        self.novel.iter().for_each(|novel| mark(novel.name));
-        for step in &self.odd_steps {
+        self.novel().iter().for_each(|novel| mark(novel.name));
+        for step in self.odd_steps() {
             mark(step.to);
             step.from.iter().for_each(|name| mark(*name));
         }
     }
 
     fn heap_bytes(&self) -> usize {
-        let ids: usize = self
-            .novel
-            .iter()
-            .map(|novel| novel.event_id.len())
-            .sum::<usize>()
-            + self
-                .odd_steps
-                .iter()
-                .map(|step| step.event_id.len())
-                .sum::<usize>();
-        ids + thin_bytes(&self.novel)
-            + thin_bytes(&self.odd_steps)
-            + self.vouched.as_ref().map_or(0, |_| size_of::<Vouched>())
-            + self.ledger.heap_bytes()
+        let odd = self.odd.as_ref().map_or(0, |odd| {
+            let novel = odd.novel.iter().map(|novel| novel.event_id.len());
+            let steps = odd.steps.iter().map(|step| step.event_id.len());
+            let ids = novel.chain(steps).sum::<usize>();
+            size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
+        });
+        odd + self.ledger.heap_bytes()
     }
 }
 
@@ -251,7 +295,7 @@ impl Sessions {
 impl Session {
     /// Begins anew under the same key; the risk that was seen stays.
     fn restart(&mut self, time: EventTime) {
-        let ledger = std::mem::replace(&mut self.ledger, SessionLedger::new(time));
+        let ledger = std::mem::take(&mut self.ledger);
         *self = Self {
             ledger,
             last: self.last,

@@ -53,7 +53,7 @@ pub(super) fn judge(
     let step_bits = ratio.clamp(LEAST_STEP_BITS, MOST_STEP_BITS) - SLACK_BITS;
     session.cusum = (f64::from(session.cusum) + step_bits).max(0.0) as f32;
     if session.cusum == 0.0 {
-        session.odd_steps.clear();
+        session.forget_steps();
         return None;
     }
     if step_bits < 1.0 {
@@ -75,7 +75,7 @@ pub(super) fn judge(
 fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
     let names = moment.names;
     let steps: Vec<_> = session
-        .odd_steps
+        .odd_steps()
         .iter()
         .map(|step| {
             json!({
@@ -91,7 +91,7 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         .collect();
     let summary = format!(
         "{} steps out of the usual order, the last to {}",
-        session.odd_steps.len(),
+        session.odd_steps().len(),
         moment.event.action.name
     );
     let evidence = evidence(json!({
@@ -103,7 +103,7 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         "silent_if": "these steps were part of the order this identity has used before",
     }));
     let other_events = session
-        .odd_steps
+        .odd_steps()
         .iter()
         .map(|step| step.event_id.to_string())
         .filter(|id| **id != *moment.event.id)

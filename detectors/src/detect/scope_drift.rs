@@ -60,8 +60,8 @@ pub(super) fn judge(
         }
         // Who turns to administration does several things of it: for people that is one novelty.
         let again = moment.kind == IdentityKind::Human
-            && session.novel.iter().any(|novel| class_of(novel) == class);
-        let full = session.novel.is_empty() || (is_sensitive(class) && !again);
+            && session.novel().iter().any(|novel| class_of(novel) == class);
+        let full = session.novel().is_empty() || (is_sensitive(class) && !again);
         let weight = Bits(novelty.bits.0 * if full { 1.0 } else { FOLLOWING_SHARE });
         let bits = novelty.bits.0 as f32;
         let event_id = (*moment.event.id).into();
@@ -79,7 +79,7 @@ pub(super) fn judge(
     // Of somebody who has hardly begun, nothing is unusual yet.
     let (newest, novelty) =
         last.filter(|(_, novelty)| novelty.observations >= LEAST_OBSERVATIONS)?;
-    let bits = Bits(f64::from(session.drift_bits)).clamped();
+    let bits = session.drift();
     Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
 
@@ -91,11 +91,11 @@ fn is_approved(moment: &Moment<'_>) -> bool {
 
 fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
     let sensitive = session
-        .novel
+        .novel()
         .iter()
         .filter(|novel| is_sensitive(class_of(novel)))
         .count();
-    let all = session.novel.len();
+    let all = session.novel().len();
     let beyond = bits.0 - moment.threshold.0;
     match moment.kind {
         // A person's first export is nothing; three new privileged things at once are.
@@ -125,8 +125,8 @@ fn signal(
     let newest = names.text(newest);
     let usual = profile.scope.usual(5);
     let usual: Vec<&str> = usual.into_iter().map(|name| names.text(name)).collect();
-    let untold = session.novel.len().saturating_sub(MOST_TOLD);
-    let told = session.novel.iter().skip(untold);
+    let untold = session.novel().len().saturating_sub(MOST_TOLD);
+    let told = session.novel().iter().skip(untold);
     let new: Vec<_> = told
         .clone()
         .map(|novel| {
@@ -136,7 +136,7 @@ fn signal(
             })
         })
         .collect();
-    let summary = match session.novel.len() {
+    let summary = match session.novel().len() {
         0 | 1 => format!(
             "{newest}: never used before, among {} usual",
             novelty.distinct

@@ -8,6 +8,7 @@ pub mod config;
 mod decay;
 mod detect;
 pub mod engine;
+mod event_id;
 mod feedback;
 pub mod glob;
 mod identity;

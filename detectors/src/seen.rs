@@ -94,6 +94,10 @@ impl SeenIds {
             .map(|count| usize::from(*count))
             .sum();
         self.few.drain(..few_gone);
+        // A busy day is over some time.
+        if self.few.capacity() > 2 * self.few.len() + 16 {
+            self.few.shrink_to(self.few.len() + 4);
+        }
         self.counts.rotate_left(gone);
         self.counts[GENERATIONS - gone..].fill(0);
         if let Some(many) = &mut self.many {

@@ -6,6 +6,7 @@ use thin_vec::ThinVec;
 
 use crate::decay::decayed;
 use crate::detect::DetectorId;
+use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::Context;
@@ -37,7 +38,7 @@ pub(crate) struct Novel {
     pub(crate) name: Name,
     pub(crate) class: u8,
     pub(crate) bits: f32,
-    pub(crate) event_id: Box<str>,
+    pub(crate) event_id: EventId,
 }
 
 /// A step out of the usual order.
@@ -50,7 +51,7 @@ pub(crate) struct OddStep {
     pub(crate) taken: f32,
     pub(crate) seen: f32,
     pub(crate) bits: f32,
-    pub(crate) event_id: Box<str>,
+    pub(crate) event_id: EventId,
 }
 
 /// What somebody has vouched for: a passed challenge, or a person who says that it was nothing.
@@ -222,8 +223,8 @@ impl Session {
 
     fn heap_bytes(&self) -> usize {
         let odd = self.odd.as_ref().map_or(0, |odd| {
-            let novel = odd.novel.iter().map(|novel| novel.event_id.len());
-            let steps = odd.steps.iter().map(|step| step.event_id.len());
+            let novel = odd.novel.iter().map(|novel| novel.event_id.heap_bytes());
+            let steps = odd.steps.iter().map(|step| step.event_id.heap_bytes());
             let ids = novel.chain(steps).sum::<usize>();
             size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
         });

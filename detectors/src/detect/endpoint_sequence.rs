@@ -18,6 +18,7 @@ use plumbline_schemas::event::Outcome;
 use serde_json::json;
 
 use super::{DetectorId, Moment};
+use crate::event_id::EventId;
 use crate::profile::Profile;
 use crate::session::{OddStep, Session};
 use crate::signal::{Alone, Signal, evidence};
@@ -66,7 +67,7 @@ pub(super) fn judge(
         taken: step.step_count as f32,
         seen: step.context_count as f32,
         bits: step_bits as f32,
-        event_id: (*moment.event.id).into(),
+        event_id: EventId::new(&moment.event.id),
     });
     let bits = Bits(f64::from(session.cusum)).clamped();
     (bits.0 >= LEAST_BITS).then(|| signal(moment, session, bits))

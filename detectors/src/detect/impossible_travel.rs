@@ -229,7 +229,7 @@ fn signal(
         technique: TECHNIQUE,
         summary,
         evidence,
-        other_events: vec![stamp.event_id.clone()],
+        other_events: vec![stamp.event_id.to_string()],
     }
 }
 

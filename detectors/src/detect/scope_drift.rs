@@ -19,6 +19,7 @@ use plumbline_schemas::event::{ActionClass, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment};
+use crate::event_id::EventId;
 use crate::glob;
 use crate::names::Name;
 use crate::profile::Profile;
@@ -64,7 +65,7 @@ pub(super) fn judge(
         let full = session.novel().is_empty() || (is_sensitive(class) && !again);
         let weight = Bits(novelty.bits.0 * if full { 1.0 } else { FOLLOWING_SHARE });
         let bits = novelty.bits.0 as f32;
-        let event_id = (*moment.event.id).into();
+        let event_id = EventId::new(&moment.event.id);
         session.add_novel(
             Novel {
                 name,
@@ -172,10 +173,9 @@ fn signal(
     }));
     let mut other_events: Vec<String> = Vec::new();
     for novel in told {
-        if *novel.event_id != *moment.event.id
-            && !other_events.iter().any(|id| **id == *novel.event_id)
-        {
-            other_events.push(novel.event_id.to_string());
+        let id = novel.event_id.to_string();
+        if id != *moment.event.id && !other_events.contains(&id) {
+            other_events.push(id);
         }
     }
     Signal {

@@ -6,6 +6,7 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use super::{day, hour};
+use crate::event_id::EventId;
 use crate::memory::grow_by_quarter;
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::session::session_key;
@@ -99,7 +100,7 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     pub(crate) time: EventTime,
-    pub(crate) event_id: String,
+    pub(crate) event_id: EventId,
 }
 
 /// A place of the last day.
@@ -134,21 +135,22 @@ impl Spot {
         if self.stamps().any(is_near) {
             return;
         }
-        let earlier = self.earlier.get_or_insert_with(|| Stamp {
-            time: EventTime::from_millis(i64::MIN),
-            event_id: String::new(),
-        });
         // Older than all that is kept: neither newer place nor nearer neighbour.
-        if time < earlier.time {
+        if self
+            .earlier
+            .as_ref()
+            .is_some_and(|earlier| time < earlier.time)
+        {
             return;
         }
-        // Its text is written over: no allocation.
-        earlier.time = time;
-        earlier.event_id.clear();
-        earlier.event_id.push_str(event_id);
-        if earlier.time > self.newest.time {
-            std::mem::swap(earlier, &mut self.newest);
+        let mut stamp = Stamp {
+            time,
+            event_id: EventId::new(event_id),
+        };
+        if time > self.newest.time {
+            std::mem::swap(&mut stamp, &mut self.newest);
         }
+        self.earlier = Some(stamp);
     }
 }
 
@@ -304,7 +306,7 @@ impl Places {
             is_egress,
             newest: Stamp {
                 time: event.time,
-                event_id: event.id.as_ref().to_owned(),
+                event_id: EventId::new(&event.id),
             },
             earlier: None,
         });
@@ -359,7 +361,7 @@ impl Places {
             .recent
             .iter()
             .map(|spot| {
-                let ids = spot.stamps().map(|stamp| stamp.event_id.capacity());
+                let ids = spot.stamps().map(|stamp| stamp.event_id.heap_bytes());
                 ids.sum::<usize>() + spot.ip.len()
             })
             .sum();

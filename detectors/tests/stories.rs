@@ -539,3 +539,26 @@ fn a_second_arrival_is_a_duplicate_and_an_old_event_is_late() {
     event.time = event.time.plus_millis(-1);
     assert_eq!(story.apply(&event), Disposition::Late);
 }
+
+#[test]
+fn a_new_account_that_does_many_things_from_the_start_is_left_alone() {
+    let mut story = Story::new();
+    for run in 0..12 {
+        for thing in 0..30 {
+            let time = monday(run * 4 * HOUR + thing * 2_000);
+            story.tell(job_call("new", SA, &format!("GET /thing/{thing}")).at(time));
+        }
+    }
+    assert_eq!(story.actions(), []);
+}
+
+#[test]
+fn who_looks_around_does_not_pass_for_an_explorer() {
+    let mut story = Story::new();
+    story.job("svc", SA, 7);
+    for thing in 0..8 {
+        let time = monday(7 * DAY + thing * 10_000);
+        story.tell(job_call("svc", SA, &format!("GET /other/{thing}")).at(time));
+    }
+    assert_eq!(story.actions(), [Action::StepUp]);
+}

@@ -96,12 +96,13 @@ impl ScopeProfile {
         now_weight: f32,
     ) -> Novelty {
         // What first came within the last hour vouches for nothing: somebody who looks around must not
-        // pass for an explorer because of it.
+        // pass for an explorer because of it. Of an identity that is no older it is all there is.
         let this_hour = hour(time);
         let is_fresh =
             |token: &&Token| token.hours == 1 && token.last_hour.saturating_add(1) >= this_hour;
+        let is_new = self.tokens.iter().all(|token| is_fresh(&token));
         let usual = || {
-            let settled = |token: &&Token| !token.on_probation && !is_fresh(token);
+            let settled = |token: &&Token| !token.on_probation && (is_new || !is_fresh(token));
             self.tokens.iter().filter(settled)
         };
         let distinct = usual().count();

@@ -261,6 +261,12 @@ impl Line {
     /// What `plumbline replay` makes of the log as it is now.
     #[track_caller]
     pub fn replay(&self) -> Outputs {
+        self.replay_of(&self.dump_log())
+    }
+
+    /// What `plumbline replay` makes of these files.
+    #[track_caller]
+    pub fn replay_of(&self, files: &[PathBuf]) -> Outputs {
         let mut arguments = vec![
             "replay",
             "--config",
@@ -269,7 +275,6 @@ impl Line {
             "replayed",
             "--input",
         ];
-        let files = self.dump_log();
         arguments.extend(files.iter().filter_map(|file| file.to_str()));
         self.run(&arguments).well();
         Outputs::of_replay(&self.path("replayed"))

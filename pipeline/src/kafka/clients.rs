@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
@@ -150,12 +151,30 @@ impl Clients {
 
     /// A consumer that joins a group once it subscribes.
     pub(crate) fn consumer(&self, group: &str) -> Result<GroupConsumer, ClientError> {
-        self.observer(group)
-            .map(|consumer| GroupConsumer { consumer })
+        self.member(group, false)
+    }
+
+    /// The same, with partitions that can be split from it and tell when they are read to their end.
+    pub(crate) fn consumer_of_partitions(&self, group: &str) -> Result<GroupConsumer, ClientError> {
+        self.member(group, true)
+    }
+
+    fn member(&self, group: &str, tells_ends: bool) -> Result<GroupConsumer, ClientError> {
+        let mut settings = self.group_settings(group);
+        settings.set("enable.partition.eof", tells_ends.to_string());
+        let context = Context::new(Arc::clone(&self.errors));
+        Ok(GroupConsumer {
+            consumer: Arc::new(build(settings, CONSUMER_FIXED, context)?),
+        })
     }
 
     /// A client that only asks: for topics, ends and what a group has committed.
     pub(crate) fn observer(&self, group: &str) -> Result<BaseConsumer<Context>, ClientError> {
+        let context = Context::new(Arc::clone(&self.errors));
+        build(self.group_settings(group), CONSUMER_FIXED, context)
+    }
+
+    fn group_settings(&self, group: &str) -> ClientConfig {
         let mut settings = self.settings(CONSUMER);
         let classic = settings
             .get("group.protocol")
@@ -168,11 +187,7 @@ impl Clients {
             }
         }
         settings.set("group.id", group);
-        build(
-            settings,
-            CONSUMER_FIXED,
-            Context::new(Arc::clone(&self.errors)),
-        )
+        settings
     }
 
     /// A producer for at-least-once: idempotent, and it never gives up a record.
@@ -259,7 +274,7 @@ fn canonical(name: String) -> String {
 
 /// A member of a consumer group.
 pub(crate) struct GroupConsumer {
-    consumer: BaseConsumer<Context>,
+    consumer: Arc<BaseConsumer<Context>>,
 }
 
 impl GroupConsumer {
@@ -279,6 +294,12 @@ impl GroupConsumer {
 
     pub(crate) fn unassign(&self, partitions: &TopicPartitionList) -> KafkaResult<()> {
         context::unassign(&self.consumer, partitions)
+    }
+
+    /// A queue for this partition alone, which from now on no longer comes by [`Self::poll`]. It is to
+    /// be dropped before the consumer is closed.
+    pub(crate) fn split(&self, topic: &str, partition: i32) -> Option<PartitionQueue<Context>> {
+        self.consumer.split_partition_queue(topic, partition)
     }
 
     /// The client itself.

@@ -20,7 +20,7 @@ pub(crate) use connect::{connect, partition_count};
 pub(crate) use context::{Context, Deliveries, Rebalance};
 pub(crate) use dead_letter::{Origin, dead_letter, headers, too_far_ahead};
 pub(crate) use failure::{Failure, retry_after};
-pub(crate) use positions::{Ends, Progress, lag, positions};
+pub(crate) use positions::{Ends, Progress, ends_of, lag, positions};
 
 /// How long anything at start may take before it is given up with an error.
 pub(crate) const START_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -20,6 +21,27 @@ pub(crate) fn positions(
 ) -> Result<Vec<(String, i32, i64)>, KafkaError> {
     let list = consumer.position()?;
     let known = list.elements().into_iter().filter_map(|element| {
+        let Offset::Offset(offset) = element.offset() else {
+            return None;
+        };
+        Some((element.topic().to_owned(), element.partition(), offset))
+    });
+    Ok(known.collect())
+}
+
+/// Where these partitions end for who reads committed records: one request per broker.
+pub(crate) fn ends_of<'p>(
+    consumer: &BaseConsumer<Context>,
+    partitions: impl Iterator<Item = (&'p str, i32)>,
+    timeout: Duration,
+) -> Result<Vec<(String, i32, i64)>, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in partitions {
+        // In the place of a timestamp it asks for the end.
+        list.add_partition_offset(topic, partition, Offset::End)?;
+    }
+    let ends = consumer.offsets_for_times(list, timeout)?;
+    let known = ends.elements().into_iter().filter_map(|element| {
         let Offset::Offset(offset) = element.offset() else {
             return None;
         };

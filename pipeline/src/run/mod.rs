@@ -1,7 +1,11 @@
 //! `plumbline run`: the stages of the line, from the first connection to the last commit.
 
 mod counters;
+mod log_writer;
+mod merge;
 mod normalise_stage;
+mod raw_partition;
+mod raw_record;
 mod shutdown;
 mod supervise;
 

@@ -8,48 +8,43 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use plumbline_schemas::event::{Event, EventKind};
-use plumbline_schemas::formats::Decoded;
-use plumbline_schemas::log_key;
-use plumbline_schemas::reject::{Reason, Reject};
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{BorrowedMessage, Message, OwnedMessage};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::log_writer::LogWriter;
+use super::merge::{Merge, Turn};
+use super::raw_partition::{Given, RawPartition};
+use super::raw_record::Source;
 use super::{Counters, RunError};
 use crate::config::{Config, TopicsConfig};
 use crate::enrich::Enricher;
 use crate::kafka::{
-    Clients, ConnectError, Deliveries, Failure, GroupConsumer, IDLE_POLL, Origin, Progress,
-    Rebalance, close, dead_letter, headers, positions, retry_after, too_far_ahead,
+    Clients, ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance, ends_of,
+    positions, retry_after,
 };
 use crate::normalise::Normaliser;
 
-/// How long a poll waits for a record while deliveries are awaited.
+/// How long is waited for a record while deliveries are awaited.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// Deliveries are taken note of after so many records, if nothing else gives occasion to.
 const RECORDS_PER_ROUND: u32 = 64;
 /// How long is waited for deliveries when partitions are given away, or at the end.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long is waited for the brokers to say where partitions end.
+const ENDS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the thread of the stage is given.
 pub(super) struct NormaliseStage {
     clients: Clients,
     topics: TopicsConfig,
     sources: Vec<Source>,
+    lateness: Duration,
     commit_interval: Duration,
     stop: Arc<AtomicBool>,
     counters: Arc<Counters>,
     progress: Arc<Progress>,
-}
-
-struct Source {
-    topic: String,
-    normaliser: Normaliser,
-    feedback: bool,
 }
 
 /// Why a session ended before its time.
@@ -103,6 +98,7 @@ impl NormaliseStage {
             clients,
             topics,
             sources,
+            lateness: super::supervise::span(config.engine.lateness),
             commit_interval: super::supervise::span(config.run.commit_interval),
             stop,
             counters,
@@ -144,20 +140,11 @@ impl NormaliseStage {
 struct Session<'s> {
     stage: &'s NormaliseStage,
     consumer: GroupConsumer,
-    out: Out<'s>,
+    partitions: Merge<RawPartition>,
+    log: LogWriter<'s>,
     /// Offsets that may be committed once their epoch is complete.
     closing: Option<(usize, TopicPartitionList)>,
     epoch_begun: Instant,
-}
-
-/// The way into the log.
-struct Out<'s> {
-    producer: BaseProducer<Deliveries>,
-    topics: &'s TopicsConfig,
-    counters: &'s Counters,
-    stop: &'s AtomicBool,
-    epoch: usize,
-    buffer: Vec<u8>,
 }
 
 impl<'s> Session<'s> {
@@ -165,20 +152,20 @@ impl<'s> Session<'s> {
         let hopeless = |error| SessionError::Hopeless(ConnectError::from(error));
         let clients = &stage.clients;
         let consumer = clients
-            .consumer(&clients.normalise_group())
+            .consumer_of_partitions(&clients.normalise_group())
             .map_err(hopeless)?;
         let topics: Vec<&str> = stage.sources.iter().map(|source| &*source.topic).collect();
         consumer.client().subscribe(&topics)?;
         Ok(Self {
             stage,
             consumer,
-            out: Out {
+            partitions: Merge::new(stage.lateness),
+            log: LogWriter {
                 producer: clients.producer().map_err(hopeless)?,
                 topics: &stage.topics,
                 counters: &stage.counters,
                 stop: &stage.stop,
                 epoch: 0,
-                buffer: Vec::with_capacity(4096),
             },
             closing: None,
             epoch_begun: Instant::now(),
@@ -187,31 +174,159 @@ impl<'s> Session<'s> {
 
     fn run(mut self) -> Result<(), SessionError> {
         let ended = self.work().and_then(|()| self.leave());
+        // Their queues belong to the consumer.
+        drop(self.partitions);
         self.consumer.close();
-        close(self.out.producer, CLOSE_TIMEOUT);
+        self.log.close();
         ended
     }
 
     fn work(&mut self) -> Result<(), SessionError> {
-        let mut round = 0;
         while !self.stage.is_stopping() {
-            let awaiting = self.closing.is_some() || !self.out.is_complete();
-            let patience = if awaiting { BUSY_POLL } else { IDLE_POLL };
-            match self.consumer.poll(patience) {
-                Some(Ok(message)) => {
-                    self.stage.normalise(&message, &mut self.out)?;
-                    round += 1;
-                    if round < RECORDS_PER_ROUND {
-                        continue;
-                    }
-                }
-                Some(Err(error)) => self.poll_failed(error)?,
-                None => {}
-            }
-            round = 0;
-            self.out.take_deliveries()?;
+            let idle = self.write_in_turn()?;
+            self.serve()?;
+            self.log.take_deliveries()?;
             self.answer_rebalances()?;
             self.commit_delivered()?;
+            if idle {
+                self.wait_for_records();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is next in event time, until there is nothing more or a round is full. Says
+    /// whether there was nothing more.
+    fn write_in_turn(&mut self) -> Result<bool, SessionError> {
+        for _ in 0..RECORDS_PER_ROUND {
+            self.poll_partitions()?;
+            match self.partitions.turn(Instant::now()) {
+                Turn::Take(number) => self.write(number)?,
+                Turn::Ask(numbers) => self.ask_for_ends(&numbers)?,
+                Turn::Wait => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Has every partition of which no record waits give its next one.
+    fn poll_partitions(&mut self) -> Result<(), SessionError> {
+        let mut from = 0;
+        while let Some(number) = self.partitions.next_open(from) {
+            from = number + 1;
+            let Some(partition) = self.partitions.partition_mut(number) else {
+                continue;
+            };
+            match partition.poll(&self.stage.sources, &self.stage.counters) {
+                Given::Nothing => {}
+                Given::End => self.partitions.ended(number, Instant::now()),
+                Given::Failed(error) => self.poll_failed(error)?,
+                Given::Record(record) => {
+                    let (time, offset) = (record.time, record.offset);
+                    partition.waiting = Some(record);
+                    self.partitions.arrived(number, time, offset);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, number: usize) -> Result<(), SessionError> {
+        if let Some(partition) = self.partitions.partition_mut(number)
+            && let Some(record) = partition.waiting.take()
+        {
+            let origin = Origin {
+                topic: &partition.topic,
+                partition: partition.partition,
+                offset: record.offset,
+            };
+            self.log.write(&record, origin)?;
+        }
+        self.partitions.taken(number);
+        Ok(())
+    }
+
+    /// Learns whether these partitions have more. Who asks for live records of a source that is
+    /// always somewhat behind another does so often: it is one request for all of them.
+    fn ask_for_ends(&mut self, numbers: &[usize]) -> Result<(), SessionError> {
+        let read = positions(self.consumer.client())?;
+        let partitions = numbers.iter().filter_map(|number| {
+            let partition = self.partitions.partition(*number)?;
+            Some((&*partition.topic, partition.partition))
+        });
+        let ends = match ends_of(self.consumer.client(), partitions, ENDS_TIMEOUT) {
+            Ok(ends) => ends,
+            Err(error) => {
+                tracing::warn!(%error, "it is not known where raw partitions end: nobody waits for them");
+                self.partitions.given_up(numbers);
+                return Ok(());
+            }
+        };
+        for number in numbers {
+            let Some(RawPartition {
+                topic, partition, ..
+            }) = self.partitions.partition(*number)
+            else {
+                continue;
+            };
+            let of = |list: &[(String, i32, i64)]| {
+                let mut list = list.iter();
+                list.find(|(name, at, _)| name == topic && at == partition)
+                    .map(|(_, _, offset)| *offset)
+            };
+            let position = of(&read).unwrap_or(i64::MIN);
+            match of(&ends) {
+                Some(end) => self
+                    .partitions
+                    .learnt(*number, position, end, Instant::now()),
+                None => self.partitions.given_up(&[*number]),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a partition has given something, no longer than it may take to notice the rest.
+    fn wait_for_records(&mut self) {
+        let awaiting = self.closing.is_some() || !self.log.is_all_delivered();
+        let patience = if awaiting { BUSY_POLL } else { IDLE_POLL };
+        let begun = Instant::now();
+        thread::park_timeout(patience);
+        let waited = begun.elapsed();
+        if waited >= IDLE_POLL {
+            self.partitions
+                .partitions()
+                .for_each(RawPartition::look_again);
+        }
+        let given_up = self.partitions.waited(waited, Instant::now());
+        if given_up > 0 {
+            tracing::warn!(
+                partitions = given_up,
+                "raw partitions have records and do not give them: others go on without them"
+            );
+        }
+    }
+
+    /// Lets the client call back. What was fetched before a partition had its own queue is read here.
+    fn serve(&mut self) -> Result<(), SessionError> {
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            let message = match polled {
+                Ok(message) => message,
+                Err(KafkaError::PartitionEOF(_)) => continue,
+                Err(error) => {
+                    self.poll_failed(error)?;
+                    continue;
+                }
+            };
+            let mut sources = self.stage.sources.iter();
+            if let Some(source) = sources.find(|source| source.topic == message.topic()) {
+                let record = source.read(&message, &self.stage.counters);
+                let origin = Origin {
+                    topic: message.topic(),
+                    partition: message.partition(),
+                    offset: message.offset(),
+                };
+                self.log.write(&record, origin)?;
+            }
         }
         Ok(())
     }
@@ -228,7 +343,7 @@ impl<'s> Session<'s> {
     /// Commits an epoch that has been delivered, and begins to close the next one.
     fn commit_delivered(&mut self) -> Result<(), SessionError> {
         if let Some((epoch, offsets)) = self.closing.take() {
-            if self.out.producer.context().is_complete(epoch) {
+            if self.log.is_delivered(epoch) {
                 self.commit(&offsets);
             } else {
                 self.closing = Some((epoch, offsets));
@@ -241,17 +356,22 @@ impl<'s> Session<'s> {
         self.epoch_begun = Instant::now();
         let offsets = self.uncommitted()?;
         if offsets.count() > 0 {
-            self.closing = Some((self.out.epoch, offsets));
-            self.out.epoch ^= 1;
+            self.closing = Some((self.log.epoch, offsets));
+            self.log.epoch ^= 1;
         }
         Ok(())
     }
 
-    /// Offsets below which everything has been handed to the producer: every record is, before the
-    /// next one is polled.
+    /// Offsets below which everything has been handed to the producer: what has been polled, except
+    /// for the records that wait for their turn.
     fn uncommitted(&self) -> Result<TopicPartitionList, SessionError> {
         let mut list = TopicPartitionList::new();
-        for (topic, partition, offset) in positions(self.consumer.client())? {
+        for (topic, partition, polled) in positions(self.consumer.client())? {
+            let mut owned = self.partitions.partitions();
+            let waiting = owned
+                .find(|owned| owned.partition == partition && owned.topic == topic)
+                .and_then(|owned| owned.waiting.as_ref());
+            let offset = waiting.map_or(polled, |record| record.offset.min(polled));
             if self.stage.progress.is_new(&topic, partition, offset) {
                 list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
             }
@@ -277,13 +397,17 @@ impl<'s> Session<'s> {
     fn answer_rebalances(&mut self) -> Result<(), SessionError> {
         while let Some(rebalance) = self.consumer.next_rebalance() {
             match rebalance {
-                Rebalance::Assigned(partitions) => self.consumer.assign(&partitions)?,
+                Rebalance::Assigned(partitions) => {
+                    self.own(&partitions);
+                    self.consumer.assign(&partitions)?;
+                }
                 Rebalance::Revoked { partitions, lost } => {
                     if lost {
                         self.closing = None;
                     } else {
                         self.drain()?;
                     }
+                    self.disown(&partitions);
                     self.consumer.unassign(&partitions)?;
                 }
             }
@@ -291,12 +415,31 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
+    fn own(&mut self, partitions: &TopicPartitionList) {
+        self.disown(partitions);
+        for element in partitions.elements() {
+            let (topic, partition) = (element.topic(), element.partition());
+            // Without a queue of its own it is read from the common one, whoever is ahead.
+            if let Some(partition) = RawPartition::new(&self.consumer, topic, partition) {
+                self.partitions.add(partition);
+            }
+        }
+    }
+
+    /// What waits of these has not been committed: their next owner reads it.
+    fn disown(&mut self, partitions: &TopicPartitionList) {
+        self.partitions.retain(|owned| {
+            let given = partitions.find_partition(&owned.topic, owned.partition);
+            given.is_none()
+        });
+    }
+
     /// Waits until everything has been delivered, and commits it.
     fn drain(&mut self) -> Result<(), SessionError> {
         self.closing = None;
         let deadline = Instant::now() + DRAIN_PATIENCE;
-        while !self.out.is_complete() {
-            self.out.take_deliveries()?;
+        while !self.log.is_all_delivered() {
+            self.log.take_deliveries()?;
             if Instant::now() >= deadline {
                 tracing::warn!("what is not delivered yet is read again by the next owner");
                 return Ok(());
@@ -318,197 +461,11 @@ impl<'s> Session<'s> {
             let _ = self.consumer.poll(IDLE_POLL);
             while let Some(rebalance) = self.consumer.next_rebalance() {
                 if let Rebalance::Revoked { partitions, .. } = rebalance {
+                    self.disown(&partitions);
                     self.consumer.unassign(&partitions)?;
                 }
             }
         }
         Ok(())
     }
-}
-
-impl NormaliseStage {
-    /// Sends everything that a raw record holds on its way.
-    fn normalise(
-        &self,
-        message: &BorrowedMessage<'_>,
-        out: &mut Out<'_>,
-    ) -> Result<(), SessionError> {
-        let topic = message.topic();
-        let Some(source) = self.sources.iter().find(|source| source.topic == topic) else {
-            return Ok(());
-        };
-        self.counters.record();
-        let broker_millis = message.timestamp().to_millis();
-        let raw = message.payload().unwrap_or_default();
-        let (mut refused, mut first) = (0, None);
-        let mut sent = Ok(());
-        source.normaliser.decode(raw, &mut |decoded| {
-            let reject = match decoded {
-                Decoded::Event(event) => match source.refuses(&event, broker_millis) {
-                    None if sent.is_err() => return,
-                    None => match out.event(&event) {
-                        Ok(reject) => reject,
-                        Err(error) => {
-                            sent = Err(error);
-                            return;
-                        }
-                    },
-                    reject => reject,
-                },
-                Decoded::Rejected(reject) => Some(reject),
-                Decoded::Skipped(_) => {
-                    self.counters.skipped();
-                    None
-                }
-            };
-            if let Some(reject) = reject {
-                refused += 1;
-                first.get_or_insert(reject);
-            }
-        });
-        sent?;
-        let Some(reject) = first else {
-            return Ok(());
-        };
-        let origin = Origin {
-            topic,
-            partition: message.partition(),
-            offset: message.offset(),
-        };
-        let (value, pairs) = dead_letter(raw, &reject, refused, origin);
-        out.dead_letter(message.key().unwrap_or_default(), &value, &pairs)
-    }
-}
-
-impl Source {
-    fn refuses(&self, event: &Event<'_>, broker_millis: Option<i64>) -> Option<Reject> {
-        if self.feedback && event.kind != EventKind::Feedback {
-            // Who may answer commands may not therefore write any event.
-            let detail = "kind: only `feedback` is taken from the feedback topic";
-            return Some(Reject::new(Reason::WrongFormat, detail));
-        }
-        too_far_ahead(event.time, broker_millis)
-    }
-}
-
-impl Out<'_> {
-    /// Sends an event to the log, or says why it cannot be there.
-    fn event(&mut self, event: &Event<'_>) -> Result<Option<Reject>, SessionError> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        let written = serde_json::to_writer(&mut buffer, event);
-        let key = log_key(event.tenant(), &event.identity.id);
-        let sent = match written {
-            Err(error) => Ok(Some(Reject::new(Reason::NotJson, error.to_string()))),
-            Ok(()) => {
-                let topic = &self.topics.events;
-                let record = BaseRecord::with_opaque_to(topic, self.epoch)
-                    .key(key.as_bytes())
-                    .payload(buffer.as_slice());
-                self.send(record)
-            }
-        };
-        self.buffer = buffer;
-        if matches!(sent, Ok(None)) {
-            self.counters.normalised();
-        }
-        sent
-    }
-
-    fn dead_letter(
-        &self,
-        key: &[u8],
-        value: &[u8],
-        pairs: &[(&'static str, String)],
-    ) -> Result<(), SessionError> {
-        self.counters.dead_letter();
-        let record = BaseRecord::with_opaque_to(&self.topics.deadletter, self.epoch)
-            .key(key)
-            .payload(value)
-            .headers(headers(pairs));
-        self.send(record).map(|_| ())
-    }
-
-    fn send(
-        &self,
-        mut record: BaseRecord<'_, [u8], [u8], usize>,
-    ) -> Result<Option<Reject>, SessionError> {
-        let mut stopping_since = None;
-        let deliveries = self.producer.context();
-        let epoch = record.delivery_opaque;
-        deliveries.sent(epoch);
-        loop {
-            let Err((error, refused)) = self.producer.send(record) else {
-                return Ok(None);
-            };
-            match error.rdkafka_error_code() {
-                Some(Code::QueueFull) => {
-                    self.producer.poll(BUSY_POLL);
-                    if self.stop.load(Ordering::Relaxed) {
-                        let since = *stopping_since.get_or_insert_with(Instant::now);
-                        if since.elapsed() > DRAIN_PATIENCE {
-                            return Err(error.into());
-                        }
-                    }
-                    record = refused;
-                }
-                Some(Code::MessageSizeTooLarge) => {
-                    deliveries.settled(epoch);
-                    return Ok(Some(oversized()));
-                }
-                _ => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Takes note of what has been delivered and what has not.
-    fn take_deliveries(&self) -> Result<(), SessionError> {
-        self.producer.poll(Duration::ZERO);
-        let deliveries = self.producer.context();
-        for (epoch, message) in deliveries.take_oversized() {
-            self.replace(epoch, &message)?;
-            deliveries.settled(epoch);
-        }
-        deliveries
-            .failure()
-            .map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// What the broker refuses for its size becomes a dead letter, and a dead letter a shorter one.
-    fn replace(&self, epoch: usize, message: &OwnedMessage) -> Result<(), SessionError> {
-        let value = message.payload().unwrap_or_default();
-        let origin = Origin {
-            topic: message.topic(),
-            partition: message.partition(),
-            offset: message.offset(),
-        };
-        let (value, pairs) = dead_letter(value, &oversized(), 1, origin);
-        let mut value = &*value;
-        if message.topic() == self.topics.deadletter {
-            value = value.get(..value.len() / 2).unwrap_or_default();
-        } else {
-            self.counters.dead_letter();
-        }
-        let headers = match message.headers() {
-            Some(original) => original.clone(),
-            None => headers(&pairs),
-        };
-        let record = BaseRecord::with_opaque_to(&self.topics.deadletter, epoch)
-            .key(message.key().unwrap_or_default())
-            .payload(value)
-            .headers(headers);
-        self.send(record).map(|_| ())
-    }
-
-    fn is_complete(&self) -> bool {
-        let deliveries = self.producer.context();
-        deliveries.is_complete(0) && deliveries.is_complete(1)
-    }
-}
-
-fn oversized() -> Reject {
-    Reject::new(
-        Reason::TooLarge,
-        "the event is larger than its topic takes; raise max.message.bytes of the topic",
-    )
 }

@@ -1,0 +1,158 @@
+//! The way into the log and the dead letter, at least once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use plumbline_schemas::reject::{Reason, Reject};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::Counters;
+use super::raw_record::RawRecord;
+use crate::config::TopicsConfig;
+use crate::kafka::{Deliveries, Origin, close, dead_letter, headers};
+
+/// How long is waited for room in the producer's queue at a time.
+const ROOM_POLL: Duration = Duration::from_millis(5);
+/// How long for all of it once the line is to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A producer, and what it has yet to deliver: in two epochs that take turns, so that offsets can be
+/// committed while more is sent.
+pub(super) struct LogWriter<'s> {
+    pub(super) producer: BaseProducer<Deliveries>,
+    pub(super) topics: &'s TopicsConfig,
+    pub(super) counters: &'s Counters,
+    pub(super) stop: &'s AtomicBool,
+    pub(super) epoch: usize,
+}
+
+impl LogWriter<'_> {
+    /// Sends everything that a raw record holds on its way.
+    pub(super) fn write(&self, record: &RawRecord, origin: Origin<'_>) -> Result<(), KafkaError> {
+        for event in &record.events {
+            let sent = BaseRecord::with_opaque_to(&self.topics.events, self.epoch)
+                .key(event.key.as_bytes())
+                .payload(event.value.as_slice());
+            match self.send(sent)? {
+                Sent::Yes => self.counters.normalised(),
+                Sent::Oversized => {
+                    let (value, pairs) = dead_letter(&event.value, &oversized(), 1, origin);
+                    self.dead_letter(event.key.as_bytes(), &value, &pairs)?;
+                }
+            }
+        }
+        match &record.dead_letter {
+            Some(letter) => self.dead_letter(&letter.key, &letter.value, &letter.headers),
+            None => Ok(()),
+        }
+    }
+
+    fn dead_letter(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        pairs: &[(&'static str, String)],
+    ) -> Result<(), KafkaError> {
+        self.counters.dead_letter();
+        let record = BaseRecord::with_opaque_to(&self.topics.deadletter, self.epoch)
+            .key(key)
+            .payload(value)
+            .headers(headers(pairs));
+        self.send(record).map(|_| ())
+    }
+
+    fn send(&self, mut record: BaseRecord<'_, [u8], [u8], usize>) -> Result<Sent, KafkaError> {
+        let mut stopping_since = None;
+        let deliveries = self.producer.context();
+        let epoch = record.delivery_opaque;
+        deliveries.sent(epoch);
+        loop {
+            let Err((error, refused)) = self.producer.send(record) else {
+                return Ok(Sent::Yes);
+            };
+            match error.rdkafka_error_code() {
+                Some(Code::QueueFull) => {
+                    self.producer.poll(ROOM_POLL);
+                    if self.stop.load(Ordering::Relaxed) {
+                        let since = *stopping_since.get_or_insert_with(Instant::now);
+                        if since.elapsed() > STOP_PATIENCE {
+                            return Err(error);
+                        }
+                    }
+                    record = refused;
+                }
+                Some(Code::MessageSizeTooLarge) => {
+                    deliveries.settled(epoch);
+                    return Ok(Sent::Oversized);
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Takes note of what has been delivered and what has not.
+    pub(super) fn take_deliveries(&self) -> Result<(), KafkaError> {
+        self.producer.poll(Duration::ZERO);
+        let deliveries = self.producer.context();
+        for (epoch, message) in deliveries.take_oversized() {
+            self.replace(epoch, &message)?;
+            deliveries.settled(epoch);
+        }
+        deliveries.failure().map_or(Ok(()), Err)
+    }
+
+    /// What the broker refuses for its size becomes a dead letter, and a dead letter a shorter one.
+    fn replace(&self, epoch: usize, message: &OwnedMessage) -> Result<(), KafkaError> {
+        let value = message.payload().unwrap_or_default();
+        let origin = Origin {
+            topic: message.topic(),
+            partition: message.partition(),
+            offset: message.offset(),
+        };
+        let (value, pairs) = dead_letter(value, &oversized(), 1, origin);
+        let mut value = &*value;
+        if message.topic() == self.topics.deadletter {
+            value = value.get(..value.len() / 2).unwrap_or_default();
+        } else {
+            self.counters.dead_letter();
+        }
+        let headers = match message.headers() {
+            Some(original) => original.clone(),
+            None => headers(&pairs),
+        };
+        let record = BaseRecord::with_opaque_to(&self.topics.deadletter, epoch)
+            .key(message.key().unwrap_or_default())
+            .payload(value)
+            .headers(headers);
+        self.send(record).map(|_| ())
+    }
+
+    /// Whether everything that was sent in this epoch has arrived.
+    pub(super) fn is_delivered(&self, epoch: usize) -> bool {
+        self.producer.context().is_complete(epoch)
+    }
+
+    pub(super) fn is_all_delivered(&self) -> bool {
+        self.is_delivered(0) && self.is_delivered(1)
+    }
+
+    pub(super) fn close(self) {
+        close(self.producer, CLOSE_TIMEOUT);
+    }
+}
+
+enum Sent {
+    Yes,
+    /// More than the producer takes, whatever the broker would say.
+    Oversized,
+}
+
+fn oversized() -> Reject {
+    Reject::new(
+        Reason::TooLarge,
+        "the event is larger than its topic takes; raise max.message.bytes of the topic",
+    )
+}

@@ -1,0 +1,108 @@
+//! A raw record in the shape in which it goes on: decoded once, when it arrives.
+
+use plumbline_schemas::event::{Event, EventKind};
+use plumbline_schemas::formats::Decoded;
+use plumbline_schemas::log_key;
+use plumbline_schemas::reject::{Reason, Reject};
+use rdkafka::message::{BorrowedMessage, Message};
+
+use super::Counters;
+use crate::kafka::{Origin, dead_letter, too_far_ahead};
+use crate::normalise::Normaliser;
+
+/// What reads the records of one raw topic.
+pub(super) struct Source {
+    pub(super) topic: String,
+    pub(super) normaliser: Normaliser,
+    pub(super) feedback: bool,
+}
+
+/// What a raw record holds, while it waits for its turn.
+#[derive(Debug, Default)]
+pub(super) struct RawRecord {
+    pub(super) offset: i64,
+    /// The earliest time of its events; none where nothing in it could be read.
+    pub(super) time: Option<i64>,
+    pub(super) events: Vec<LogRecord>,
+    pub(super) dead_letter: Option<DeadLetter>,
+}
+
+/// A record of the log.
+#[derive(Debug)]
+pub(super) struct LogRecord {
+    pub(super) key: String,
+    pub(super) value: Vec<u8>,
+}
+
+/// What could not be read, with its headers.
+#[derive(Debug)]
+pub(super) struct DeadLetter {
+    pub(super) key: Vec<u8>,
+    pub(super) value: Vec<u8>,
+    pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl Source {
+    pub(super) fn read(&self, message: &BorrowedMessage<'_>, counters: &Counters) -> RawRecord {
+        counters.record();
+        let broker_millis = message.timestamp().to_millis();
+        let raw = message.payload().unwrap_or_default();
+        let mut record = RawRecord {
+            offset: message.offset(),
+            ..RawRecord::default()
+        };
+        let (mut refused, mut first) = (0, None);
+        self.normaliser.decode(raw, &mut |decoded| {
+            let reject = match decoded {
+                Decoded::Event(event) => match self.refuses(&event, broker_millis) {
+                    None => record.push(&event).err(),
+                    reject => reject,
+                },
+                Decoded::Rejected(reject) => Some(reject),
+                Decoded::Skipped(_) => {
+                    counters.skipped();
+                    None
+                }
+            };
+            if let Some(reject) = reject {
+                refused += 1;
+                first.get_or_insert(reject);
+            }
+        });
+        record.dead_letter = first.map(|reject| {
+            let origin = Origin {
+                topic: message.topic(),
+                partition: message.partition(),
+                offset: message.offset(),
+            };
+            let (value, headers) = dead_letter(raw, &reject, refused, origin);
+            DeadLetter {
+                key: message.key().unwrap_or_default().to_vec(),
+                value: value.into_owned(),
+                headers,
+            }
+        });
+        record
+    }
+
+    fn refuses(&self, event: &Event<'_>, broker_millis: Option<i64>) -> Option<Reject> {
+        if self.feedback && event.kind != EventKind::Feedback {
+            // Who may answer commands may not therefore write any event.
+            let detail = "kind: only `feedback` is taken from the feedback topic";
+            return Some(Reject::new(Reason::WrongFormat, detail));
+        }
+        too_far_ahead(event.time, broker_millis)
+    }
+}
+
+impl RawRecord {
+    fn push(&mut self, event: &Event<'_>) -> Result<(), Reject> {
+        let value = serde_json::to_vec(event)
+            .map_err(|error| Reject::new(Reason::NotJson, error.to_string()))?;
+        let key = log_key(event.tenant(), &event.identity.id);
+        self.events.push(LogRecord { key, value });
+        let time = event.time.as_millis();
+        self.time = Some(self.time.map_or(time, |first| first.min(time)));
+        Ok(())
+    }
+}

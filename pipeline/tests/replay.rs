@@ -155,7 +155,9 @@ fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
         place.path("pl*.ndjson").display().to_string(),
     ];
     for input in wrapped {
-        place.replay(std::slice::from_ref(&input), "wrapped").unwrap();
+        place
+            .replay(std::slice::from_ref(&input), "wrapped")
+            .unwrap();
         let (plain, wrapped) = (place.results("plain"), place.results("wrapped"));
         assert_eq!(plain[..2], wrapped[..2], "{input}");
     }

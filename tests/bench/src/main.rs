@@ -84,7 +84,7 @@ fn engines() -> Result<(), Box<dyn Error>> {
         "identities", "events", "bytes", "sonic-rs", "serde_json", "engine", "ratio", "B/ident."
     );
     for identities in [10_000, 100_000, 1_000_000] {
-        row(&engine::measure(&population(identities, 2, Some(15.0)))?);
+        row(&engine::measure(&population(identities, 1, Some(16.0)))?);
     }
     println!("ratio: engine, parsing included, over parsing alone with the chosen reader\n");
     Ok(())

@@ -34,6 +34,8 @@ pub mod secret;
 #[cfg(test)]
 mod tests;
 
+pub use native::read_event;
+
 use crate::event::Event;
 use crate::reject::Reject;
 
@@ -53,7 +55,8 @@ pub fn by_name(name: &str) -> Option<&'static dyn Format> {
 /// What is known of a source beside its records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Source<'a> {
-    /// Tenant of records that name none.
+    /// Tenant of `native` events that name none, and of every record of the other formats, whatever
+    /// account or domain the record names.
     pub tenant: Option<&'a str>,
 }
 

@@ -29,8 +29,6 @@ vocabulary! {
         TimeTooEarly = "time_too_early",
         /// More than 24 hours ahead of the log's clock.
         TimeAhead = "time_ahead",
-        /// A record of this format that names nobody.
-        NoIdentity = "no_identity",
         /// Not a record of the format its source was configured with.
         WrongFormat = "wrong_format",
     }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use plumbline_detectors::config::Span;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
@@ -59,6 +62,7 @@ struct Needed<'c> {
 struct Found {
     partitions: Option<i32>,
     policy: Option<String>,
+    retention: Option<i64>,
     created: bool,
 }
 
@@ -119,6 +123,7 @@ async fn create_missing(
 ) -> Result<(), TopicsError> {
     let partitions = i32::try_from(config.kafka.partitions).unwrap_or(i32::MAX);
     let replication = i32::from(config.kafka.replication);
+    let retention = config.kafka.retention.as_millis().to_string();
     let options = AdminOptions::new()
         .request_timeout(Some(START_TIMEOUT))
         .operation_timeout(Some(START_TIMEOUT));
@@ -126,9 +131,13 @@ async fn create_missing(
         if found.partitions.is_some() {
             continue;
         }
-        let new = NewTopic::new(topic.name, partitions, TopicReplication::Fixed(replication))
+        let mut new = NewTopic::new(topic.name, partitions, TopicReplication::Fixed(replication))
             .set("cleanup.policy", topic.policy)
             .set("max.message.bytes", MAX_MESSAGE_BYTES);
+        if topic.role == "events" {
+            // The broker's default is a week, and state is restored from this topic.
+            new = new.set("retention.ms", &retention);
+        }
         let results = admin
             .create_topics([&new], &options)
             .await
@@ -151,7 +160,7 @@ async fn create_missing(
     Ok(())
 }
 
-/// Asks for the cleanup policies. Who may not ask for them still learns the rest.
+/// Asks for cleanup policies and retention. Who may not ask for them still learns the rest.
 async fn describe(
     admin: &AdminClient<DefaultClientContext>,
     needed: &[Needed<'_>],
@@ -166,10 +175,13 @@ async fn describe(
         let Ok(described) = admin.describe_configs([&specifier], &options).await else {
             continue;
         };
-        found.policy = described
-            .into_iter()
-            .flatten()
-            .find_map(|resource| resource.get("cleanup.policy")?.value.clone());
+        let described: Vec<ConfigResource> = described.into_iter().flatten().collect();
+        let value = |key: &str| {
+            let mut described = described.iter();
+            described.find_map(|resource| resource.get(key)?.value.clone())
+        };
+        found.policy = value("cleanup.policy");
+        found.retention = value("retention.ms").and_then(|millis| millis.parse().ok());
     }
 }
 
@@ -226,6 +238,7 @@ fn warnings(config: &Config, needed: &[Needed<'_>], found: &[Found]) -> Vec<Stri
                 topic.name
             ));
         }
+        warnings.extend(forgetful(config, topic, found));
         let policy = found.policy.as_deref();
         if let ("state", Some(policy)) = (topic.role, policy.filter(|policy| *policy != "compact"))
         {
@@ -236,6 +249,35 @@ fn warnings(config: &Config, needed: &[Needed<'_>], found: &[Found]) -> Vec<Stri
         }
     }
     warnings
+}
+
+/// Of a log that loses its records too soon.
+fn forgetful(config: &Config, topic: &Needed<'_>, found: &Found) -> Option<String> {
+    if topic.role != "events" {
+        return None;
+    }
+    let name = topic.name;
+    let policy = found
+        .policy
+        .as_deref()
+        .filter(|policy| policy.contains("compact"));
+    if let Some(policy) = policy {
+        return Some(format!(
+            "{name} has cleanup.policy {policy}; set it to delete: state is restored from this topic, and \
+             compaction keeps one record of each identity"
+        ));
+    }
+    let wanted = config.kafka.retention;
+    // A negative one is for ever.
+    let kept = found
+        .retention
+        .filter(|kept| (0..wanted.as_millis()).contains(kept))?;
+    Some(format!(
+        "{name} keeps its records for {} and kafka.retention is {wanted}: what is older is forgotten when a \
+         partition changes its owner; set retention.ms = {} of the topic, or kafka.retention to what is enough",
+        Span::millis(kept),
+        wanted.as_millis()
+    ))
 }
 
 #[cfg(test)]
@@ -255,10 +297,30 @@ mod tests {
             .map(|topic| Found {
                 partitions: (topic.role != "control").then_some(6),
                 policy: (topic.role != "control").then(|| "delete".to_owned()),
+                retention: Some(7 * 86_400_000),
                 created: topic.role == "feedback",
             })
             .collect();
         insta::assert_snapshot!(table(&config, &needed, &found));
+    }
+
+    #[test]
+    fn only_a_log_that_keeps_too_little_is_warned_of() {
+        let config = config();
+        let needed = needed(&config);
+        let log = needed.iter().find(|topic| topic.role == "events");
+        let warning = |policy: &str, retention: i64| {
+            let found = Found {
+                policy: Some(policy.to_owned()),
+                retention: Some(retention),
+                ..Found::default()
+            };
+            forgetful(&config, log.expect("a log"), &found)
+        };
+        assert_eq!(warning("delete", -1), None);
+        assert_eq!(warning("delete", 90 * 86_400_000), None);
+        assert!(warning("delete", 90 * 86_400_000 - 1).is_some());
+        assert!(warning("compact,delete", -1).is_some());
     }
 
     #[test]

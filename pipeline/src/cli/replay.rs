@@ -32,7 +32,7 @@ pub(super) struct ReplayArgs {
     /// Their log format [file: replay.format] [default: native]
     #[arg(long, value_parser = format, env = "PLUMBLINE_FORMAT", hide_env_values = true)]
     format: Option<String>,
-    /// Tenant of records that name none [file: replay.tenant] [default: default]
+    /// Tenant of native events that name none, and of every record of the other formats [file: replay.tenant] [default: default]
     #[arg(long, env = "PLUMBLINE_TENANT", hide_env_values = true)]
     tenant: Option<String>,
     /// The configuration; without one, the defaults

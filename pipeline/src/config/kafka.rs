@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use plumbline_detectors::config::Span;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -26,6 +27,9 @@ pub struct KafkaConfig {
     /// Copies of each partition of those topics.
     #[serde(deserialize_with = "one_or_more")]
     pub replication: u16,
+    /// How long the events topic keeps its records, if `plumbline topics --create` creates it.
+    #[serde(deserialize_with = "super::sections::longer_than_zero")]
+    pub retention: Span,
     /// Whether `plumbline topics` creates what is missing without being asked.
     pub create_topics: bool,
     /// `[kafka.topics]`
@@ -45,6 +49,7 @@ impl Default for KafkaConfig {
             group_id: "plumbline".to_owned(),
             partitions: 12,
             replication: 1,
+            retention: Span::days(90),
             create_topics: false,
             topics: TopicsConfig::default(),
             properties: BTreeMap::new(),

@@ -20,7 +20,7 @@ pub struct SourceConfig {
     /// Name of the log format of its records.
     #[serde(deserialize_with = "known_format")]
     pub format: String,
-    /// Tenant of records that name none.
+    /// Tenant of `native` events that name none, and of every record of the other formats.
     #[serde(default)]
     pub tenant: Option<String>,
 }
@@ -117,7 +117,7 @@ pub struct ReplayConfig {
     /// Name of their log format.
     #[serde(deserialize_with = "known_format")]
     pub format: String,
-    /// Tenant of records that name none.
+    /// Tenant of `native` events that name none, and of every record of the other formats.
     pub tenant: Option<String>,
     /// Where findings, commands and the summary are written.
     pub out: Option<PathBuf>,
@@ -195,11 +195,13 @@ pub(super) fn format_names() -> Vec<&'static str> {
     formats::ALL.iter().map(|format| format.name()).collect()
 }
 
-fn longer_than_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Span, D::Error> {
     let span = Span::deserialize(deserializer)?;
     if span.as_millis() == 0 {
         return Err(de::Error::custom(
-            "must be longer than zero; write how long it may be, such as \"100ms\"",
+            "must be longer than zero; write how long it may be, such as \"100ms\" or \"90d\"",
         ));
     }
     Ok(span)

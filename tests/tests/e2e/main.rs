@@ -10,6 +10,7 @@ mod live_and_replay;
 mod main_job;
 mod outages;
 mod refusals;
+mod retention;
 mod secrets;
 mod shared_work;
 mod stories;

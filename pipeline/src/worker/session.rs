@@ -15,8 +15,8 @@ use super::pace::Pace;
 use super::partition::{Partition, Record};
 use super::transaction::{AttemptError, Transactor};
 use crate::kafka::{
-    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT, positions,
-    retry_after,
+    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT, ends_of,
+    partition_count, positions, retry_after,
 };
 
 /// How long a commit is tried while the group waits for it.
@@ -187,6 +187,17 @@ impl<'w> Session<'w> {
     /// Takes partitions and reads them from their beginning, to restore their state.
     fn take(&mut self, mut assigned: TopicPartitionList) -> Result<(), SessionError> {
         let committed = self.committed(&assigned)?;
+        if committed.is_empty() && self.has_published_before(&assigned) {
+            tracing::warn!(
+                group = self.worker.clients.detect_group(),
+                log = self.worker.topics.events,
+                "this group has committed nothing of the log, and there are findings already: everything \
+                 that follows from the log is published again, with the same ids. If its offsets have \
+                 expired, stop, set them with kafka-consumer-groups.sh --reset-offsets to where it had \
+                 come (or --to-latest), and start again; offsets.retention.minutes of the brokers says \
+                 how long they are kept"
+            );
+        }
         assigned
             .set_all_offsets(Offset::Beginning)
             .map_err(|error| SessionError::Broken(error.to_string()))?;
@@ -205,6 +216,27 @@ impl<'w> Session<'w> {
         self.consumer
             .assign(&assigned)
             .map_err(|error| SessionError::Broken(error.to_string()))
+    }
+
+    /// Whether the log holds records of these partitions and somebody has already published findings.
+    fn has_published_before(&self, assigned: &TopicPartitionList) -> bool {
+        let client = self.consumer.client();
+        let holds_any = |partitions: Vec<(&str, i32)>| {
+            let ends = ends_of(client, partitions.into_iter(), START_TIMEOUT);
+            ends.is_ok_and(|ends| ends.iter().any(|(_, _, end)| *end > 0))
+        };
+        let log = &*self.worker.topics.events;
+        let owned = assigned.elements();
+        if !holds_any(owned.iter().map(|owned| (log, owned.partition())).collect()) {
+            return false;
+        }
+        let findings = &*self.worker.topics.findings;
+        let count = partition_count(client, findings).ok().flatten();
+        holds_any(
+            (0..count.unwrap_or(0))
+                .map(|number| (findings, number))
+                .collect(),
+        )
     }
 
     /// What the group has committed of these partitions. The broker answers only once no transaction

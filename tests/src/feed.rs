@@ -10,7 +10,7 @@ use crate::wait;
 const DAY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Writes a story to the topics of its formats. The next day comes once all of the day before is in
-/// the log: as logs come in, and not as a backlog in which one source runs weeks ahead of another.
+/// the log: as logs come in, and not as a backlog.
 pub fn day_by_day(line: &Line, story: &[Told]) {
     let log = line.topic("events");
     let mut written: i64 = line.reader.ends(&log).iter().sum();

@@ -149,6 +149,12 @@ impl Deliveries {
         self.outstanding[epoch & 1].fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How many records are on their way.
+    pub(crate) fn outstanding(&self) -> i64 {
+        let of = |epoch: &AtomicI64| epoch.load(Ordering::Relaxed);
+        self.outstanding.iter().map(of).sum()
+    }
+
     /// Whether everything sent in this epoch has arrived.
     pub(crate) fn is_complete(&self, epoch: usize) -> bool {
         self.outstanding[epoch & 1].load(Ordering::Relaxed) == 0

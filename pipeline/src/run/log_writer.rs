@@ -95,8 +95,17 @@ impl LogWriter<'_> {
 
     /// Takes note of what has been delivered and what has not.
     pub(super) fn take_deliveries(&self) -> Result<(), KafkaError> {
-        self.producer.poll(Duration::ZERO);
         let deliveries = self.producer.context();
+        // One poll takes the report of one batch, and batches are small where identities alternate.
+        let mut outstanding = deliveries.outstanding();
+        loop {
+            self.producer.poll(Duration::ZERO);
+            let left = deliveries.outstanding();
+            if left == 0 || left >= outstanding {
+                break;
+            }
+            outstanding = left;
+        }
         for (epoch, message) in deliveries.take_oversized() {
             self.replace(epoch, &message)?;
             deliveries.settled(epoch);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -21,8 +21,8 @@ use super::{Counters, RunError};
 use crate::config::{Config, TopicsConfig};
 use crate::enrich::Enricher;
 use crate::kafka::{
-    Clients, ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance, ends_of,
-    positions, retry_after,
+    Clients, ConnectError, Context, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance,
+    close, ends_of, positions, retry_after,
 };
 use crate::normalise::Normaliser;
 
@@ -34,6 +34,7 @@ const RECORDS_PER_ROUND: u32 = 64;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long is waited for the brokers to say where partitions end.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the thread of the stage is given.
 pub(super) struct NormaliseStage {
@@ -140,6 +141,9 @@ impl NormaliseStage {
 struct Session<'s> {
     stage: &'s NormaliseStage,
     consumer: GroupConsumer,
+    /// Asks for the ends of partitions. On the connections of the consumer the answer would wait behind
+    /// a fetch that waits for records.
+    observer: BaseConsumer<Context>,
     partitions: Merge<RawPartition>,
     log: LogWriter<'s>,
     /// Offsets that may be committed once their epoch is complete.
@@ -159,6 +163,9 @@ impl<'s> Session<'s> {
         Ok(Self {
             stage,
             consumer,
+            observer: clients
+                .observer(&clients.normalise_group())
+                .map_err(hopeless)?,
             partitions: Merge::new(stage.lateness),
             log: LogWriter {
                 producer: clients.producer().map_err(hopeless)?,
@@ -178,6 +185,7 @@ impl<'s> Session<'s> {
         drop(self.partitions);
         self.consumer.close();
         self.log.close();
+        close(self.observer, CLOSE_TIMEOUT);
         ended
     }
 
@@ -254,7 +262,7 @@ impl<'s> Session<'s> {
             let partition = self.partitions.partition(*number)?;
             Some((&*partition.topic, partition.partition))
         });
-        let ends = match ends_of(self.consumer.client(), partitions, ENDS_TIMEOUT) {
+        let ends = match ends_of(&self.observer, partitions, ENDS_TIMEOUT) {
             Ok(ends) => ends,
             Err(error) => {
                 tracing::warn!(%error, "it is not known where raw partitions end: nobody waits for them");

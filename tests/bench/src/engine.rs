@@ -12,6 +12,7 @@ use plumbline_schemas::event::Event;
 use crate::log::{Chunk, each_chunk};
 
 /// What one size of population came to.
+#[derive(Default)]
 pub(crate) struct Measured {
     pub(crate) identities: usize,
     pub(crate) events: u64,
@@ -22,14 +23,24 @@ pub(crate) struct Measured {
     pub(crate) state_bytes: usize,
     /// Bytes of each identity, smallest first.
     pub(crate) sizes: Vec<usize>,
-    pub(crate) findings: u64,
-    pub(crate) commands: u64,
 }
 
 impl Measured {
     /// Events per second of a measured time.
     pub(crate) fn rate(&self, of: Duration) -> f64 {
         self.events as f64 / of.as_secs_f64()
+    }
+
+    /// Takes in another population of the same size.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.identities = other.identities;
+        self.events += other.events;
+        self.bytes += other.bytes;
+        self.sonic += other.sonic;
+        self.serde += other.serde;
+        self.engine += other.engine;
+        self.state_bytes = other.state_bytes;
+        self.sizes = other.sizes;
     }
 
     /// Engine over parse-only.
@@ -43,18 +54,7 @@ impl Measured {
 pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
     let mut engine = Engine::new(Arc::default());
     let mut outputs: Vec<Output> = Vec::new();
-    let mut measured = Measured {
-        identities: 0,
-        events: 0,
-        bytes: 0,
-        sonic: Duration::ZERO,
-        serde: Duration::ZERO,
-        engine: Duration::ZERO,
-        state_bytes: 0,
-        sizes: Vec::new(),
-        findings: 0,
-        commands: 0,
-    };
+    let mut measured = Measured::default();
     let halfway = options
         .start
         .plus_millis(i64::from(options.days) * 86_400_000 / 2);
@@ -70,12 +70,7 @@ pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
         if warm {
             measured.engine += took;
         }
-        for output in outputs.drain(..) {
-            match output {
-                Output::Finding(_) => measured.findings += 1,
-                Output::Command(_) => measured.commands += 1,
-            }
-        }
+        outputs.clear();
         Ok(())
     })?;
     measured.identities = engine.identities();

@@ -5,7 +5,7 @@ use std::error::Error;
 use plumbline_replay_data::{Options, Simulation};
 
 /// How many events are generated before they are measured.
-pub(crate) const CHUNK_EVENTS: usize = 250_000;
+pub(crate) const CHUNK_EVENTS: usize = 50_000;
 
 /// Some lines of the log.
 #[derive(Default)]

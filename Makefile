@@ -19,8 +19,8 @@ lint: ## formatting and clippy, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: setup ## events/s, bytes per identity, latency on a real broker; about ten minutes
-	PLUMBLINE_KAFKA_OPTIONS="-Xmx1g -XX:+UseSerialGC" $(CARGO) run --locked --release -p plumbline-bench
+bench: setup ## events/s, bytes per identity, latency on a real broker; ten minutes
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(CARGO) run --locked --release -p plumbline-bench
 
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
 	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka

@@ -58,6 +58,21 @@ pub enum Output {
     Command(Box<Command>),
 }
 
+/// Where an identity is. Half of its hash stands beside, so that nothing else has to be fetched to know
+/// that it is another.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    at: u32,
+    tag: u32,
+}
+
+impl Slot {
+    /// The half of the hash by which the table does not choose where to look.
+    fn tag(hash: u64) -> u32 {
+        (hash >> 24) as u32
+    }
+}
+
 /// The state of one partition of the log, and the function from a record to what is published.
 #[derive(Debug)]
 pub struct Engine {
@@ -65,7 +80,7 @@ pub struct Engine {
     threshold: Bits,
     clock: Option<EventTime>,
     names: Names,
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     identities: Identities,
     hashes: Vec<u64>,
     breaker: Breaker,
@@ -150,11 +165,10 @@ impl Engine {
     fn find(&self, event: &Event<'_>) -> (u64, Option<usize>) {
         let (tenant, id) = (event.tenant(), &*event.identity.id);
         let hash = xxh3_64_with_seed(id.as_bytes(), stable_hash(tenant));
-        let found = self.index.find(hash, |at| {
-            let at = *at as usize;
-            self.hashes[at] == hash && self.identities[at].is(tenant, id)
+        let found = self.index.find(hash, |slot| {
+            slot.tag == Slot::tag(hash) && self.identities[slot.at as usize].is(tenant, id)
         });
-        (hash, found.map(|at| *at as usize))
+        (hash, found.map(|slot| slot.at as usize))
     }
 
     fn identity_of(&mut self, event: &Event<'_>, clock: EventTime) -> usize {
@@ -167,8 +181,12 @@ impl Engine {
         let at = self.identities.push(identity);
         self.hashes.push(hash);
         let hashes = &self.hashes;
+        let slot = Slot {
+            at: at as u32,
+            tag: Slot::tag(hash),
+        };
         self.index
-            .insert_unique(hash, at as u32, |at| hashes[*at as usize]);
+            .insert_unique(hash, slot, |slot| hashes[slot.at as usize]);
         at
     }
 

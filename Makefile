@@ -19,7 +19,7 @@ lint: ## formatting and clippy, as CI wants them
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: setup ## events/s, bytes per identity, latency on a real broker; ten minutes
+bench: setup ## events/s, bytes per identity, latency on a real broker; a quarter of an hour
 	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(CARGO) run --locked --release -p plumbline-bench
 
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092

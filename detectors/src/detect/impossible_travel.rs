@@ -12,9 +12,9 @@
 //! once in 1 300 changes, of 5 000 km once in a million.
 //!
 //! **What lowers it:** a user agent the identity is used to (4 bits); an anonymiser or a configured
-//! egress at either end (8, and no more than a finding unless something below contradicts it). A *person's device with an id*, used on an earlier day or in both places, has
-//! not been at two ends of the world: its network was, as with a VPN (14 bits, and no more than a
-//! finding), unless the session did something privileged, or both places were used by turns within a
+//! egress at either end (8, and no more than a finding unless something below contradicts it). A
+//! *person's device with an id*, used on an earlier day or in both places, has not been at two ends of
+//! the world: its network was, as with a VPN (14 bits, and no more than a finding), unless the session did something privileged, or both places were used by turns within a
 //! quarter of an hour. A place used on two earlier days, from a device used on an earlier day or not
 //! known, is habit: silent. In the first two days of a person, two devices without a common session
 //! are no more than a finding. **What raises it:** one session or token in both places, and a device never

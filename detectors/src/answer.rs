@@ -1,6 +1,6 @@
 //! Publishing: from the signals of one event to findings, and to the command they justify.
 
-use plumbline_schemas::command::{Action, Command, CommandReason, Mode, Params, Target};
+use plumbline_schemas::command::{Action, Command, CommandReason, Mode, Target};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::{Finding, Severity, Subject};
 use plumbline_schemas::time::EventTime;
@@ -8,14 +8,15 @@ use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::{DetectorMode, PolicyMode};
-use crate::detect::{DetectorId, Moment};
+use crate::detect::{DetectorId, Group, Moment};
 use crate::engine::Output;
+use crate::facts::Facts;
 use crate::policy::breaker::{Breaker, Ruling};
 use crate::policy::standing::{Standing, StandingCommands};
 use crate::policy::{self, Answer, Case};
 use crate::risk::{self, DetectorSet, IdentityLedger, Told};
 use crate::session::Session;
-use crate::signal::Signal;
+use crate::signal::{About, Demand, Signal};
 use crate::units::Bits;
 
 /// A finding of the same session is published again when it is so much surer, or after its half-life.
@@ -29,6 +30,7 @@ pub(crate) struct Publisher<'p> {
     pub(crate) session: &'p mut Session,
     pub(crate) ledger: &'p mut IdentityLedger,
     pub(crate) standing: &'p mut StandingCommands,
+    pub(crate) facts: &'p mut Facts,
     pub(crate) breaker: &'p mut Breaker,
     /// Number of the identity in the engine, for the breaker only.
     pub(crate) identity: u32,
@@ -37,9 +39,16 @@ pub(crate) struct Publisher<'p> {
     pub(crate) outputs: &'p mut Vec<Output>,
 }
 
+/// What was commanded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given {
+    pub(crate) action: Action,
+    pub(crate) is_hygiene: bool,
+}
+
 impl Publisher<'_> {
-    /// Publishes what the signals come to; whether a command was given.
-    pub(crate) fn publish(&mut self, signals: &mut Vec<Signal>) -> bool {
+    /// Publishes what the signals come to; what was commanded, if anything.
+    pub(crate) fn publish(&mut self, signals: &mut Vec<Signal>) -> Option<Given> {
         let now = self.moment.event.time;
         self.keep_countable(signals);
         for signal in signals.iter() {
@@ -47,21 +56,31 @@ impl Publisher<'_> {
             self.ledger.raise(signal.detector, signal.bits, now);
         }
         let first = self.outputs.len();
+        let decided = self.decide(signals);
         for signal in signals.iter_mut() {
-            self.tell(signal);
+            self.tell(signal, decided.is_some());
         }
-        let Some((answer, mode)) = self.decide(signals) else {
-            return false;
-        };
+        let (answer, mode) = decided?;
+        let tactics = signals.iter().filter(|signal| {
+            signal.detector.group() != Group::Hygiene
+        });
+        let tactics = tactics.fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
+        if tactics != 0 {
+            self.facts.answered(tactics, now);
+        }
         self.command(&answer, mode, signals, first);
-        true
+        Some(Given {
+            action: answer.action,
+            is_hygiene: answer.is_hygiene,
+        })
     }
 
     /// Drops what is too little to say, and what is suppressed after having said so.
     fn keep_countable(&mut self, signals: &mut Vec<Signal>) {
         let (moment, ledger) = (self.moment, &*self.ledger);
         signals.retain(|signal| {
-            signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
+            signal.demand.is_some()
+                || signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
         });
         let mut kept = Vec::with_capacity(signals.len());
         for mut signal in signals.drain(..) {
@@ -70,7 +89,7 @@ impl Publisher<'_> {
                 Some(rule) => {
                     let suppressed = json!({ "until": rule.until, "reason": rule.reason });
                     signal.evidence.insert("suppressed".to_owned(), suppressed);
-                    self.publish_finding(&mut signal, Severity::Info);
+                    self.publish_finding(&mut signal, Severity::Info, false);
                 }
                 None => kept.push(signal),
             }
@@ -79,22 +98,24 @@ impl Publisher<'_> {
     }
 
     /// Publishes a finding unless the same was said before.
-    fn tell(&mut self, signal: &mut Signal) {
+    fn tell(&mut self, signal: &mut Signal, answered: bool) {
         let beyond = signal.bits.0 - self.moment.threshold.0;
         let severity = match beyond {
             _ if beyond >= HIGH_BEYOND_BITS => Severity::High,
             _ if beyond >= 0.0 => Severity::Medium,
             _ => Severity::Low,
         };
-        self.publish_finding(signal, severity);
+        // What is commanded is told, however often it was told before.
+        let again = answered && signal.demand.is_some();
+        self.publish_finding(signal, severity, again);
     }
 
-    fn publish_finding(&mut self, signal: &mut Signal, severity: Severity) {
+    fn publish_finding(&mut self, signal: &mut Signal, severity: Severity, again: bool) {
         let told = self.session.ledger.told(signal.detector);
         let bits = signal.bits.0 as f32;
         let is_old =
             |told: &Told| bits < told.said + TELL_AGAIN_BITS && told.bits > told.said / 2.0;
-        if told.is_some_and(is_old) {
+        if !again && told.is_some_and(is_old) {
             return;
         }
         let event = self.moment.event;
@@ -108,7 +129,10 @@ impl Publisher<'_> {
         self.session.ledger.tell(told);
         self.ledger.tell(told);
         let mut event_ids = std::mem::take(&mut signal.other_events);
-        event_ids.push(event.id.as_ref().to_owned());
+        if !self.moment.is_timer {
+            event_ids.push(event.id.as_ref().to_owned());
+        }
+        event_ids.dedup();
         self.outputs.push(Output::Finding(Box::new(Finding {
             id: finding_id(number),
             time: event.time,
@@ -142,6 +166,8 @@ impl Publisher<'_> {
             ledger: self.ledger,
             signals,
             standing,
+            tactics: self.facts.tactics(),
+            now: event.time,
             has_session: event.session.id.is_some(),
             has_credential: event.credential.id.is_some(),
             threshold: self.moment.threshold,
@@ -160,8 +186,19 @@ impl Publisher<'_> {
         let (mut answer, mode) = enforced
             .or_else(|| policy::answer(&case, u32::MAX).map(|answer| (answer, Mode::Observe)))?;
         if policy::is_break_glass(&config.policy, &event.identity.id) {
-            answer.action = answer.action.min(Action::StepUp);
+            if answer.action > Action::StepUp {
+                let demand = Demand::of(Action::StepUp);
+                (answer.action, answer.about) = (demand.action, demand.about);
+                answer.params = demand.params;
+            }
         }
+        let standing = match answer.about {
+            About::Resource(resource) => self.standing.strongest_for_resource(
+                (self.session.key, credential, resource),
+                event.time,
+            ),
+            _ => standing,
+        };
         // What the breaker would not let through is no more than what stands observed already.
         let open = self.breaker.is_open(
             &config.policy.breaker,
@@ -183,13 +220,14 @@ impl Publisher<'_> {
         for output in &mut self.outputs[first..] {
             if let Output::Finding(finding) = output {
                 finding.severity = match action {
-                    Action::StepUp => finding.severity.max(Severity::High),
+                    Action::Narrow | Action::Shorten => finding.severity.max(Severity::Medium),
+                    Action::Deny | Action::StepUp => finding.severity.max(Severity::High),
                     _ => Severity::Critical,
                 };
             }
         }
         let number = number_of(event, action.as_str());
-        let (session, credential) = self.target_keys(action);
+        let (session, credential, resource) = self.target_keys(answer.about);
         let expires_at = event.time.plus_millis(policy::lifetime_ms(action));
         let replaced = self.standing.give(Standing {
             id: number,
@@ -199,8 +237,10 @@ impl Publisher<'_> {
             expires: expires_at,
             session,
             credential,
+            resource,
+            is_hygiene: answer.is_hygiene,
             began_in: self.session.key,
-            bits: self.ledger.total(u32::MAX).0 as f32,
+            bits: self.ledger.by_group(DetectorId::SURPRISES, Bits::ZERO).1.0 as f32,
         });
         let reason = self.reason(answer, signals);
         self.outputs.push(Output::Command(Box::new(Command {
@@ -216,21 +256,22 @@ impl Publisher<'_> {
                 session_id: event.session.id.as_deref().map(str::to_owned),
                 credential_id: event.credential.id.as_deref().map(str::to_owned),
             },
-            params: Params {
-                max_age: (action == Action::StepUp).then_some(0),
-                ..Params::default()
-            },
+            params: answer.params.clone(),
             reason,
             supersedes: replaced.map(|replaced| command_id(replaced.id)),
         })));
     }
 
-    /// What the command is about: a credential, or a session.
-    fn target_keys(&self, action: Action) -> (u32, u32) {
-        match action {
-            Action::RevokeCredential => (0, self.moment.bearer.credential),
-            _ if self.moment.event.session.id.is_some() => (self.session.key, 0),
-            _ => (0, self.moment.bearer.credential),
+    /// Session, credential and object that the command is about.
+    fn target_keys(&self, about: About) -> (u32, u32, u32) {
+        let credential = self.moment.bearer.credential;
+        let session = (self.session.key, 0, 0);
+        match about {
+            About::Credential if credential != 0 => (0, credential, 0),
+            About::Identity => (0, 0, 0),
+            About::Resource(resource) => (0, 0, resource),
+            _ if self.moment.event.session.id.is_some() => session,
+            _ => (0, credential, 0),
         }
     }
 
@@ -307,7 +348,7 @@ impl Publisher<'_> {
 }
 
 /// A number that is the same for the same event and purpose, in every run.
-fn number_of(event: &Event<'_>, purpose: &str) -> u64 {
+pub(crate) fn number_of(event: &Event<'_>, purpose: &str) -> u64 {
     let parts = [
         event.tenant(),
         event.source.as_deref().unwrap_or_default(),
@@ -324,6 +365,6 @@ fn finding_id(number: u64) -> String {
     format!("f-{number:016x}")
 }
 
-fn command_id(number: u64) -> String {
+pub(crate) fn command_id(number: u64) -> String {
     format!("c-{number:016x}")
 }

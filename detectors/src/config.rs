@@ -10,6 +10,7 @@ use plumbline_schemas::event::ActionClass;
 use plumbline_schemas::time::EventTime;
 use serde::de::{Deserialize, Deserializer};
 
+pub use crate::detect::DetectorsConfig;
 pub use cidr::Cidr;
 pub use span::Span;
 
@@ -66,39 +67,6 @@ impl DetectorMode {
             Self::Observe => "observe",
             Self::Off => "off",
         }
-    }
-}
-
-/// `[detectors.*]`: one table per detector.
-#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DetectorsConfig {
-    /// `[detectors.impossible_travel]`
-    pub impossible_travel: ImpossibleTravelConfig,
-    /// `[detectors.scope_drift]`
-    pub scope_drift: PlainConfig,
-    /// `[detectors.endpoint_sequence]`
-    pub endpoint_sequence: PlainConfig,
-    /// `[detectors.call_volume]`
-    pub call_volume: PlainConfig,
-}
-
-impl DetectorsConfig {
-    /// What each detector may do, by its name in the configuration.
-    pub fn modes(&self) -> Vec<(&'static str, DetectorMode)> {
-        // Taken apart, so that a detector that is left out here does not compile.
-        let Self {
-            impossible_travel,
-            scope_drift,
-            endpoint_sequence,
-            call_volume,
-        } = self;
-        vec![
-            ("impossible_travel", impossible_travel.mode),
-            ("scope_drift", scope_drift.mode),
-            ("endpoint_sequence", endpoint_sequence.mode),
-            ("call_volume", call_volume.mode),
-        ]
     }
 }
 

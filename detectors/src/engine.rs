@@ -9,35 +9,22 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 use plumbline_schemas::command::Command;
-use plumbline_schemas::event::{ActionClass, Anonymizer, Event, EventKind, Outcome};
+use plumbline_schemas::event::{ActionClass, Event, EventKind};
 use plumbline_schemas::finding::Finding;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::answer::Publisher;
-use crate::config::{Config, DetectorMode};
-use crate::detect::{DetectorId, Moment};
-use crate::feedback;
+use crate::config::Config;
 use crate::identity::{Identities, Identity};
-use crate::names::{Name, Names, Space, stable_hash};
-use crate::policy;
+use crate::names::{Name, Names, stable_hash};
+use crate::objects::Objects;
 use crate::policy::breaker::Breaker;
-use crate::profile::places::{Bearer, Place};
-use crate::profile::scope::Trust;
-use crate::profile::sequence::{Context, symbol};
-use crate::risk::DetectorSet;
-use crate::session::Session;
-use crate::signal::Signal;
+use crate::timers::Timers;
 use crate::units::Bits;
 
 /// An identity is judged anew in about so many active hours a year: what turns a yearly rate of false
 /// alarms into a threshold in bits.
 const JUDGEMENTS_PER_YEAR: f64 = 2000.0;
-/// From so much surprise on something new is learnt only when it stays.
-const PROBATION_BITS: f64 = 8.0;
-/// From so much evidence of another order on, the order is not learnt: two odd steps.
-const ODD_ORDER_BITS: f64 = 6.0;
-
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -76,16 +63,18 @@ impl Slot {
 /// The state of one partition of the log, and the function from a record to what is published.
 #[derive(Debug)]
 pub struct Engine {
-    config: Arc<Config>,
-    threshold: Bits,
+    pub(crate) config: Arc<Config>,
+    pub(crate) threshold: Bits,
     clock: Option<EventTime>,
-    names: Names,
+    pub(crate) names: Names,
     index: HashTable<Slot>,
-    identities: Identities,
+    pub(crate) identities: Identities,
     hashes: Vec<u64>,
-    breaker: Breaker,
+    pub(crate) breaker: Breaker,
+    pub(crate) timers: Timers,
+    pub(crate) objects: Objects,
     /// Reused from event to event.
-    tokens: Vec<(Name, ActionClass)>,
+    pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
 
 impl Engine {
@@ -101,6 +90,8 @@ impl Engine {
             identities: Identities::default(),
             hashes: Vec::new(),
             breaker: Breaker::default(),
+            timers: Timers::default(),
+            objects: Objects::default(),
             tokens: Vec::new(),
         }
     }
@@ -110,11 +101,12 @@ impl Engine {
         let clock = self.clock.map_or(event.time, |clock| clock.max(event.time));
         self.clock = Some(clock);
         let lateness_ms = self.config.engine.lateness.as_millis();
+        self.pass_time(clock, outputs);
         if clock.since(event.time) > lateness_ms {
             return Disposition::Late;
         }
         if event.kind == EventKind::Feedback {
-            return self.apply_feedback(event, clock, lateness_ms);
+            return self.apply_feedback(event, clock, outputs);
         }
         let at = self.identity_of(event, clock);
         if self.identities[at]
@@ -152,6 +144,7 @@ impl Engine {
             + self.index.allocation_size()
             + self.names.bytes()
             + self.breaker.bytes()
+            + self.timers.bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.
@@ -194,215 +187,20 @@ impl Engine {
         &mut self,
         event: &Event<'_>,
         clock: EventTime,
-        lateness_ms: i64,
+        outputs: &mut Vec<Output>,
     ) -> Disposition {
         // Feedback about somebody never seen has nothing to change.
         let (_, Some(at)) = self.find(event) else {
             return Disposition::Applied;
         };
-        let identity = &mut self.identities[at];
-        if identity.seen.is_duplicate(event, clock, lateness_ms) {
+        let lateness_ms = self.config.engine.lateness.as_millis();
+        if self.identities[at]
+            .seen
+            .is_duplicate(event, clock, lateness_ms)
+        {
             return Disposition::Duplicate;
         }
-        feedback::apply(identity, event);
+        self.hear(at, event, clock, outputs);
         Disposition::Applied
-    }
-
-    fn judge(&mut self, at: usize, event: &Event<'_>, clock: EventTime, outputs: &mut Vec<Output>) {
-        self.collect_tokens(event);
-        let (endpoint, endpoint_hash) = self.names.intern(Space::Endpoint, &event.action.name);
-        let identities = self.identities.len();
-        let Identity {
-            kind,
-            profile,
-            sessions,
-            ledger,
-            standing,
-            ..
-        } = &mut self.identities[at];
-        // A source that says nothing of the kind does not take back what another said.
-        *kind = event.identity.kind.known().unwrap_or(*kind);
-        let kind = *kind;
-        profile.renew(event.time);
-        let session = sessions.enter(event);
-        let bearer = Bearer::of(event);
-        feedback::pass_by_authentication(profile, session, ledger, standing, bearer, event);
-
-        let weight = profile.landmark.weight(event.time);
-        let suspect = !standing.is_empty()
-            && standing
-                .strongest(session.key, bearer.credential, event.time)
-                .is_some();
-        let symbol = symbol(endpoint_hash);
-        let excess = profile
-            .volume
-            .count(kind, event.time, weight, symbol, suspect);
-        let moment = Moment {
-            event,
-            kind,
-            class: event.action.class.known().unwrap_or(ActionClass::Other),
-            endpoint,
-            symbol,
-            tokens: &self.tokens,
-            place: Place::of(event),
-            bearer,
-            is_egress: is_egress(&self.config, event),
-            weight,
-            excess,
-            names: &self.names,
-            config: &self.config,
-            threshold: self.threshold,
-        };
-        session.privileged |= matches!(
-            moment.class,
-            ActionClass::Admin | ActionClass::Privilege | ActionClass::Deploy | ActionClass::Secret
-        );
-
-        let mut signals: Vec<Signal> = Vec::new();
-        for detector in DetectorId::ALL {
-            if detector.mode(&self.config.detectors) == DetectorMode::Off {
-                continue;
-            }
-            let judge = detector.judge();
-            let signal = judge(&moment, profile, session);
-            signals.extend(signal.filter(|signal| !session.is_vouched(*detector, signal.bits)));
-        }
-        let raised = signals
-            .iter()
-            .filter(|signal| {
-                signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
-            })
-            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
-        let mut answered = false;
-        if !signals.is_empty() {
-            let mut publisher = Publisher {
-                moment: &moment,
-                session,
-                ledger,
-                standing,
-                breaker: &mut self.breaker,
-                identity: at as u32,
-                identities,
-                clock,
-                outputs,
-            };
-            answered = publisher.publish(&mut signals);
-        }
-        let tokens = &self.tokens;
-        let learnt = Learnt {
-            place: moment.place,
-            is_egress: moment.is_egress,
-            suspect: suspect || answered,
-            raised,
-        };
-        let (endpoint, symbol) = (moment.endpoint, moment.symbol);
-        learn(
-            &learnt,
-            event,
-            tokens,
-            bearer,
-            weight,
-            (endpoint, symbol),
-            profile,
-            session,
-            &mut self.names,
-        );
-    }
-
-    /// What of the event can be new: its endpoint, the scopes it used, the tenant it reached.
-    fn collect_tokens(&mut self, event: &Event<'_>) {
-        self.tokens.clear();
-        let class = event.action.class.known().unwrap_or(ActionClass::Other);
-        self.tokens.push((
-            self.names.intern(Space::Endpoint, &event.action.name).0,
-            class,
-        ));
-        for scope in &event.action.scopes {
-            self.tokens
-                .push((self.names.intern(Space::Scope, scope).0, ActionClass::Other));
-        }
-        if let Some(tenant) = event.action.target_tenant.as_deref() {
-            self.tokens.push((
-                self.names.intern(Space::Tenant, tenant).0,
-                ActionClass::Other,
-            ));
-        }
-    }
-}
-
-/// Whether the network of an event stands for many people, or hides where somebody is.
-fn is_egress(config: &Config, event: &Event<'_>) -> bool {
-    let hides = matches!(
-        event.network.anonymizer.known(),
-        Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
-    );
-    let rules = &config.policy.egress;
-    if hides || rules.is_empty() {
-        return hides;
-    }
-    let address = event.network.ip.as_deref();
-    let address = address.and_then(|address| address.parse().ok());
-    address.is_some_and(|address| rules.iter().any(|rule| rule.cidr.contains(address)))
-}
-
-/// What the judgement of an event leaves for learning.
-struct Learnt {
-    place: Option<Place>,
-    is_egress: bool,
-    /// It was answered, or happened under a standing command: nothing of it becomes usual.
-    suspect: bool,
-    /// The detectors that had something to say.
-    raised: DetectorSet,
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of one identity, borrowed one by one"
-)]
-fn learn(
-    learnt: &Learnt,
-    event: &Event<'_>,
-    tokens: &[(Name, ActionClass)],
-    bearer: Bearer,
-    weight: f32,
-    (endpoint, symbol): (Name, u32),
-    profile: &mut crate::profile::Profile,
-    session: &mut Session,
-    names: &mut Names,
-) {
-    let in_order = session.in_order && event.outcome() == Outcome::Success;
-    if !learnt.suspect {
-        for &(name, class) in tokens {
-            let surprising = session
-                .novelty_of(name)
-                .is_some_and(|novel| f64::from(novel.bits) >= PROBATION_BITS);
-            let trust = if surprising {
-                Trust::Probation
-            } else {
-                Trust::Usual
-            };
-            profile.scope.learn(name, class, event.time, weight, trust);
-        }
-        if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
-            profile.sequence.learn(session.context, symbol, weight);
-        }
-        if learnt.raised & DetectorId::ImpossibleTravel.bit() == 0 {
-            let cell = learnt.place.map(|place| place.cell);
-            profile
-                .places
-                .learn(cell, bearer.device, event.time, weight);
-        }
-    }
-    if in_order {
-        session.context.push(symbol);
-        session.last_endpoint = Some(endpoint);
-    } else {
-        session.context = Context::LOST;
-        session.last_endpoint = None;
-    }
-    if let Some(place) = &learnt.place {
-        profile
-            .places
-            .sight(event, place, bearer, learnt.is_egress, names);
     }
 }

@@ -16,6 +16,8 @@ use crate::units::Bits;
 const AFTER_CHALLENGE: f32 = 0.5;
 /// What is left when a person says that it was nothing.
 const AFTER_CLEARING: f32 = 0.25;
+/// By what risk is multiplied when a person says that it was an attack.
+const CONDEMNED: f32 = 2.0;
 /// After a passed challenge the same again is not asked about; so much more is.
 const BEYOND_CHALLENGE: Bits = Bits(10.0);
 
@@ -24,19 +26,62 @@ const DAYS_OF_CHALLENGE: u8 = 1;
 /// and one that a person called harmless on so many.
 const DAYS_OF_CLEARING: u8 = 2;
 
-/// Applies a feedback event to the identity it is about.
-pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
+/// The number of the command that is meant, where one is named.
+pub(crate) fn command_meant(event: &Event<'_>) -> Option<u64> {
+    let id = event.feedback.command_id.as_deref();
+    id.and_then(command_number)
+}
+
+/// A bot has done what it was told: what was revoked is revoked from now on.
+pub(crate) fn acknowledge(identity: &mut Identity, event: &Event<'_>) {
+    let bearer = Bearer::of(event);
+    let command = command_meant(event);
+    let revokes = |standing: &&Standing| standing.action >= Action::RevokeSession;
+    let meant = identity.standing.iter().filter(revokes).find(|standing| {
+        command.map_or_else(
+            || standing.covers(bearer.session, bearer.credential),
+            |command| standing.id == command,
+        )
+    });
+    let Some(standing) = meant.copied() else {
+        return;
+    };
+    if standing.session != 0 || standing.credential != 0 {
+        identity
+            .facts
+            .revoke(standing.session, standing.credential, event);
+        return;
+    }
+    let live: Vec<(u32, u32)> = identity
+        .sessions
+        .iter()
+        .map(|session| (session.key, session.credential))
+        .collect();
+    for (session, credential) in live {
+        identity.facts.revoke(session, credential, event);
+    }
+}
+
+/// A person says that it was an attack: the risk that had faded is there again.
+pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
+    let key = Bearer::of(event).session;
+    identity.ledger.relieve(CONDEMNED, event.time);
+    for session in identity.sessions.iter_mut() {
+        if event.session.id.is_some() && session.key == key {
+            session.ledger.relieve(CONDEMNED, event.time);
+        }
+    }
+}
+
+/// Applies a feedback event that lifts commands to the identity it is about, and gives those.
+pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing> {
     let clears = match event.feedback.verdict.known() {
         Some(Verdict::StepUpPassed) => false,
         Some(Verdict::FalsePositive | Verdict::Restored) => true,
-        _ => return,
+        _ => return Vec::new(),
     };
     let bearer = Bearer::of(event);
-    let command = event
-        .feedback
-        .command_id
-        .as_deref()
-        .and_then(command_number);
+    let command = command_meant(event);
     let ended = identity.standing.end(|standing| {
         let meant = match command {
             Some(command) => standing.id == command,
@@ -67,6 +112,7 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) {
         }
         session.ledger.relieve(left, event.time);
     }
+    ended
 }
 
 /// Where a challenge was passed is not strange any more, and the same is not asked about again.
@@ -75,7 +121,17 @@ fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     profile
         .places
         .vouch(session.key, DAYS_OF_CHALLENGE, event.time, weight);
+    settle(profile, session, event);
+    session.authenticated = session.authenticated.max(event.time);
     session.vouch(BEYOND_CHALLENGE);
+}
+
+/// The circumstances of the session are right.
+fn settle(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+    session.setting.vouch(&mut profile.habits, event.time);
+    if let Some(extra) = &mut session.extra {
+        extra.changed = None;
+    }
 }
 
 /// What was new to the identity belongs to it.
@@ -93,6 +149,7 @@ fn admit(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
 fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
     admit(profile, session, event);
+    settle(profile, session, event);
     profile
         .places
         .vouch(session.key, DAYS_OF_CLEARING, event.time, weight);

@@ -3,6 +3,7 @@
 use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 
+use crate::facts::Facts;
 use crate::names::Name;
 use crate::policy::standing::StandingCommands;
 use crate::profile::Profile;
@@ -14,14 +15,15 @@ use crate::session::Sessions;
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// `tenant/id`.
-    key: Box<str>,
-    tenant_bytes: u32,
+    pub(crate) key: Box<str>,
+    pub(crate) tenant_bytes: u32,
     pub(crate) kind: IdentityKind,
     pub(crate) seen: SeenIds,
     pub(crate) profile: Profile,
     pub(crate) sessions: Sessions,
     pub(crate) ledger: IdentityLedger,
     pub(crate) standing: StandingCommands,
+    pub(crate) facts: Facts,
 }
 
 /// The identities of one engine, by the order of their first event.
@@ -92,7 +94,21 @@ impl Identity {
             sessions: Sessions::default(),
             ledger: IdentityLedger::default(),
             standing: StandingCommands::default(),
+            facts: Facts::default(),
         }
+    }
+
+    /// `tenant/id`.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        &self.key[..self.tenant_bytes as usize]
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.key[self.tenant_bytes as usize + 1..]
     }
 
     pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
@@ -106,6 +122,7 @@ impl Identity {
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
         self.profile.each_name(mark);
         self.sessions.each_name(mark);
+        self.facts.each_name(mark);
     }
 
     /// Bytes held beyond the struct itself.
@@ -116,5 +133,6 @@ impl Identity {
             + self.sessions.heap_bytes()
             + self.ledger.heap_bytes()
             + self.standing.heap_bytes()
+            + self.facts.heap_bytes()
     }
 }

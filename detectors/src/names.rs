@@ -15,6 +15,7 @@ pub(crate) enum Space {
     Scope = 2,
     Tenant = 3,
     Place = 4,
+    Setting = 5,
 }
 
 /// An interned name.

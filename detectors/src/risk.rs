@@ -7,7 +7,7 @@ use plumbline_schemas::finding::Risk;
 use plumbline_schemas::time::EventTime;
 
 use crate::decay::decayed;
-use crate::detect::DetectorId;
+use crate::detect::{DetectorId, Group};
 use crate::units::Bits;
 
 /// Risk of a session halves in two hours.
@@ -109,6 +109,20 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
             .iter()
             .filter(|detector| detector.bit() & of != 0);
         Bits(counted.map(|detector| self.bits(*detector)).sum())
+    }
+
+    /// How many groups of detectors, of these, say at least so much, and their bits: what is correlated
+    /// counts once.
+    pub(crate) fn by_group(&self, of: DetectorSet, at_least: Bits) -> (usize, Bits) {
+        let mut most = [0.0_f64; Group::COUNT];
+        for detector in DetectorId::ALL {
+            if detector.bit() & of != 0 {
+                let slot = &mut most[detector.group() as usize];
+                *slot = slot.max(self.bits(*detector));
+            }
+        }
+        let groups = most.iter().filter(|bits| **bits >= at_least.0).count();
+        (groups, Bits(most.iter().sum()))
     }
 
     /// The detectors, of these, that say at least so much.

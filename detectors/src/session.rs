@@ -11,6 +11,7 @@ use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::Context;
 use crate::risk::{BitsEach, SessionLedger};
+use crate::setting::Setting;
 use crate::units::Bits;
 
 /// Sessions of one identity that are remembered at once; the longest idle makes room.
@@ -73,11 +74,60 @@ struct Oddities {
     vouched: Vouched,
 }
 
+/// A change of the circumstances of a session to something that is not usual.
+#[derive(Clone, Debug)]
+pub(crate) struct Changed {
+    pub(crate) what: Vec<&'static str>,
+    pub(crate) bits: Bits,
+    pub(crate) time: EventTime,
+    pub(crate) before: Option<Name>,
+    pub(crate) after: Name,
+    pub(crate) event_id: EventId,
+}
+
+/// What few sessions have.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    /// The end of its just-in-time window.
+    pub(crate) jit_until: Option<EventTime>,
+    pub(crate) expires_at: Option<EventTime>,
+    pub(crate) changed: Option<Changed>,
+    /// Calls outside the task's objective so far.
+    pub(crate) drifted: u8,
+    /// Tenants that it was the first to reach.
+    pub(crate) tenants: ThinVec<(Name, EventId)>,
+    /// Tenants it had reached when it was last asked about them.
+    pub(crate) tenants_asked: u8,
+}
+
 /// One session of an identity.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) key: u32,
+    /// As it was stated; commands that no event of the session leads to need it.
+    pub(crate) id: Option<EventId>,
     pub(crate) last: EventTime,
+    pub(crate) started: EventTime,
+    /// When its user last authenticated, as far as is known.
+    pub(crate) authenticated: EventTime,
+    pub(crate) credential: u32,
+    /// With what and from where it is used, and how a person reads that.
+    pub(crate) setting: Setting,
+    pub(crate) described: Option<Name>,
+    pub(crate) extra: Option<Box<Extra>>,
+    /// Whether it logged out.
+    pub(crate) ended: bool,
+    /// Whether a timer waits for its rest, and until when one waits for its window.
+    pub(crate) is_watched: bool,
+    pub(crate) waits_until: Option<EventTime>,
+    /// Its last event; kept of those that timers are for.
+    pub(crate) last_event: Option<EventId>,
+    /// How long it had rested before the event at hand.
+    pub(crate) rested_ms: i64,
+    /// Whether it had been privileged before the event at hand.
+    pub(crate) was_privileged: bool,
+    /// The hour of the last event that its habits were learnt from.
+    pub(crate) learnt_hour: u32,
     /// Whether the event at hand came no earlier in time than those before it.
     pub(crate) in_order: bool,
     pub(crate) ledger: SessionLedger,
@@ -95,7 +145,21 @@ impl Session {
     fn new(key: u32, time: EventTime) -> Self {
         Self {
             key,
+            id: None,
             last: time,
+            started: time,
+            authenticated: time,
+            credential: 0,
+            setting: Setting::default(),
+            described: None,
+            extra: None,
+            ended: false,
+            is_watched: false,
+            waits_until: None,
+            last_event: None,
+            learnt_hour: 0,
+            rested_ms: 0,
+            was_privileged: false,
             in_order: true,
             ledger: SessionLedger::default(),
             context: Context::default(),
@@ -110,6 +174,8 @@ impl Session {
     fn touch(&mut self, time: EventTime) {
         let elapsed = time.since(self.last);
         self.in_order = elapsed >= 0;
+        self.rested_ms = elapsed;
+        self.was_privileged = self.privileged;
         if elapsed <= 0 {
             return;
         }
@@ -130,6 +196,7 @@ impl Session {
         let is_slight =
             |odd: &Oddities| odd.drift_bits < LEAST_DRIFT_BITS && self.last >= odd.vouched.until;
         let blank = !self.privileged
+            && self.extra.is_none()
             && f64::from(self.cusum) < LEAST_CUSUM_BITS
             && self.odd.as_deref().is_none_or(is_slight)
             && self.ledger.is_blank();
@@ -212,7 +279,53 @@ impl Session {
         }
     }
 
+    /// The little that few sessions have.
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// The change of circumstances that nobody has vouched for.
+    pub(crate) fn changed(&self) -> Option<&Changed> {
+        self.extra.as_ref()?.changed.as_ref()
+    }
+
+    /// Whether it is in use: not logged out, not expired, and active within half an hour.
+    pub(crate) fn is_live(&self, now: EventTime) -> bool {
+        let expires = self.extra.as_ref().and_then(|extra| extra.expires_at);
+        !self.ended
+            && now.since(self.last).abs() <= PAUSE_MS
+            && expires.is_none_or(|expires| now < expires)
+    }
+
+    /// Takes in what the event states of the session itself.
+    fn read(&mut self, event: &Event<'_>) {
+        let stated = &event.session;
+        if self.id.is_none() {
+            self.id = stated.id.as_deref().map(EventId::new);
+        }
+        if let Some(time) = stated.authenticated_at.filter(|time| *time <= event.time) {
+            self.authenticated = self.authenticated.max(time);
+        }
+        let known = |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
+        let kept = self.extra.as_ref();
+        if known(stated.jit_until, kept.and_then(|extra| extra.jit_until)) {
+            self.extra().jit_until = stated.jit_until;
+        }
+        let kept = self.extra.as_ref();
+        if known(stated.expires_at, kept.and_then(|extra| extra.expires_at)) {
+            self.extra().expires_at = stated.expires_at;
+        }
+    }
+
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        self.described.iter().for_each(|name| mark(*name));
+        if let Some(extra) = &self.extra {
+            extra.tenants.iter().for_each(|(name, _)| mark(*name));
+            if let Some(changed) = &extra.changed {
+                changed.before.iter().for_each(|name| mark(*name));
+                mark(changed.after);
+            }
+        }
         self.last_endpoint.iter().for_each(|name| mark(*name));
         self.novel().iter().for_each(|novel| mark(novel.name));
         for step in self.odd_steps() {
@@ -228,7 +341,24 @@ impl Session {
             let ids = novel.chain(steps).sum::<usize>();
             size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
         });
-        odd + self.ledger.heap_bytes()
+        let extra = self.extra.as_ref().map_or(0, |extra| {
+            size_of::<Extra>() + thin_bytes(&extra.tenants)
+        });
+        let id = self.id.as_ref().map_or(0, EventId::heap_bytes);
+        odd + extra + id + self.ledger.heap_bytes()
+    }
+}
+
+/// The other sessions of the identity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Others<'s> {
+    before: &'s [Session],
+    after: &'s [Session],
+}
+
+impl<'s> Others<'s> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'s Session> {
+        self.before.iter().chain(self.after)
     }
 }
 
@@ -247,8 +377,8 @@ pub(crate) fn session_key(event: &Event<'_>) -> u32 {
 }
 
 impl Sessions {
-    /// The session of the event, begun if need be.
-    pub(crate) fn enter(&mut self, event: &Event<'_>) -> &mut Session {
+    /// The session of the event, begun if need be, and whether it began.
+    pub(crate) fn enter(&mut self, event: &Event<'_>) -> (usize, bool) {
         let (key, time) = (session_key(event), event.time);
         let named = event.session.id.is_some();
         let found = self.0.iter().position(|session| session.key == key);
@@ -259,14 +389,16 @@ impl Sessions {
                 }
                 at
             }
-            None => self.begin(key, time),
+            None => self.begin(event, key),
         };
         let session = &mut self.0[at];
         session.touch(time);
-        session
+        session.read(event);
+        (at, found.is_none())
     }
 
-    fn begin(&mut self, key: u32, time: EventTime) -> usize {
+    fn begin(&mut self, event: &Event<'_>, key: u32) -> usize {
+        let time = event.time;
         self.0
             .retain(|session| !session.is_forgotten(time.since(session.last)));
         if self.0.len() >= MOST_SESSIONS
@@ -275,8 +407,28 @@ impl Sessions {
             self.0.remove(idle);
         }
         self.0.reserve_exact(1);
-        self.0.push(Session::new(key, time));
+        let mut session = Session::new(key, time);
+        // A session may be seen long after it began.
+        let stated = event.session.started_at.filter(|started| *started < time);
+        session.started = stated.unwrap_or(time);
+        session.authenticated = session.started;
+        self.0.push(session);
         self.0.len() - 1
+    }
+
+    /// One session, and the others.
+    pub(crate) fn split(&mut self, at: usize) -> (&mut Session, Others<'_>) {
+        let (before, rest) = self.0.split_at_mut(at);
+        let (session, after) = rest.split_at_mut(1);
+        (&mut session[0], Others { before, after })
+    }
+
+    pub(crate) fn position(&self, key: u32) -> Option<usize> {
+        self.0.iter().position(|session| session.key == key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.0.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {

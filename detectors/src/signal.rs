@@ -1,5 +1,6 @@
 //! What a detector says of one event.
 
+use plumbline_schemas::command::{Action, Params};
 use serde_json::{Map, Value};
 
 use crate::detect::DetectorId;
@@ -17,18 +18,108 @@ pub(crate) enum Alone {
     Revoke,
 }
 
+impl Alone {
+    /// The next stronger.
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Finding => Self::StepUp,
+            Self::StepUp | Self::Revoke => Self::Revoke,
+        }
+    }
+}
+
+/// What a demanded command is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum About {
+    #[default]
+    Session,
+    Credential,
+    Identity,
+    /// One object, by the stable hash of its name.
+    Resource(u32),
+}
+
+/// The command that a rule asks for, whatever else is odd.
+#[derive(Clone, Debug)]
+pub(crate) struct Demand {
+    pub(crate) action: Action,
+    pub(crate) about: About,
+    pub(crate) params: Params,
+    /// Whether the rule decides before the score does.
+    pub(crate) decides: bool,
+}
+
+impl Demand {
+    /// A demand about what the action naturally is about.
+    pub(crate) fn of(action: Action) -> Self {
+        let about = match action {
+            Action::RevokeCredential => About::Credential,
+            Action::RevokeAll => About::Identity,
+            _ => About::Session,
+        };
+        let params = Params {
+            max_age: (action == Action::StepUp).then_some(0),
+            ..Params::default()
+        };
+        Self {
+            action,
+            about,
+            params,
+            decides: false,
+        }
+    }
+}
+
+/// What a broken rule weighs. It is no surprise, and says nothing of how usual it is.
+const RULE_BITS: Bits = Bits(10.0);
+
 /// A surprise, and how anyone can check it.
 #[derive(Debug)]
 pub(crate) struct Signal {
     pub(crate) detector: DetectorId,
     pub(crate) bits: Bits,
     pub(crate) alone: Alone,
+    pub(crate) demand: Option<Demand>,
     /// MITRE ATT&CK or ATLAS.
     pub(crate) technique: &'static [&'static str],
     pub(crate) summary: String,
     pub(crate) evidence: Map<String, Value>,
     /// Other events it rests on, beside the one that is judged.
     pub(crate) other_events: Vec<String>,
+}
+
+impl Signal {
+    /// A rule that was broken, and what it asks for.
+    pub(crate) fn rule(
+        detector: DetectorId,
+        demand: Demand,
+        technique: &'static [&'static str],
+        summary: String,
+        evidence: Value,
+    ) -> Self {
+        Self {
+            detector,
+            bits: RULE_BITS,
+            alone: Alone::Finding,
+            demand: Some(demand),
+            technique,
+            summary,
+            evidence: self::evidence(evidence),
+            other_events: Vec::new(),
+        }
+    }
+
+    /// The same with other events that it rests on.
+    pub(crate) fn resting_on(mut self, events: impl IntoIterator<Item = String>) -> Self {
+        self.other_events.extend(events);
+        self
+    }
+
+    /// The same with how surprising it is.
+    pub(crate) fn weighing(mut self, bits: Bits) -> Self {
+        self.bits = bits;
+        self
+    }
 }
 
 /// The evidence of a signal from a `json!` object.

@@ -109,8 +109,8 @@ pub struct Params {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
     /// `narrow`: the scopes left.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     /// `deny`: the resource meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,

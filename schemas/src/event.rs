@@ -611,6 +611,49 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl<'a> Event<'a> {
+    /// An event that says no more than it must.
+    pub fn bare(
+        id: impl Into<Text<'a>>,
+        time: EventTime,
+        kind: EventKind,
+        identity: impl Into<Text<'a>>,
+        action: impl Into<Text<'a>>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            time,
+            kind,
+            source: None,
+            tenant: None,
+            identity: Identity {
+                id: identity.into(),
+                kind: Word::NotKnown,
+                groups: Vec::new(),
+            },
+            session: Session::default(),
+            credential: Credential::default(),
+            network: Network::default(),
+            device: Device::default(),
+            workload: Workload::default(),
+            action: Action {
+                name: action.into(),
+                class: Word::NotKnown,
+                outcome: Word::NotKnown,
+                resource: None,
+                environment: None,
+                scopes: Vec::new(),
+                target_tenant: None,
+                bytes_out: None,
+                records: None,
+                status: None,
+            },
+            task: Task::default(),
+            delegation: Vec::new(),
+            feedback: Feedback::default(),
+            labels: Labels::default(),
+        }
+    }
+
     /// The tenant, or the default one.
     pub fn tenant(&self) -> &str {
         self.tenant.as_deref().unwrap_or(DEFAULT_TENANT)

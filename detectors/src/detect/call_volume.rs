@@ -17,9 +17,7 @@
 
 use serde_json::json;
 
-use super::{DetectorId, Moment};
-use crate::profile::Profile;
-use crate::session::Session;
+use super::{DetectorId, Moment, Subject};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
 
@@ -34,7 +32,8 @@ const LEAST_MIXED_CALLS: u32 = 30;
 /// is half of all calls is one bit, a peak in which everything grows alike is none.
 const ANOTHER_MIX_BITS: f64 = 0.5;
 
-pub(super) fn judge(moment: &Moment<'_>, profile: &Profile, _: &mut Session) -> Option<Signal> {
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let profile = subject.profile;
     let excess = moment
         .excess
         .as_ref()
@@ -82,6 +81,7 @@ pub(super) fn judge(moment: &Moment<'_>, profile: &Profile, _: &mut Session) -> 
         } else {
             Alone::Finding
         },
+        demand: None,
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -17,9 +17,8 @@
 use plumbline_schemas::event::Outcome;
 use serde_json::json;
 
-use super::{DetectorId, Moment};
+use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
-use crate::profile::Profile;
 use crate::session::{OddStep, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -37,11 +36,8 @@ const STEP_UP_BEYOND_BITS: f64 = 4.0;
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
-pub(super) fn judge(
-    moment: &Moment<'_>,
-    profile: &Profile,
-    session: &mut Session,
-) -> Option<Signal> {
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let (profile, session) = (subject.profile, &mut *subject.session);
     // What fails is tried again or given up: that is the order of an outage, not of the identity.
     // And what arrives late was not called last.
     if moment.event.outcome() != Outcome::Success || !session.in_order {
@@ -118,6 +114,7 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         } else {
             Alone::Finding
         },
+        demand: None,
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -32,7 +32,7 @@
 use plumbline_schemas::event::{EventKind, Outcome};
 use serde_json::json;
 
-use super::{DetectorId, Moment};
+use super::{DetectorId, Moment, Subject};
 use crate::profile::Profile;
 use crate::profile::places::{Conflict, label};
 use crate::session::Session;
@@ -58,11 +58,8 @@ const MACHINE_HISTORY_HOURS: f64 = 48.0;
 
 const TECHNIQUE: &[&str] = &["T1078", "T1550"];
 
-pub(super) fn judge(
-    moment: &Moment<'_>,
-    profile: &Profile,
-    session: &mut Session,
-) -> Option<Signal> {
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let (profile, session) = (subject.profile, &mut *subject.session);
     let place = moment.place.as_ref()?;
     let event = moment.event;
     // Whoever fails to log in from afar is not the identity: that says nothing of where it is.
@@ -226,6 +223,7 @@ fn signal(
         detector: DetectorId::ImpossibleTravel,
         bits,
         alone,
+        demand: None,
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -5,20 +5,21 @@
 //! copy the shape of a neighbour, add it to the list below and give it a table in
 //! [`DetectorsConfig`](crate::config::DetectorsConfig).
 
-mod call_volume;
-mod endpoint_sequence;
-mod impossible_travel;
-mod scope_drift;
+mod changes;
 
-use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Outcome};
+use plumbline_schemas::time::EventTime;
 
-use crate::config::{Config, DetectorMode, DetectorsConfig};
+use crate::config::{Config, DetectorMode, ImpossibleTravelConfig, PlainConfig};
+use crate::facts::Facts;
 use crate::names::{Name, Names};
+use crate::objects::Change;
 use crate::profile::Profile;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::sequence::Symbol;
 use crate::profile::volume::Excess;
-use crate::session::Session;
+use crate::session::{Others, Session};
+use crate::setting::Setting;
 use crate::signal::Signal;
 use crate::units::Bits;
 
@@ -33,6 +34,17 @@ pub(crate) struct Moment<'m> {
     pub(crate) tokens: &'m [(Name, ActionClass)],
     pub(crate) place: Option<Place>,
     pub(crate) bearer: Bearer,
+    /// The circumstances it states, and how a person reads those of the session.
+    pub(crate) setting: Setting,
+    pub(crate) described: Name,
+    /// The tenant it was done in, where that is another.
+    pub(crate) tenant: Option<Name>,
+    /// What a person has just done to the object that a machine changes.
+    pub(crate) contender: Option<&'m Change>,
+    /// Whether the session began with it.
+    pub(crate) begins: bool,
+    /// Whether no event is judged, but the passing of time.
+    pub(crate) is_timer: bool,
     /// Whether its network is an egress: configured, or a known VPN, proxy or relay.
     pub(crate) is_egress: bool,
     /// Forward-decay weight of the event's time.
@@ -47,14 +59,77 @@ pub(crate) struct Moment<'m> {
 
 impl Moment<'_> {
     pub(crate) fn is_machine(&self) -> bool {
-        !matches!(self.kind, IdentityKind::Human | IdentityKind::AiAgent)
+        crate::facts::is_machine(self.kind)
+    }
+
+    pub(crate) fn time(&self) -> EventTime {
+        self.event.time
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        self.event.outcome() == Outcome::Success
+    }
+
+    /// Whether the event says that the action was refused.
+    pub(crate) fn was_refused(&self) -> bool {
+        matches!(self.event.outcome(), Outcome::Failure | Outcome::Denied)
+    }
+
+    /// Whether it is something that an attacker is after.
+    pub(crate) fn is_sensitive(&self) -> bool {
+        crate::profile::scope::is_sensitive(self.class)
     }
 }
 
-type Judge = fn(&Moment<'_>, &Profile, &mut Session) -> Option<Signal>;
+/// Whom a detector judges. It reads the profile; of session and facts it may keep what it saw.
+pub(crate) struct Subject<'s> {
+    pub(crate) profile: &'s Profile,
+    pub(crate) session: &'s mut Session,
+    pub(crate) others: Others<'s>,
+    pub(crate) facts: &'s mut Facts,
+}
+
+type Judge = fn(&Moment<'_>, &mut Subject<'_>) -> Option<Signal>;
+
+/// What a detector's surprise is about. Those of one group see the same thing with other eyes: together
+/// they count as the most surprised of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    Location,
+    Device,
+    Scope,
+    Order,
+    Volume,
+    Schedule,
+    Authentication,
+    /// Facts that are a contradiction or against a rule: no surprise.
+    Fact,
+    /// Rules of good order that the innocent break too.
+    Hygiene,
+}
+
+impl Group {
+    pub(crate) const COUNT: usize = Self::Hygiene as usize + 1;
+}
 
 macro_rules! detectors {
-    ($($(#[$meta:meta])* $variant:ident = $module:ident),+ $(,)?) => {
+    (@config) => { PlainConfig };
+    (@config $config:ty) => { $config };
+    ($($(#[$meta:meta])* $variant:ident = $module:ident in $group:ident $(with $config:ty)?),+ $(,)?) => {
+        $(mod $module;)+
+
+        /// `[detectors.*]`: one table per detector.
+        #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct DetectorsConfig { $($(#[$meta])* pub $module: detectors!(@config $($config)?)),+ }
+
+        impl DetectorsConfig {
+            /// What each detector may do, by its name in the configuration.
+            pub fn modes(&self) -> Vec<(&'static str, DetectorMode)> {
+                vec![$((stringify!($module), self.$module.mode)),+]
+            }
+        }
+
         /// The detectors, in the order in which they judge and publish.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum DetectorId { $($(#[$meta])* $variant),+ }
@@ -76,24 +151,105 @@ macro_rules! detectors {
             pub(crate) const fn judge(self) -> Judge {
                 match self { $(Self::$variant => $module::judge),+ }
             }
+
+            pub(crate) const fn group(self) -> Group {
+                match self { $(Self::$variant => Group::$group),+ }
+            }
         }
     };
 }
 
 detectors! {
     /// Two places too far apart for the time between.
-    ImpossibleTravel = impossible_travel,
+    ImpossibleTravel = impossible_travel in Location with ImpossibleTravelConfig,
     /// Endpoints, scopes or tenants the identity never used.
-    ScopeDrift = scope_drift,
+    ScopeDrift = scope_drift in Scope,
     /// Known endpoints in an order the identity never uses.
-    EndpointSequence = endpoint_sequence,
+    EndpointSequence = endpoint_sequence in Order,
     /// More calls than the identity ever makes.
-    CallVolume = call_volume,
+    CallVolume = call_volume in Volume,
+    /// A network that the identity never uses.
+    NewNetwork = new_network in Location,
+    /// A device, host, region or runtime that the identity never uses; posture or assurance that fell.
+    DeviceDrift = device_drift in Device,
+    /// Something sensitive in a session whose circumstances have changed.
+    ContextChange = context_change in Fact,
+    /// One credential in two places at once.
+    TokenReplay = token_replay in Fact,
+    /// A bound token away from what it is bound to.
+    BindingChange = binding_change in Fact,
+    /// An address that hides who is behind it.
+    AnonymizedNetwork = anonymized_network in Location,
+    /// A run where the identity is not approved to run.
+    UntrustedEnvironment = untrusted_environment in Hygiene,
+    /// An agent's elevated call without host, network and approval.
+    UnapprovedElevation = unapproved_elevation in Hygiene,
+    /// Two actions that must not be combined.
+    SeparationOfDuties = separation_of_duties in Hygiene,
+    /// A credential that was rotated away.
+    RetiredCredential = retired_credential in Fact,
+    /// What was revoked and still works.
+    EnforcementGap = enforcement_gap in Fact,
+    /// What is related to something compromised.
+    RelatedCompromise = related_compromise in Fact,
+    /// A human and a machine that change one object.
+    Contention = contention in Hygiene,
+    /// More sessions at once than ever.
+    ParallelSessions = parallel_sessions in Authentication,
+    /// A privilege that was just gained and is used at once.
+    FreshPrivilege = fresh_privilege in Fact,
+    /// A privilege or scope beyond what there was.
+    PrivilegeEscalation = privilege_escalation in Fact,
+    /// Tenants the identity never touched.
+    TenantFanout = tenant_fanout in Scope,
+    /// What a delegated session reads.
+    DelegatedAccess = delegated_access in Hygiene,
+    /// A run outside the schedule.
+    OffSchedule = off_schedule in Schedule,
+    /// Something sensitive on an old authentication.
+    StaleAuthentication = stale_authentication in Hygiene,
+    /// More data than ever.
+    DataExtraction = data_extraction in Volume,
+    /// Failures in a burst, then a success; approvals refused again and again.
+    FailureBurst = failure_burst in Authentication,
+    /// A privileged session that rested too long.
+    SessionInactivity = session_inactivity in Hygiene,
+    /// Just-in-time access past its window.
+    JitExpiry = jit_expiry in Hygiene,
+    /// An agent outside its task.
+    TaskDrift = task_drift in Fact,
+    /// A credential that is too old, or slept too long.
+    CredentialLifecycle = credential_lifecycle in Hygiene,
 }
 
 impl DetectorId {
+    /// Those whose bits say how surprising something is.
+    pub(crate) const SURPRISES: u32 = {
+        let (mut set, mut at) = (0, 0);
+        while at < Self::ALL.len() {
+            let detector = Self::ALL[at];
+            if !matches!(detector.group(), Group::Fact | Group::Hygiene) {
+                set |= detector.bit();
+            }
+            at += 1;
+        }
+        set
+    };
+
     /// Its place in a set of detectors.
     pub(crate) const fn bit(self) -> u32 {
         1 << self as u32
     }
+
+    /// Those of one group.
+    pub(crate) fn of_group(group: Group) -> u32 {
+        let members = Self::ALL.iter().filter(|other| other.group() == group);
+        members.fold(0, |set, other| set | other.bit())
+    }
 }
+
+pub(crate) use contention::against;
+pub(crate) use fresh_privilege::pair;
+pub(crate) use jit_expiry::expired as jit_expired;
+pub(crate) use related_compromise::related;
+pub(crate) use session_inactivity::rested;

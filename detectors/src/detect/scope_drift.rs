@@ -18,7 +18,7 @@
 use plumbline_schemas::event::{ActionClass, IdentityKind};
 use serde_json::json;
 
-use super::{DetectorId, Moment};
+use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
 use crate::glob;
 use crate::names::Name;
@@ -40,11 +40,8 @@ const MOST_TOLD: usize = 12;
 
 const TECHNIQUE: &[&str] = &["T1078", "T1526"];
 
-pub(super) fn judge(
-    moment: &Moment<'_>,
-    profile: &Profile,
-    session: &mut Session,
-) -> Option<Signal> {
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let (profile, session) = (subject.profile, &mut *subject.session);
     if is_approved(moment) {
         return None;
     }
@@ -182,6 +179,7 @@ fn signal(
         detector: DetectorId::ScopeDrift,
         bits,
         alone: alone(moment, session, bits),
+        demand: None,
         technique: TECHNIQUE,
         summary,
         evidence,

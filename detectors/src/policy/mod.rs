@@ -8,15 +8,15 @@
 pub(crate) mod breaker;
 pub(crate) mod standing;
 
-use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::command::{Action, Mode, Params};
 use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 
 use crate::config::{PolicyConfig, SuppressRule};
-use crate::detect::DetectorId;
+use crate::detect::{DetectorId, Group};
 use crate::glob;
 use crate::risk::{DetectorSet, IdentityLedger};
-use crate::signal::{Alone, Signal};
+use crate::signal::{About, Alone, Demand, Signal};
 use crate::units::Bits;
 use standing::Standing;
 
@@ -28,6 +28,9 @@ const STEP_UP_BITS: f64 = 22.0;
 const REVOKE_BITS: f64 = 44.0;
 /// What must be added after a `step_up` for it to have been ignored.
 const GOES_ON_BITS: f64 = 10.0;
+
+/// So long an answer is remembered when the next signal comes.
+const TACTICS_MS: i64 = 24 * 3_600_000;
 
 /// A `step_up` stands for an hour, a revocation for a day: after that a bot must not act, and what is
 /// still going on is answered anew.
@@ -45,10 +48,14 @@ pub(crate) fn threshold(ledger: &IdentityLedger, detector: DetectorId, alone: Bi
 }
 
 /// What the evidence asks for, and which detectors it rests on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) action: Action,
+    pub(crate) about: About,
+    pub(crate) params: Params,
     pub(crate) detectors: Vec<DetectorId>,
+    /// Whether it only asks for good order.
+    pub(crate) is_hygiene: bool,
 }
 
 /// What is known when an answer is sought.
@@ -58,23 +65,62 @@ pub(crate) struct Case<'c> {
     pub(crate) ledger: &'c IdentityLedger,
     pub(crate) signals: &'c [Signal],
     pub(crate) standing: Option<&'c Standing>,
+    /// The detectors behind what was answered within a day.
+    pub(crate) tactics: &'c [(DetectorSet, EventTime)],
+    pub(crate) now: EventTime,
     pub(crate) has_session: bool,
     pub(crate) has_credential: bool,
     /// From so many bits on a finding is published.
     pub(crate) threshold: Bits,
 }
 
-/// The answer that these detectors alone justify.
+/// The answer that these detectors alone justify: what a rule demands, or what the score comes to.
 pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
-    let counted = case
-        .signals
-        .iter()
-        .filter(|signal| signal.detector.bit() & of != 0);
-    let alone = counted.map(|signal| signal.alone).max()?;
+    let counted = || {
+        let signals = case.signals.iter();
+        signals.filter(move |signal| signal.detector.bit() & of != 0)
+    };
+    let mut demanded: Option<(&Signal, &Demand)> = None;
+    for signal in counted() {
+        if let Some(demand) = &signal.demand
+            && demanded.is_none_or(|(_, other)| demand.action > other.action)
+        {
+            demanded = Some((signal, demand));
+        }
+    }
+    let decides = counted().any(|signal| signal.demand.as_ref().is_some_and(|it| it.decides));
+    let scored = if decides { None } else { score(case, of) };
+    match (demanded, scored) {
+        (Some((signal, demand)), scored)
+            if scored
+                .as_ref()
+                .is_none_or(|scored| demand.action >= scored.action) =>
+        {
+            let is_hygiene = counted().all(|signal| signal.detector.group() == Group::Hygiene);
+            Some(Answer {
+                action: demand.action,
+                about: demand.about,
+                params: demand.params.clone(),
+                detectors: vec![signal.detector],
+                is_hygiene,
+            })
+        }
+        (_, scored) => scored,
+    }
+}
+
+/// What the bits of all detectors come to, those of one group counted once.
+fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
+    let of = of & DetectorId::SURPRISES;
+    let counted = || {
+        let signals = case.signals.iter();
+        signals.filter(move |signal| signal.detector.bit() & of != 0 && signal.demand.is_none())
+    };
+    let alone = counted().map(|signal| signal.alone).max()?;
     let least = Bits(case.threshold.0 - CORROBORATION_BITS);
     let detectors: Vec<DetectorId> = case.ledger.active(of, least).collect();
-    let bits = case.ledger.total(of);
-    let together = match detectors.len() {
+    let (groups, bits) = case.ledger.by_group(of, least);
+    let together = match groups {
         0 | 1 => Alone::Finding,
         2 if bits.0 < STEP_UP_BITS => Alone::Finding,
         2 if bits.0 < REVOKE_BITS => Alone::StepUp,
@@ -83,14 +129,41 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
     let goes_on = case.standing.is_some_and(|standing| {
         standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
     });
-    let due = alone.max(together);
-    let due = if goes_on { due.max(Alone::Revoke) } else { due };
+    let mut due = alone.max(together);
+    if goes_on {
+        due = Alone::Revoke;
+    } else if changes_tactics(case, counted()) {
+        due = due.next();
+    }
     let action = match due {
         Alone::Finding => return None,
         Alone::StepUp => Action::StepUp,
-        Alone::Revoke => revocation(case, detectors.len()),
+        Alone::Revoke => revocation(case, groups),
     };
-    Some(Answer { action, detectors })
+    let demand = Demand::of(action);
+    Some(Answer {
+        action,
+        about: demand.about,
+        params: demand.params,
+        detectors,
+        is_hygiene: false,
+    })
+}
+
+/// Whether something that was answered before is followed by something else: who passed or dodged a
+/// challenge and tries another way is answered more strongly.
+fn changes_tactics<'s>(case: &Case<'_>, signals: impl Iterator<Item = &'s Signal>) -> bool {
+    let is_other = |signal: &Signal, before: DetectorSet| {
+        let groups = DetectorId::of_group(signal.detector.group());
+        signal.bits >= case.threshold && before & groups == 0
+    };
+    let mut signals = signals.peekable();
+    let answered = case.tactics.iter().filter(|(_, time)| {
+        let elapsed = case.now.since(*time);
+        (1..=TACTICS_MS).contains(&elapsed)
+    });
+    let before: Vec<DetectorSet> = answered.map(|(detectors, _)| *detectors).collect();
+    !before.is_empty() && signals.any(|signal| before.iter().any(|set| is_other(signal, *set)))
 }
 
 /// What is cut: the narrowest thing that ends it.
@@ -142,7 +215,7 @@ pub(crate) fn is_stronger(action: Action, mode: Mode, standing: Option<&Standing
 /// How long a command stands.
 pub(crate) fn lifetime_ms(action: Action) -> i64 {
     match action {
-        Action::StepUp => STEP_UP_LIFETIME_MS,
+        Action::StepUp | Action::Deny | Action::Shorten => STEP_UP_LIFETIME_MS,
         _ => REVOKE_LIFETIME_MS,
     }
 }

@@ -18,6 +18,9 @@ pub(crate) struct Standing {
     /// What it is about; 0 where it is not about any.
     pub(crate) session: u32,
     pub(crate) credential: u32,
+    pub(crate) resource: u32,
+    /// Whether it only asks for good order: what happens under it is no less usual for that.
+    pub(crate) is_hygiene: bool,
     /// Key of the session whose event led to it.
     pub(crate) began_in: u32,
     /// Risk of the identity when it was given, bits.
@@ -27,6 +30,9 @@ pub(crate) struct Standing {
 impl Standing {
     /// Whether it already answers for an event of this session with this credential.
     pub(crate) fn covers(&self, session: u32, credential: u32) -> bool {
+        if self.resource != 0 {
+            return false;
+        }
         let about_session = self.session != 0 && self.session == session;
         let about_credential = self.credential != 0 && self.credential == credential;
         about_session || about_credential || (self.session == 0 && self.credential == 0)
@@ -52,11 +58,33 @@ impl StandingCommands {
             .max_by_key(|standing| (standing.mode == Mode::Enforce, standing.action.strength()))
     }
 
+    /// The strongest that stands for this one object: it alone, or something that stops everything.
+    pub(crate) fn strongest_for_resource(
+        &self,
+        (session, credential, resource): (u32, u32, u32),
+        now: EventTime,
+    ) -> Option<&Standing> {
+        let covers = |standing: &&Standing| {
+            standing.resource == resource
+                || (standing.action >= Action::Pause && standing.covers(session, credential))
+        };
+        let standing = self.0.iter().filter(|standing| standing.expires > now);
+        standing
+            .filter(covers)
+            .max_by_key(|standing| (standing.mode == Mode::Enforce, standing.action.strength()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Standing> {
+        self.0.iter()
+    }
+
     /// Takes a new command in; the one for the same target that it replaces is returned.
     pub(crate) fn give(&mut self, standing: Standing) -> Option<Standing> {
         self.0.retain(|other| other.expires > standing.given);
         let same = |other: &Standing| {
-            other.session == standing.session && other.credential == standing.credential
+            other.session == standing.session
+                && other.credential == standing.credential
+                && other.resource == standing.resource
         };
         let replaced = self.0.iter().position(same).map(|at| self.0.remove(at));
         push_exact(&mut self.0, standing);

@@ -1,6 +1,9 @@
 //! What one identity usually does, in bounded memory, decayed over event time.
 
+pub(crate) mod data;
+pub(crate) mod habits;
 pub(crate) mod places;
+pub(crate) mod schedule;
 pub(crate) mod scope;
 pub(crate) mod sequence;
 pub(crate) mod volume;
@@ -10,7 +13,10 @@ use plumbline_schemas::time::EventTime;
 
 use crate::decay::Landmark;
 use crate::names::Name;
+use data::DataProfile;
+use habits::Habits;
 use places::Places;
+use schedule::Schedule;
 use scope::ScopeProfile;
 use sequence::SequenceProfile;
 use volume::VolumeProfile;
@@ -24,6 +30,14 @@ pub(crate) struct Profile {
     pub(crate) scope: ScopeProfile,
     pub(crate) sequence: SequenceProfile,
     pub(crate) volume: VolumeProfile,
+    pub(crate) habits: Habits,
+    pub(crate) data: DataProfile,
+    pub(crate) schedule: Schedule,
+    /// Distinct days with events, and the last of them.
+    pub(crate) days: u16,
+    last_day: u16,
+    /// The most sessions that were ever in use at once.
+    pub(crate) most_parallel: u8,
 }
 
 impl Profile {
@@ -35,7 +49,28 @@ impl Profile {
             scope: ScopeProfile::default(),
             sequence: SequenceProfile::new(kind),
             volume: VolumeProfile::default(),
+            habits: Habits::default(),
+            data: DataProfile::default(),
+            schedule: Schedule::default(),
+            days: 0,
+            last_day: 0,
+            most_parallel: 0,
         }
+    }
+
+    /// Counts the days on which something was done.
+    pub(crate) fn active(&mut self, time: EventTime) {
+        let today = day(time);
+        if today > self.last_day {
+            self.last_day = today;
+            self.days = self.days.saturating_add(1);
+        }
+    }
+
+    /// Days with events before this one.
+    pub(crate) fn earlier_days(&self, time: EventTime) -> u16 {
+        self.days
+            .saturating_sub(u16::from(day(time) <= self.last_day))
     }
 
     /// Keeps the weights within what their numbers hold.
@@ -59,6 +94,9 @@ impl Profile {
             + self.scope.heap_bytes()
             + self.sequence.heap_bytes()
             + self.volume.heap_bytes()
+            + self.habits.heap_bytes()
+            + self.data.heap_bytes()
+            + self.schedule.heap_bytes()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::event_id::EventId;
 use crate::memory::grow_by_quarter;
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::session::session_key;
+use crate::setting::without_versions;
 use crate::units::Km;
 
 /// Places are compared with every other of this window, before and after.
@@ -397,13 +398,6 @@ fn device_of(event: &Event<'_>) -> u32 {
         (None, Some(agent)) => without_versions(agent) | 1,
         (None, None) => 0,
     }
-}
-
-/// The hash of a user agent that stays the same when its browser is updated (FNV-1a).
-fn without_versions(agent: &str) -> u32 {
-    let told = |byte: &u8| !byte.is_ascii_digit() && !b"._".contains(byte);
-    let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    agent.bytes().filter(told).fold(0x811C_9DC5, add)
 }
 
 fn days_before(habits: &[Habit], key: u32, time: EventTime) -> u8 {

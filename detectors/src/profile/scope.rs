@@ -87,6 +87,15 @@ impl ScopeProfile {
             .any(|token| token.name == name && !token.on_probation)
     }
 
+    /// Days on which this was used before `time`.
+    pub(crate) fn days(&self, name: Name, time: EventTime) -> u8 {
+        let token = self.tokens.iter().find(|token| token.name == name);
+        token.map_or(0, |token| {
+            let today = hour(time) / 24 <= token.last_hour / 24;
+            token.days.saturating_sub(u8::from(today))
+        })
+    }
+
     /// The surprise at anything new of this class.
     pub(crate) fn novelty(
         &self,

@@ -1,0 +1,61 @@
+//! `anonymized_network`: an address that hides who is behind it.
+//!
+//! **Catches** access through Tor, anonymising VPNs, proxies, relays and hosting networks by somebody who
+//! never uses them (T1090). It raises risk; with a second signal of another kind the identity is asked.
+//!
+//! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
+//! active days, and how rare the sort of anonymiser is among honest users: Tor 10 bits, VPN and proxy 9,
+//! relay 4, hosting 4 and only for people. **Evidence:** anonymiser, network, days. **Configuration:** mode only.
+//!
+//! **Blind spots:** anonymisers that no list knows; an identity that always uses one.
+
+use plumbline_schemas::event::{Anonymizer, IdentityKind};
+use serde_json::json;
+
+use super::{DetectorId, Moment, Subject};
+use crate::judge::anonymizer_key;
+use crate::profile::habits::Trait;
+use crate::signal::{Alone, Signal, evidence};
+use crate::units::Bits;
+
+const TECHNIQUE: &[&str] = &["T1090"];
+
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let event = moment.event;
+    let anonymizer = event.network.anonymizer.known()?;
+    let key = anonymizer_key(event, &moment.setting)?;
+    let habits = &subject.profile.habits;
+    let known_network = moment
+        .setting
+        .is_known(Trait::Network, habits, moment.time())
+        && moment.setting.get(Trait::Network) != 0;
+    if habits.is_known(Trait::Anonymizer, key, moment.time()) || known_network {
+        return None;
+    }
+    let rarity = match anonymizer {
+        Anonymizer::Tor => 10.0,
+        Anonymizer::Vpn | Anonymizer::Proxy => 9.0,
+        Anonymizer::Hosting if moment.kind != IdentityKind::Human => return None,
+        Anonymizer::Relay | Anonymizer::Hosting => 4.0,
+    };
+    let days = f64::from(subject.profile.earlier_days(moment.time()));
+    let seen = habits.distinct(Trait::Anonymizer) as f64;
+    let chance = (seen + 0.5) / (days + 1.0);
+    let bits = Bits(Bits::of_chance(chance.min(1.0)).0 + rarity).clamped();
+    let after = moment.names.text(moment.described);
+    Some(Signal {
+        detector: DetectorId::AnonymizedNetwork,
+        bits,
+        alone: Alone::Finding,
+        demand: None,
+        technique: TECHNIQUE,
+        summary: format!("{after} is an anonymiser ({anonymizer}), never used before"),
+        evidence: evidence(json!({
+            "ip": event.network.ip, "asn": event.network.asn, "anonymizer": anonymizer,
+            "earlier_days": days, "anonymizers_used_before": seen, "rarity_bits": rarity,
+            "formula": "bits = -log2((anonymizers_used_before + 1/2) / (earlier_days + 1)) + rarity_bits",
+            "silent_if": "this identity had used this anonymiser on an earlier day",
+        })),
+        other_events: Vec::new(),
+    })
+}

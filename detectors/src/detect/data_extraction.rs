@@ -1,0 +1,57 @@
+//! `data_extraction`: more data than ever leaves.
+//!
+//! **Catches** an export of everything with a session that usually takes little (T1530, T1567). The session
+//! ends.
+//!
+//! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
+//! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
+//! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight active hours; sources that
+//! state no amounts.
+
+use plumbline_schemas::command::Action;
+use serde_json::json;
+
+use super::{DetectorId, Moment, Subject};
+use crate::signal::{Alone, Demand, Signal, evidence};
+use crate::units::round_to;
+
+/// So much beyond a finding, and the session ends.
+const REVOKE_BEYOND_BITS: f64 = 3.0;
+/// Fewer bits are an ordinary large report.
+const LEAST_BITS: f64 = 8.0;
+
+const TECHNIQUE: &[&str] = &["T1530", "T1567"];
+
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    if !moment.succeeded() {
+        return None;
+    }
+    let surplus = subject.profile.data.surplus(moment.event)?;
+    if surplus.bits.0 < LEAST_BITS {
+        return None;
+    }
+    let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS;
+    let unit = surplus.unit;
+    let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
+    Some(Signal {
+        detector: DetectorId::DataExtraction,
+        bits: surplus.bits,
+        alone: Alone::Finding,
+        demand: clear.then(|| Demand::of(Action::RevokeSession)),
+        technique: TECHNIQUE,
+        summary: format!(
+            "{} {unit} in an hour, {times} times the usual {}; the largest hour had {}",
+            surplus.amount,
+            round_to(surplus.typical, 0),
+            surplus.largest
+        ),
+        evidence: evidence(json!({
+            "unit": unit, "amount_in_hour": surplus.amount, "typical_hour": round_to(surplus.typical, 1),
+            "largest_hour": surplus.largest, "hours": surplus.hours,
+            "deviation_of_logarithm": round_to(surplus.deviation, 2),
+            "formula": "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
+            "silent_if": format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
+        })),
+        other_events: Vec::new(),
+    })
+}

@@ -1,0 +1,143 @@
+//! `device_drift`: a device, host, region or runtime that the identity never uses, or posture or
+//! assurance that fell in the middle of a session.
+//!
+//! **Catches** a session or token that goes on elsewhere, and a device that lost its protection (T1550,
+//! T1539). By itself a finding at most. It marks the session as changed, which `context_change` answers
+//! when something sensitive follows; a machine's privileged session is asked at once, and a person's
+//! privileged session ends when its device stops being compliant.
+//!
+//! **Model.** Good–Turing over days of use for each trait (`profile/habits.rs`), the most surprised of
+//! them, 4 bits more in mid-session. Posture or assurance that falls counts as 8 bits. **Evidence:** what
+//! changed, before and after, with the numbers. **Configuration:** mode only.
+//!
+//! **Blind spots:** sources that state no device; hosts that come and go, which surprise nobody.
+
+use plumbline_schemas::command::Action;
+use plumbline_schemas::event::IdentityKind;
+use serde_json::json;
+
+use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
+use super::{DetectorId, Moment, Subject};
+use crate::event_id::EventId;
+use crate::profile::habits::{Strange, Trait};
+use crate::session::Changed;
+use crate::signal::{Alone, Demand, Signal, evidence};
+use crate::units::Bits;
+
+/// What it weighs when posture or assurance falls in mid-session.
+const FELL_BITS: f64 = 8.0;
+
+const TECHNIQUE: &[&str] = &["T1550", "T1539"];
+
+/// The traits of a device, and what they are called. A user agent says something only where nothing
+/// better does.
+const DEVICE_TRAITS: [(Trait, &str); 6] = [
+    (Trait::Device, "device"),
+    (Trait::Fingerprint, "TLS fingerprint"),
+    (Trait::Agent, "user agent"),
+    (Trait::Host, "host"),
+    (Trait::Region, "region"),
+    (Trait::Runtime, "runtime"),
+];
+
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    if !moment.succeeded() {
+        return None;
+    }
+    let before = subject.session.setting;
+    let mut new: Vec<(&'static str, Strange, bool)> = Vec::new();
+    for (what, name) in DEVICE_TRAITS {
+        let key = moment.setting.get(what);
+        let same = key == 0 || key == before.get(what);
+        let better = what == Trait::Agent
+            && (moment.setting.get(Trait::Device) != 0 || moment.setting.get(Trait::Fingerprint) != 0);
+        let habits = &subject.profile.habits;
+        if same || better || moment.setting.is_known(what, habits, moment.time()) {
+            continue;
+        }
+        let strange = habits.strange(what);
+        if strange.days > 0 {
+            new.push((name, strange, !moment.begins && before.get(what) != 0));
+        }
+    }
+    let posture = !moment.begins && moment.setting.posture_fell(&before);
+    let assurance = !moment.begins && moment.setting.assurance_fell(&before);
+    if new.is_empty() && !posture && !assurance {
+        return None;
+    }
+    let moved: Vec<&(&str, Strange, bool)> = new
+        .iter()
+        .filter(|(_, strange, moved)| *moved && strange.bits.0 >= LEAST_CHANGE_BITS)
+        .collect();
+    let mut what: Vec<&'static str> = moved.iter().map(|(name, ..)| *name).collect();
+    what.extend(posture.then_some("posture"));
+    what.extend(assurance.then_some("assurance"));
+    let most = |strange: &(&str, Strange, bool)| {
+        strange.1.bits.0 + if strange.2 { MOVED_BITS } else { 0.0 }
+    };
+    let fell = if posture || assurance { FELL_BITS } else { 0.0 };
+    let bits = Bits(new.iter().map(most).fold(fell, f64::max)).clamped();
+    let names: Vec<&str> = new.iter().map(|(name, ..)| *name).collect();
+    let change = !what.is_empty();
+    let demand = change.then(|| demand(moment, subject, posture)).flatten();
+    if change {
+        let changed = Changed {
+            what: what.clone(),
+            bits,
+            time: moment.time(),
+            before: subject.session.described,
+            after: moment.described,
+            event_id: EventId::new(&moment.event.id),
+        };
+        changes::mark(subject.session, changed);
+    }
+    let (before, after) = (
+        subject.session.described.map(|name| moment.names.text(name)),
+        moment.names.text(moment.described),
+    );
+    let told = if change { what.join(", ") } else { names.join(", ") };
+    let summary = match before.filter(|_| change) {
+        Some(before) => format!("{told} changed in mid-session: {before} before, now {after}"),
+        None => format!("{told} never used before: {after}"),
+    };
+    let numbers: Vec<_> = new
+        .iter()
+        .map(|(name, strange, moved)| {
+            json!({
+                "what": name, "days_of_use": strange.days, "distinct": strange.distinct,
+                "used_on_one_day_only": strange.once, "bits": strange.bits.rounded(), "in_mid_session": moved,
+            })
+        })
+        .collect();
+    Some(Signal {
+        detector: DetectorId::DeviceDrift,
+        bits,
+        alone: Alone::Finding,
+        demand,
+        technique: TECHNIQUE,
+        summary,
+        evidence: evidence(json!({
+            "before": before, "after": after, "new": numbers,
+            "posture_fell": posture, "assurance_fell": assurance,
+            "formula": "chance = (used_on_one_day_only + 1/2) / (days_of_use + 1); 4 bits more in mid-session; \
+                        posture or assurance that falls: 8 bits",
+            "silent_if": match posture || assurance {
+                true => "posture and assurance had stayed as they were".to_owned(),
+                false => format!("{told} had been used on an earlier day"),
+            },
+        })),
+        other_events: Vec::new(),
+    })
+}
+
+/// What a change in a privileged session asks for at once.
+fn demand(moment: &Moment<'_>, subject: &Subject<'_>, posture: bool) -> Option<Demand> {
+    if !subject.session.privileged {
+        return None;
+    }
+    match moment.kind {
+        IdentityKind::Human if posture => Some(Demand::of(Action::RevokeSession)),
+        IdentityKind::Human | IdentityKind::AiAgent => None,
+        _ => Some(Demand::of(Action::StepUp)),
+    }
+}

@@ -1,0 +1,114 @@
+//! `failure_burst`: failures in a burst, then a success; approvals refused again and again.
+//!
+//! **Catches** guessed passwords, prompts that somebody at last gave in to, and an agent that asks until
+//! somebody approves (T1110, T1621). The success is asked about; where it comes from a new context the
+//! session ends. The third refused approval within an hour ends it too.
+//!
+//! **Model.** A count over 15 minutes before the success: five failures, four refused prompts. Failures and
+//! success from the identity's own device are a forgotten password, however many. **Evidence:** how many,
+//! from where, events. **Configuration:** mode only. **Blind spots:** slow guessing; a burst that never
+//! succeeds says nothing, which is also what an outage looks like.
+
+use plumbline_schemas::command::Action;
+use plumbline_schemas::event::ActionClass;
+use serde_json::json;
+
+use super::{DetectorId, Moment, Subject};
+use crate::facts::{Failure, is_authentication};
+use crate::profile::habits::Trait;
+use crate::signal::{Demand, Signal};
+
+const WINDOW_MS: i64 = 15 * 60_000;
+const FAILURES: usize = 5;
+const PROMPTS: usize = 4;
+const APPROVALS_MS: i64 = 3_600_000;
+const APPROVALS: usize = 3;
+
+const TECHNIQUE: &[&str] = &["T1110", "T1621"];
+
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    if moment.class == ActionClass::Approval {
+        return approvals(moment, subject);
+    }
+    let class = moment.event.action.class.known();
+    if subject.facts.failures().is_empty() || !moment.succeeded() || !is_authentication(moment.event, class) {
+        return None;
+    }
+    let now = moment.time();
+    let in_window = |failure: &&Failure| (0..=WINDOW_MS).contains(&now.since(failure.time));
+    let failures: Vec<&Failure> = subject.facts.failures().iter().filter(in_window).collect();
+    let prompts = failures.iter().filter(|failure| failure.mfa).count();
+    if failures.len() < FAILURES && prompts < PROMPTS {
+        return None;
+    }
+    let from_elsewhere = failures.iter().filter(|failure| !failure.usual).count();
+    let (usual, new) = context(moment, subject);
+    if usual && from_elsewhere == 0 {
+        return None;
+    }
+    let young = subject.profile.earlier_days(now) == 0;
+    let demand = match new && !young {
+        true => Action::RevokeSession,
+        false => Action::StepUp,
+    };
+    let count = failures.len();
+    let from = moment.names.text(moment.described);
+    let evidence = json!({
+        "failures": count, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
+        "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
+        "silent_if": "failures and success had come from a device used on an earlier day",
+    });
+    let events: Vec<String> = failures.iter().map(|failure| failure.event_id.to_string()).collect();
+    let signal = Signal::rule(
+        DetectorId::FailureBurst,
+        Demand::of(demand),
+        TECHNIQUE,
+        format!("{count} failures ({prompts} refused prompts) within 15 min, then a success from {from}"),
+        evidence,
+    );
+    Some(signal.resting_on(events))
+}
+
+/// Whether the success comes from a usual device, or else network; and whether from a new one.
+fn context(moment: &Moment<'_>, subject: &Subject<'_>) -> (bool, bool) {
+    let habits = &subject.profile.habits;
+    let stated = |what: &Trait| moment.setting.get(*what) != 0;
+    let known = |what: &Trait| habits.is_known(*what, moment.setting.get(*what), moment.time());
+    let devices = [Trait::Device, Trait::Fingerprint, Trait::Host];
+    let device = devices.iter().find(|what| stated(what));
+    match device {
+        Some(device) => (known(device), !known(device)),
+        None if stated(&Trait::Network) => (known(&Trait::Network), !known(&Trait::Network)),
+        None => (false, false),
+    }
+}
+
+fn approvals(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
+    if !moment.was_refused() {
+        return None;
+    }
+    let now = moment.time();
+    let refused: Vec<String> = subject
+        .facts
+        .failed_approvals()
+        .iter()
+        .filter(|(time, _)| (0..=APPROVALS_MS).contains(&now.since(*time)))
+        .map(|(_, event_id)| event_id.to_string())
+        .collect();
+    let count = refused.len() + 1;
+    if count < APPROVALS {
+        return None;
+    }
+    let evidence = json!({
+        "refused_approvals": count, "window_minutes": APPROVALS_MS / 60_000,
+        "silent_if": format!("fewer than {APPROVALS} approvals had been refused within an hour"),
+    });
+    let signal = Signal::rule(
+        DetectorId::FailureBurst,
+        Demand::of(Action::RevokeSession),
+        TECHNIQUE,
+        format!("{count} approvals refused within an hour"),
+        evidence,
+    );
+    Some(signal.resting_on(refused))
+}

@@ -1,0 +1,54 @@
+//! `off_schedule`: a run outside the schedule.
+//!
+//! **Catches** a job's account that is used when the job does not run (T1053, T1078.004). It is asked before
+//! it goes on.
+//!
+//! **Model.** Hours of the day and days of the week on which a machine ran (`profile/schedule.rs`), UTC;
+//! the hour beside a usual one is usual, which covers jitter and summer time. Bits are −log2 of the chance
+//! that a day brings another hour, (1/2) / (days + 1). **Evidence:** the hour, the usual hours, days.
+//! **Configuration:** mode only. **Blind spots:** who runs around the clock; the first five days.
+
+use plumbline_schemas::command::Action;
+use serde_json::json;
+
+use super::{DetectorId, Moment, Subject};
+use crate::profile::hour;
+use crate::profile::schedule::Outside;
+use crate::signal::{Demand, Signal};
+use crate::units::Bits;
+
+const TECHNIQUE: &[&str] = &["T1053", "T1078.004"];
+
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    if !moment.is_machine() || moment.was_refused() {
+        return None;
+    }
+    let schedule = &subject.profile.schedule;
+    let outside = schedule.outside(moment.time())?;
+    let (days, now) = (schedule.days(), hour(moment.time()) % 24);
+    let usual = schedule.usual_hours();
+    let told: Vec<String> = usual.iter().map(|at| format!("{at:02}")).collect();
+    let told = told.join(", ");
+    let (summary, silent) = match outside {
+        Outside::Hours(apart) => (
+            format!("a run at {now:02} h UTC, {apart} h from any usual hour ({told})"),
+            format!("it had run within an hour of {told} h UTC"),
+        ),
+        Outside::Weekday => (
+            format!("a run on a day of the week without any in {days} days"),
+            "it had run on this day of the week before".to_owned(),
+        ),
+    };
+    let evidence = json!({
+        "hour_utc": now, "usual_hours_utc": usual, "days": days,
+        "formula": "bits = -log2((1/2) / (days + 1))", "silent_if": silent,
+    });
+    let signal = Signal::rule(
+        DetectorId::OffSchedule,
+        Demand::of(Action::StepUp),
+        TECHNIQUE,
+        summary,
+        evidence,
+    );
+    Some(signal.weighing(Bits::of_chance(0.5 / (f64::from(days) + 1.0))))
+}

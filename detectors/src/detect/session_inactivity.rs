@@ -1,0 +1,61 @@
+//! `session_inactivity`: a privileged session that rested too long.
+//!
+//! **Catches** an administration console that was left open (T1563). The session ends when the limit
+//! passes.
+//!
+//! **Model.** A rule, on a timer of the log's clock: `policy.session.inactivity` after the last event of a
+//! person's session that has administered, changed privileges, deployed or read secrets. A machine's session
+//! is judged when it goes on, and not where its sessions have always rested so long. **Evidence:** the last
+//! event and the limit. **Configuration:** mode; `policy.session.inactivity`. **Blind spots:** sessions
+//! without an id.
+
+use plumbline_schemas::command::Action;
+use serde_json::json;
+
+use super::{DetectorId, Moment, Subject};
+use crate::session::Session;
+use crate::signal::{Demand, Signal};
+
+/// A rest up to so many times the longest before is a machine's habit.
+const HABIT_SLACK: i64 = 2;
+
+const TECHNIQUE: &[&str] = &["T1563"];
+
+/// A machine's session goes on after a rest; a person's has met its timer.
+pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let rested = subject.session.rested_ms;
+    if !moment.is_machine() || moment.begins || moment.event.session.id.is_none() || rested <= 0 {
+        return None;
+    }
+    let limit = moment.config.policy.session.inactivity.as_millis();
+    let longest = subject.facts.longest_rest_ms();
+    subject.facts.rest(rested);
+    let was_privileged = subject.session.was_privileged;
+    if !was_privileged || rested <= limit || rested <= longest * HABIT_SLACK {
+        return None;
+    }
+    (subject.profile.earlier_days(moment.time()) > 0).then(|| signal(rested, limit))
+}
+
+/// The limit has passed without an event of the session.
+pub(crate) fn rested(session: &Session, limit_ms: i64) -> Signal {
+    let mut signal = signal(limit_ms, limit_ms);
+    let last = json!(session.last);
+    signal.evidence.insert("last_event_at".to_owned(), last);
+    signal
+}
+
+fn signal(rested_ms: i64, limit_ms: i64) -> Signal {
+    let (minutes, limit) = (rested_ms / 60_000, limit_ms / 60_000);
+    let evidence = json!({
+        "inactive_minutes": minutes, "limit_minutes": limit,
+        "silent_if": format!("the session had been used or logged out within {limit} minutes"),
+    });
+    Signal::rule(
+        DetectorId::SessionInactivity,
+        Demand::of(Action::RevokeSession),
+        TECHNIQUE,
+        format!("a privileged session was inactive for {minutes} min; {limit} min is the limit"),
+        evidence,
+    )
+}

@@ -1,0 +1,542 @@
+//! What is known of an identity beside its habits: its credentials, and what lately happened that a
+//! rule may ask for. Bounded, and nothing of it for nearly everybody.
+
+use plumbline_schemas::event::{ActionClass, Event, EventKind, IdentityKind, Outcome, Verdict};
+use plumbline_schemas::time::EventTime;
+use thin_vec::ThinVec;
+
+use crate::event_id::EventId;
+use crate::memory::{push_exact, thin_bytes};
+use crate::names::Name;
+use crate::profile::day;
+use crate::profile::places::Bearer;
+use crate::risk::DetectorSet;
+use crate::setting::{Setting, key};
+
+const MOST_CREDENTIALS: usize = 6;
+const MOST_SCOPES: usize = 32;
+/// Of everything else that is kept.
+const MOST: usize = 24;
+/// No rule looks back further than this, but for what is revoked and what has ended.
+const KEPT_MS: i64 = 24 * 3_600_000;
+const REVOKED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
+/// Two uses of a credential at once.
+#[derive(Debug)]
+pub(crate) struct Rival {
+    pub(crate) setting: Setting,
+    pub(crate) described: Name,
+    pub(crate) first: EventTime,
+    pub(crate) last: EventTime,
+    pub(crate) event_id: EventId,
+    pub(crate) bits: f32,
+}
+
+/// One credential of a machine, or one that was rotated.
+#[derive(Debug)]
+pub(crate) struct Credential {
+    pub(crate) key: u32,
+    pub(crate) last: EventTime,
+    /// Where it is used, and the event that said so first.
+    pub(crate) setting: Setting,
+    pub(crate) described: Option<Name>,
+    pub(crate) event_id: EventId,
+    pub(crate) rival: Option<Box<Rival>>,
+    /// What a bound token was bound to when it was first used.
+    pub(crate) bound: Option<Box<Setting>>,
+    pub(crate) bound_to: u32,
+    pub(crate) used: EventTime,
+    /// When the lifecycle was last spoken of.
+    pub(crate) told: Option<EventTime>,
+}
+
+/// A rotation: the old credential is retired.
+#[derive(Debug)]
+pub(crate) struct Rotation {
+    pub(crate) old: u32,
+    pub(crate) new: u32,
+    pub(crate) session: u32,
+    pub(crate) time: EventTime,
+    pub(crate) event_id: EventId,
+    /// When the new one was first seen to work.
+    pub(crate) worked: Option<EventTime>,
+}
+
+/// Something of this identity that was revoked.
+#[derive(Debug)]
+pub(crate) struct Revoked {
+    /// 0 where it was not about one.
+    pub(crate) session: u32,
+    pub(crate) credential: u32,
+    pub(crate) time: EventTime,
+    pub(crate) event_id: EventId,
+}
+
+/// An approval of what follows.
+#[derive(Debug)]
+pub(crate) struct Approval {
+    pub(crate) time: EventTime,
+    pub(crate) session: u32,
+    pub(crate) task: u32,
+    pub(crate) event_id: EventId,
+}
+
+/// A failed authentication.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) time: EventTime,
+    pub(crate) mfa: bool,
+    /// Whether it came from a device, or else a network, that is usual.
+    pub(crate) usual: bool,
+    pub(crate) event_id: EventId,
+}
+
+/// A privilege that was gained.
+#[derive(Debug)]
+pub(crate) struct Gain {
+    pub(crate) privilege: u32,
+    pub(crate) label: Name,
+    pub(crate) time: EventTime,
+    pub(crate) event_id: EventId,
+}
+
+/// An action that must not be combined with another.
+#[derive(Debug)]
+pub(crate) struct Duty {
+    pub(crate) rule: u16,
+    pub(crate) part: u16,
+    pub(crate) action: Name,
+    pub(crate) time: EventTime,
+    pub(crate) session: u32,
+    pub(crate) event_id: EventId,
+}
+
+/// A task that ended.
+#[derive(Debug)]
+pub(crate) struct EndedTask {
+    /// 0 where it had no id.
+    pub(crate) task: u32,
+    pub(crate) session: u32,
+    pub(crate) time: EventTime,
+    pub(crate) event_id: EventId,
+}
+
+/// A scope that was held or used.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) name: Name,
+    pub(crate) used: EventTime,
+}
+
+/// How old the authentications are on which a machine usually does something.
+#[derive(Debug)]
+struct AgeHabit {
+    class: ActionClass,
+    days: u8,
+    last_day: u16,
+    oldest_ms: i64,
+}
+
+/// What lately happened.
+#[derive(Debug, Default)]
+pub(crate) struct Recent {
+    pub(crate) rotations: ThinVec<Rotation>,
+    pub(crate) revoked: ThinVec<Revoked>,
+    pub(crate) approvals: ThinVec<Approval>,
+    pub(crate) failed_approvals: ThinVec<(EventTime, EventId)>,
+    pub(crate) failures: ThinVec<Failure>,
+    pub(crate) gains: ThinVec<Gain>,
+    pub(crate) duties: ThinVec<Duty>,
+    pub(crate) ended_tasks: ThinVec<EndedTask>,
+    /// The detectors behind what was answered, and when.
+    pub(crate) tactics: ThinVec<(DetectorSet, EventTime)>,
+}
+
+/// The facts of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) credentials: ThinVec<Credential>,
+    /// Scopes that were held or used.
+    pub(crate) scopes: ThinVec<Held>,
+    ages: ThinVec<AgeHabit>,
+    longest_rest_s: u32,
+    recent: Option<Box<Recent>>,
+}
+
+/// Reading access to each list: empty where nothing happened.
+macro_rules! lists {
+    ($($name:ident: $entry:ty),+ $(,)?) => {
+        impl Facts {
+            $(pub(crate) fn $name(&self) -> &[$entry] {
+                self.recent.as_ref().map_or(&[], |recent| &recent.$name)
+            })+
+        }
+    };
+}
+
+lists! {
+    rotations: Rotation,
+    revoked: Revoked,
+    approvals: Approval,
+    failed_approvals: (EventTime, EventId),
+    failures: Failure,
+    gains: Gain,
+    duties: Duty,
+    ended_tasks: EndedTask,
+    tactics: (DetectorSet, EventTime),
+}
+
+fn keep<T>(items: &mut ThinVec<T>, item: T, is_old: impl Fn(&T) -> bool) {
+    items.retain(|item| !is_old(item));
+    if items.len() >= MOST {
+        items.remove(0);
+    }
+    push_exact(items, item);
+}
+
+impl Facts {
+    pub(crate) fn recent_mut(&mut self) -> &mut Recent {
+        self.recent.get_or_insert_default()
+    }
+
+    /// The credential with this key.
+    pub(crate) fn credential(&mut self, key: u32) -> Option<&mut Credential> {
+        self.credentials
+            .iter_mut()
+            .find(|credential| credential.key == key)
+    }
+
+    /// The approval that covers an event of this time, session and task.
+    pub(crate) fn approval(
+        &self,
+        time: EventTime,
+        session: u32,
+        task: u32,
+        within_ms: i64,
+    ) -> Option<&Approval> {
+        self.approvals().iter().rev().find(|approval| {
+            let elapsed = time.since(approval.time);
+            let meant = approval.session == session
+                || (approval.task != 0 && approval.task == task)
+                || (approval.session <= 1 && approval.task == 0);
+            (0..=within_ms).contains(&elapsed) && meant
+        })
+    }
+
+    /// Remembers that something was revoked.
+    pub(crate) fn revoke(&mut self, session: u32, credential: u32, event: &Event<'_>) {
+        let revoked = Revoked {
+            session,
+            credential,
+            time: event.time,
+            event_id: EventId::new(&event.id),
+        };
+        let now = event.time;
+        keep(&mut self.recent_mut().revoked, revoked, |old| {
+            now.since(old.time) > REVOKED_KEPT_MS
+        });
+    }
+
+    /// Remembers an approval.
+    pub(crate) fn approve(&mut self, event: &Event<'_>) {
+        let approval = Approval {
+            time: event.time,
+            session: Bearer::of(event).session,
+            task: task_key(event),
+            event_id: EventId::new(&event.id),
+        };
+        let now = event.time;
+        keep(&mut self.recent_mut().approvals, approval, |old| {
+            now.since(old.time) > KEPT_MS
+        });
+    }
+
+    /// Remembers that an approval was refused or failed.
+    pub(crate) fn refuse(&mut self, event: &Event<'_>) {
+        let now = event.time;
+        let failed = &mut self.recent_mut().failed_approvals;
+        keep(failed, (now, EventId::new(&event.id)), |(old, _)| {
+            now.since(*old) > KEPT_MS
+        });
+    }
+
+    /// Takes in what an event says has happened; after it was judged.
+    pub(crate) fn observe(&mut self, event: &Event<'_>, usual: bool, action: Name) {
+        let (time, succeeded) = (event.time, event.outcome() == Outcome::Success);
+        let id = || EventId::new(&event.id);
+        let is_old = |old: EventTime| time.since(old) > KEPT_MS;
+        match event.action.class.known() {
+            Some(ActionClass::Approval) if succeeded && is_granted(event) => self.approve(event),
+            Some(ActionClass::Approval) if !succeeded => self.refuse(event),
+            Some(ActionClass::TaskEnd) if succeeded => {
+                let ended = EndedTask {
+                    task: task_key(event),
+                    session: Bearer::of(event).session,
+                    time,
+                    event_id: id(),
+                };
+                keep(&mut self.recent_mut().ended_tasks, ended, |old| {
+                    time.since(old.time) > REVOKED_KEPT_MS
+                });
+            }
+            Some(ActionClass::TaskStart) if self.recent.is_some() => {
+                let (task, session) = (task_key(event), Bearer::of(event).session);
+                let again = |ended: &EndedTask| {
+                    time > ended.time && (ended.task == task || ended.session == session)
+                };
+                // Another task of the session does not bring the first one back.
+                for ended in &mut self.recent_mut().ended_tasks {
+                    if again(ended) {
+                        ended.session = 0;
+                    }
+                }
+                self.recent_mut()
+                    .ended_tasks
+                    .retain(|ended| !(ended.task == task && time > ended.time));
+            }
+            Some(ActionClass::TokenRotate) if succeeded => self.rotate(event),
+            Some(ActionClass::TokenRevoke) if succeeded => {
+                let bearer = Bearer::of(event);
+                let session = event.session.id.as_deref().map_or(0, |_| bearer.session);
+                self.revoke(session, bearer.credential, event);
+            }
+            Some(ActionClass::Privilege) if succeeded => {
+                let gain = Gain {
+                    privilege: privilege_key(event),
+                    label: action,
+                    time,
+                    event_id: id(),
+                };
+                keep(&mut self.recent_mut().gains, gain, |old| is_old(old.time));
+            }
+            class if is_authentication(event, class) && !succeeded => {
+                let failure = Failure {
+                    time,
+                    mfa: class == Some(ActionClass::Mfa),
+                    usual,
+                    event_id: id(),
+                };
+                keep(&mut self.recent_mut().failures, failure, |old| {
+                    is_old(old.time)
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn rotate(&mut self, event: &Event<'_>) {
+        let bearer = Bearer::of(event);
+        let new = event.action.resource.as_deref().map_or(0, key);
+        if bearer.credential == 0 || bearer.credential == new {
+            return;
+        }
+        let rotation = Rotation {
+            old: bearer.credential,
+            new,
+            session: event.session.id.as_deref().map_or(0, |_| bearer.session),
+            time: event.time,
+            event_id: EventId::new(&event.id),
+            worked: None,
+        };
+        let now = event.time;
+        keep(&mut self.recent_mut().rotations, rotation, |old| {
+            now.since(old.time) > REVOKED_KEPT_MS
+        });
+    }
+
+    /// A call succeeded with this credential: a rotation to it is complete.
+    pub(crate) fn worked(&mut self, credential: u32, time: EventTime) {
+        let Some(recent) = &mut self.recent else {
+            return;
+        };
+        for rotation in recent.rotations.iter_mut() {
+            if credential != 0 && rotation.new == credential && rotation.worked.is_none() {
+                rotation.worked = Some(time);
+            }
+        }
+    }
+
+    /// On how many earlier days a machine did something of this class, and on how old an authentication at
+    /// most.
+    pub(crate) fn age_habit(&self, class: ActionClass, time: EventTime) -> Option<(u8, i64)> {
+        let habit = self.ages.iter().find(|habit| habit.class == class)?;
+        let today = u8::from(day(time) <= habit.last_day);
+        Some((habit.days.saturating_sub(today), habit.oldest_ms))
+    }
+
+    /// Learns how old the authentication was. The habit follows what becomes younger by a tenth a day.
+    pub(crate) fn learn_age(&mut self, class: ActionClass, age_ms: i64, time: EventTime) {
+        let today = day(time);
+        let Some(habit) = self.ages.iter_mut().find(|habit| habit.class == class) else {
+            let habit = AgeHabit {
+                class,
+                days: 1,
+                last_day: today,
+                oldest_ms: age_ms,
+            };
+            push_exact(&mut self.ages, habit);
+            return;
+        };
+        if today > habit.last_day {
+            (habit.last_day, habit.days) = (today, habit.days.saturating_add(1));
+            habit.oldest_ms -= habit.oldest_ms / 10;
+        }
+        habit.oldest_ms = habit.oldest_ms.max(age_ms);
+    }
+
+    /// The longest rest of any session so far.
+    pub(crate) fn longest_rest_ms(&self) -> i64 {
+        i64::from(self.longest_rest_s) * 1000
+    }
+
+    pub(crate) fn rest(&mut self, rested_ms: i64) {
+        let seconds = u32::try_from(rested_ms / 1000).unwrap_or(u32::MAX);
+        self.longest_rest_s = self.longest_rest_s.max(seconds);
+    }
+
+    /// Learns that a scope is held or used.
+    pub(crate) fn hold(&mut self, name: Name, time: EventTime) {
+        if let Some(held) = self.scopes.iter_mut().find(|held| held.name == name) {
+            held.used = held.used.max(time);
+            return;
+        }
+        if self.scopes.len() >= MOST_SCOPES
+            && let Some(idle) = (0..self.scopes.len()).min_by_key(|at| self.scopes[*at].used)
+        {
+            self.scopes.remove(idle);
+        }
+        push_exact(&mut self.scopes, Held { name, used: time });
+    }
+
+    /// Remembers which detectors were answered.
+    pub(crate) fn answered(&mut self, detectors: DetectorSet, time: EventTime) {
+        keep(
+            &mut self.recent_mut().tactics,
+            (detectors, time),
+            |(_, old)| time.since(*old) > KEPT_MS,
+        );
+    }
+
+    /// The credential of an event, begun if need be.
+    pub(crate) fn enter(&mut self, event: &Event<'_>, setting: &Setting, described: Name) -> usize {
+        let key = Bearer::of(event).credential;
+        if let Some(at) = self
+            .credentials
+            .iter()
+            .position(|credential| credential.key == key)
+        {
+            return at;
+        }
+        if self.credentials.len() >= MOST_CREDENTIALS
+            && let Some(idle) =
+                (0..self.credentials.len()).min_by_key(|at| self.credentials[*at].last)
+        {
+            self.credentials.remove(idle);
+        }
+        let bound_to = event.credential.bound_to.as_deref().map_or(0, self::key);
+        push_exact(
+            &mut self.credentials,
+            Credential {
+                key,
+                last: event.time,
+                setting: *setting,
+                described: Some(described),
+                event_id: EventId::new(&event.id),
+                rival: None,
+                bound: None,
+                bound_to,
+                used: event.time,
+                told: None,
+            },
+        );
+        self.credentials.len() - 1
+    }
+
+    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
+        for credential in &self.credentials {
+            credential.described.iter().for_each(|name| mark(*name));
+            credential
+                .rival
+                .iter()
+                .for_each(|rival| mark(rival.described));
+        }
+        self.scopes.iter().for_each(|held| mark(held.name));
+        self.gains().iter().for_each(|gain| mark(gain.label));
+        self.duties().iter().for_each(|duty| mark(duty.action));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let credentials: usize = self
+            .credentials
+            .iter()
+            .map(|credential| {
+                credential.event_id.heap_bytes()
+                    + credential
+                        .rival
+                        .as_ref()
+                        .map_or(0, |rival| size_of::<Rival>() + rival.event_id.heap_bytes())
+                    + credential
+                        .bound
+                        .as_ref()
+                        .map_or(0, |_| size_of::<Setting>())
+            })
+            .sum();
+        let recent = self.recent.as_ref().map_or(0, |recent| {
+            size_of::<Recent>()
+                + thin_bytes(&recent.rotations)
+                + thin_bytes(&recent.revoked)
+                + thin_bytes(&recent.approvals)
+                + thin_bytes(&recent.failed_approvals)
+                + thin_bytes(&recent.failures)
+                + thin_bytes(&recent.gains)
+                + thin_bytes(&recent.duties)
+                + thin_bytes(&recent.ended_tasks)
+                + thin_bytes(&recent.tactics)
+        });
+        credentials
+            + thin_bytes(&self.credentials)
+            + thin_bytes(&self.scopes)
+            + thin_bytes(&self.ages)
+            + recent
+    }
+}
+
+/// An agent does not approve for itself.
+fn is_granted(event: &Event<'_>) -> bool {
+    event
+        .delegation
+        .iter()
+        .any(|approver| approver.id != event.identity.id)
+}
+
+/// Whether the event is an attempt to authenticate.
+pub(crate) fn is_authentication(event: &Event<'_>, class: Option<ActionClass>) -> bool {
+    matches!(
+        class,
+        Some(ActionClass::Login | ActionClass::Mfa | ActionClass::TokenIssue)
+    ) || (event.kind == EventKind::Auth && class.is_none())
+}
+
+/// What tells the task of an event, 0 where it states none.
+pub(crate) fn task_key(event: &Event<'_>) -> u32 {
+    event.task.id.as_deref().map_or(0, key)
+}
+
+/// What tells a privilege: what was asked for, and on what.
+pub(crate) fn privilege_key(event: &Event<'_>) -> u32 {
+    let name = key(&event.action.name);
+    match event.action.resource.as_deref() {
+        Some(resource) => name.rotate_left(7) ^ key(resource),
+        None => name,
+    }
+}
+
+/// Whether the verdict says that something was compromised.
+pub(crate) fn is_compromise(event: &Event<'_>) -> bool {
+    event.feedback.verdict.known() == Some(Verdict::TruePositive)
+}
+
+/// Whether the identity acts by itself.
+pub(crate) fn is_machine(kind: IdentityKind) -> bool {
+    !matches!(kind, IdentityKind::Human | IdentityKind::AiAgent)
+}

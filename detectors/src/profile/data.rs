@@ -1,0 +1,147 @@
+//! How much data leaves with an identity in an hour.
+//!
+//! Model: the logarithm of the bytes (or records) of an active hour is normal, with the mean and
+//! deviation of the identity's own active hours, the deviation never below [`LEAST_DEVIATION`], and the
+//! predictive inflation of a short history: z = (ln x − μ) / (σ·√(1 + 1/n)). Bits are −log2 of the upper
+//! tail of the normal distribution at z, less one for looking at bytes and at records. Weights do not
+//! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
+
+use plumbline_schemas::event::{Event, Outcome};
+use statrs::function::erf::erfc;
+
+use super::hour;
+use crate::units::Bits;
+
+/// Deviation of the logarithm that any identity may have: a factor of 2 at one deviation.
+const LEAST_DEVIATION: f64 = 0.7;
+/// Hours of history before anything is said.
+const LEAST_HOURS: u32 = 8;
+/// Less than so many times the largest hour ever is growth.
+const BEYOND_LARGEST: f64 = 4.0;
+
+/// Hourly sums of one quantity.
+#[derive(Clone, Copy, Debug, Default)]
+struct Hourly {
+    now: u64,
+    largest: u64,
+    hours: u32,
+    mean: f32,
+    squares: f32,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    hour: u32,
+    bytes: Hourly,
+    records: Hourly,
+    /// Whether the hour is not to be learnt.
+    tainted: bool,
+}
+
+/// The data of one identity; nothing for those whose logs do not say.
+#[derive(Debug, Default)]
+pub(crate) struct DataProfile(Option<Box<Sums>>);
+
+/// More data than usual, with the numbers to check it by hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surplus {
+    pub(crate) unit: &'static str,
+    pub(crate) bits: Bits,
+    pub(crate) amount: u64,
+    pub(crate) typical: f64,
+    pub(crate) largest: u64,
+    pub(crate) hours: u32,
+    pub(crate) deviation: f64,
+}
+
+impl DataProfile {
+    /// Counts what an event says that left.
+    pub(crate) fn count(&mut self, event: &Event<'_>) {
+        let (bytes, records) = (event.action.bytes_out, event.action.records);
+        let left = bytes.unwrap_or(0).max(records.unwrap_or(0));
+        if left == 0 || event.outcome() != Outcome::Success {
+            return;
+        }
+        let sums = self.0.get_or_insert_default();
+        let this_hour = hour(event.time);
+        if this_hour > sums.hour {
+            sums.close();
+            sums.hour = this_hour;
+        }
+        // What comes late is counted with the hour that is open.
+        sums.bytes.now = sums.bytes.now.saturating_add(bytes.unwrap_or(0));
+        sums.records.now = sums.records.now.saturating_add(records.unwrap_or(0));
+    }
+
+    /// Says whether what was counted may become usual.
+    pub(crate) fn settle(&mut self, suspect: bool) {
+        if let Some(sums) = &mut self.0 {
+            sums.tainted |= suspect;
+        }
+    }
+
+    /// What is unusual in the hour of an event that took data with it.
+    pub(crate) fn surplus(&self, event: &Event<'_>) -> Option<Surplus> {
+        let sums = self.0.as_ref()?;
+        let took = |amount: Option<u64>| amount.is_some_and(|amount| amount > 0);
+        let bytes = took(event.action.bytes_out).then(|| sums.bytes.surplus("bytes"));
+        let records = took(event.action.records).then(|| sums.records.surplus("records"));
+        let both = [bytes, records].into_iter().flatten().flatten();
+        both.max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |_| size_of::<Sums>())
+    }
+}
+
+impl Sums {
+    fn close(&mut self) {
+        for sums in [&mut self.bytes, &mut self.records] {
+            if self.tainted {
+                sums.now = 0;
+            } else {
+                sums.close();
+            }
+        }
+        self.tainted = false;
+    }
+}
+
+impl Hourly {
+    /// Welford's update of mean and sum of squares.
+    fn close(&mut self) {
+        if self.now == 0 {
+            return;
+        }
+        let x = (self.now as f32).ln();
+        self.hours = self.hours.saturating_add(1);
+        // As if the last 1000 hours were all: the mean follows what grows slowly.
+        let n = self.hours.min(1000) as f32;
+        let delta = x - self.mean;
+        self.mean += delta / n;
+        let kept = if self.hours > 1000 { 1.0 - 1.0 / n } else { 1.0 };
+        self.squares = self.squares * kept + delta * (x - self.mean);
+        self.largest = self.largest.max(self.now);
+        self.now = 0;
+    }
+
+    fn surplus(&self, unit: &'static str) -> Option<Surplus> {
+        if self.hours < LEAST_HOURS || (self.now as f64) < BEYOND_LARGEST * self.largest as f64 {
+            return None;
+        }
+        let n = f64::from(self.hours.min(1000));
+        let deviation = (f64::from(self.squares) / (n - 1.0)).sqrt().max(LEAST_DEVIATION);
+        let z = ((self.now as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
+        let chance = 0.5 * erfc(z / std::f64::consts::SQRT_2);
+        Some(Surplus {
+            unit,
+            bits: Bits(Bits::of_chance(chance).0 - 1.0).clamped(),
+            amount: self.now,
+            typical: f64::from(self.mean).exp(),
+            largest: self.largest,
+            hours: self.hours,
+            deviation,
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! What an identity is used to act with and from: networks, devices, hosts, regions, tenants, …
+//!
+//! Model: the chance that a day brings a value never seen is the Good–Turing estimate over days of use,
+//! with half a day of prior: P(new) = (n1 + ½) / (N + 1), N the days of use of all values of the trait,
+//! n1 how many values were used on one day only. Somebody with one network for a month is surprised by
+//! another (6 bits); a pool that brings another address every day surprises nobody.
+
+use plumbline_schemas::time::EventTime;
+
+use super::hour;
+use crate::memory::grow_by_quarter;
+use crate::units::Bits;
+
+/// What sort of value it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trait {
+    /// The autonomous system, failing that the /24 or /48.
+    Network,
+    /// The address; of machines only, because those of people change by themselves.
+    Address,
+    /// The device's own id.
+    Device,
+    /// TLS fingerprint.
+    Fingerprint,
+    /// User agent without its versions.
+    Agent,
+    Host,
+    Region,
+    Runtime,
+    Environment,
+    /// An anonymiser, with its network.
+    Anonymizer,
+    /// A tenant that was acted in.
+    Tenant,
+    /// A privilege and what was done with it.
+    Pair,
+    /// A privilege that was gained.
+    Privilege,
+    /// The family of a tool: its name up to the last dot.
+    Family,
+}
+
+/// Values of one trait that are remembered; the one that was not used for the longest makes room.
+const MOST_OF_TRAIT: usize = 12;
+/// What was not used for so long is forgotten.
+const FORGOTTEN_AFTER_HOURS: u32 = 120 * 24;
+/// Something surprising that nobody asked about is usual after so many days of use.
+const PROBATION_DAYS: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+struct Habit {
+    key: u32,
+    last_hour: u32,
+    what: Trait,
+    /// Distinct hours of use, up to 255.
+    hours: u8,
+    /// Distinct days of use, up to 255.
+    days: u8,
+    on_probation: bool,
+}
+
+/// The habits of one identity.
+#[derive(Debug, Default)]
+pub(crate) struct Habits(Vec<Habit>);
+
+/// How surprising a value is, with the numbers to check it by hand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strange {
+    pub(crate) bits: Bits,
+    /// Days of use of all values.
+    pub(crate) days: u32,
+    pub(crate) distinct: u32,
+    /// Values used on one day only.
+    pub(crate) once: u32,
+}
+
+impl Habits {
+    fn of(&self, what: Trait) -> impl Iterator<Item = &Habit> {
+        self.0.iter().filter(move |habit| habit.what == what)
+    }
+
+    fn find(&self, what: Trait, key: u32) -> Option<&Habit> {
+        self.of(what).find(|habit| habit.key == key)
+    }
+
+    /// Days on which the value was used before `time`. Today does not count: an attacker's first hour
+    /// must not vouch for the second.
+    pub(crate) fn days(&self, what: Trait, key: u32, time: EventTime) -> u8 {
+        self.find(what, key).map_or(0, |habit| {
+            let today = hour(time) / 24 <= habit.last_hour / 24;
+            habit.days.saturating_sub(u8::from(today))
+        })
+    }
+
+    /// Whether the value is usual: used on an earlier day, or for some hours of the identity's first.
+    pub(crate) fn is_known(&self, what: Trait, key: u32, time: EventTime) -> bool {
+        self.find(what, key).is_some_and(|habit| {
+            !habit.on_probation && (self.days(what, key, time) > 0 || habit.hours >= 3)
+        })
+    }
+
+    /// The surprise at a value that is not usual.
+    pub(crate) fn strange(&self, what: Trait) -> Strange {
+        let settled = || self.of(what).filter(|habit| !habit.on_probation);
+        let days: u32 = settled().map(|habit| u32::from(habit.days)).sum();
+        let distinct = settled().count() as u32;
+        // The only value there ever was has not come and gone.
+        let once = settled().filter(|habit| habit.days == 1).count() as u32;
+        let once = if distinct == 1 { 0 } else { once };
+        let chance = (f64::from(once) + 0.5) / (f64::from(days) + 1.0);
+        Strange {
+            bits: Bits::of_chance(chance.min(1.0)),
+            days,
+            distinct,
+            once,
+        }
+    }
+
+    /// How many values of the trait are known.
+    pub(crate) fn distinct(&self, what: Trait) -> usize {
+        self.of(what).count()
+    }
+
+    /// Learns a use. What surprised is on probation.
+    pub(crate) fn learn(&mut self, what: Trait, key: u32, time: EventTime, surprised: bool) {
+        if key == 0 {
+            return;
+        }
+        let now = hour(time);
+        let known = |habit: &&mut Habit| habit.what == what && habit.key == key;
+        if let Some(habit) = self.0.iter_mut().find(known) {
+            habit.on_probation &= surprised;
+            if now > habit.last_hour {
+                if now / 24 > habit.last_hour / 24 {
+                    habit.days = habit.days.saturating_add(1);
+                }
+                habit.hours = habit.hours.saturating_add(1);
+                habit.last_hour = now;
+            }
+            habit.on_probation &= habit.days < PROBATION_DAYS;
+            return;
+        }
+        self.0
+            .retain(|habit| now.saturating_sub(habit.last_hour) < FORGOTTEN_AFTER_HOURS);
+        if self.of(what).count() >= MOST_OF_TRAIT {
+            let idle = (0..self.0.len()).filter(|at| self.0[*at].what == what);
+            if let Some(idle) = idle.min_by_key(|at| (self.0[*at].last_hour, self.0[*at].days)) {
+                self.0.remove(idle);
+            }
+        }
+        grow_by_quarter(&mut self.0);
+        self.0.push(Habit {
+            key,
+            last_hour: now,
+            what,
+            hours: 1,
+            days: 1,
+            on_probation: surprised,
+        });
+    }
+
+    /// Somebody vouches for a value: as good as used on an earlier day.
+    pub(crate) fn vouch(&mut self, what: Trait, key: u32, time: EventTime) {
+        self.learn(what, key, time, false);
+        let known = |habit: &&mut Habit| habit.what == what && habit.key == key;
+        if let Some(habit) = self.0.iter_mut().find(known) {
+            habit.on_probation = false;
+            habit.days = habit.days.max(2);
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Habit>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(day: i64) -> EventTime {
+        EventTime::from_millis(1_790_000_000_000).plus_millis(day * 86_400_000)
+    }
+
+    #[test]
+    fn a_settled_identity_is_surprised_and_a_rotating_pool_is_not() {
+        let (mut settled, mut pool) = (Habits::default(), Habits::default());
+        for at in 0..30 {
+            settled.learn(Trait::Address, 7, day(at), false);
+            pool.learn(Trait::Address, at as u32 + 1, day(at), false);
+        }
+        assert!(settled.strange(Trait::Address).bits.0 > 5.0);
+        assert!(pool.strange(Trait::Address).bits.0 < 0.5);
+        assert!(pool.distinct(Trait::Address) <= MOST_OF_TRAIT);
+    }
+
+    #[test]
+    fn today_vouches_for_nothing_and_probation_lasts_three_days() {
+        let mut habits = Habits::default();
+        habits.learn(Trait::Host, 9, day(0), false);
+        assert!(!habits.is_known(Trait::Host, 9, day(0)));
+        assert!(habits.is_known(Trait::Host, 9, day(1)));
+        for at in 0..3 {
+            habits.learn(Trait::Host, 11, day(at), true);
+            assert_eq!(habits.is_known(Trait::Host, 11, day(at + 1)), at == 2);
+        }
+    }
+}

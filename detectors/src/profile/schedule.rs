@@ -1,0 +1,155 @@
+//! At which hours of the day, and on which days of the week, a machine runs.
+//!
+//! Counts of distinct days per hour of day and per day of week, UTC. A job that follows local time moves
+//! by one hour twice a year: the hours beside a usual one are usual too.
+
+use plumbline_schemas::time::EventTime;
+
+use super::{day, hour};
+
+/// Before so many days nothing is a schedule;
+const LEAST_DAYS: u16 = 5;
+/// nor is it when more hours than these are usual, those beside them included.
+const MOST_HOURS: usize = 12;
+/// Days of the week say something after so many days of use.
+const LEAST_DAYS_FOR_WEEK: u16 = 15;
+
+#[derive(Clone, Debug)]
+struct Counts {
+    days: u16,
+    last_hour: u32,
+    last_day: u16,
+    hours: [u8; 24],
+    week: [u8; 7],
+}
+
+/// When one machine runs; of people nothing is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule(Option<Box<Counts>>);
+
+/// How a run lies outside the schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// Hours from the nearest usual hour.
+    Hours(u8),
+    /// No run on this day of the week in so many days.
+    Weekday,
+}
+
+impl Schedule {
+    /// Whether a run at this time is outside a schedule, if there is one.
+    pub(crate) fn outside(&self, time: EventTime) -> Option<Outside> {
+        let counts = self.0.as_ref()?;
+        let today = day(time);
+        let days = counts.days - u16::from(today == counts.last_day);
+        if days < LEAST_DAYS {
+            return None;
+        }
+        let usual: Vec<usize> = (0..24).filter(|at| counts.is_usual(*at)).collect();
+        if counts.with_neighbours() > MOST_HOURS {
+            return None;
+        }
+        let now = (hour(time) % 24) as i32;
+        let apart = |at: &usize| {
+            let apart = (*at as i32 - now).rem_euclid(24);
+            apart.min(24 - apart)
+        };
+        let nearest = usual.iter().map(apart).min()?;
+        if nearest > 1 {
+            return Some(Outside::Hours(nearest as u8));
+        }
+        let weekday = usize::from(today % 7);
+        let never = counts.week[weekday] == 0 && days >= LEAST_DAYS_FOR_WEEK;
+        never.then_some(Outside::Weekday)
+    }
+
+    /// The usual hours, UTC.
+    pub(crate) fn usual_hours(&self) -> Vec<u8> {
+        let counts = self.0.as_ref();
+        let hours = counts.map(|counts| (0..24).filter(|at| counts.is_usual(*at)));
+        hours.into_iter().flatten().map(|at| at as u8).collect()
+    }
+
+    pub(crate) fn days(&self) -> u16 {
+        self.0.as_ref().map_or(0, |counts| counts.days)
+    }
+
+    /// Learns a run.
+    pub(crate) fn learn(&mut self, time: EventTime) {
+        let (this_hour, today) = (hour(time), day(time));
+        let counts = self.0.get_or_insert_with(|| {
+            Box::new(Counts {
+                days: 0,
+                last_hour: 0,
+                last_day: 0,
+                hours: [0; 24],
+                week: [0; 7],
+            })
+        });
+        if this_hour <= counts.last_hour {
+            return;
+        }
+        counts.last_hour = this_hour;
+        let slot = &mut counts.hours[this_hour as usize % 24];
+        *slot = slot.saturating_add(1);
+        if today > counts.last_day {
+            counts.last_day = today;
+            counts.days = counts.days.saturating_add(1);
+            let slot = &mut counts.week[usize::from(today % 7)];
+            *slot = slot.saturating_add(1);
+        }
+        // A schedule of last year is none: halve what has become many.
+        if *counts.hours.iter().max().unwrap_or(&0) == u8::MAX {
+            counts.hours.iter_mut().for_each(|days| *days /= 2);
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |_| size_of::<Counts>())
+    }
+}
+
+impl Counts {
+    fn is_usual(&self, at: usize) -> bool {
+        self.hours[at] > 0
+    }
+
+    fn with_neighbours(&self) -> usize {
+        let near = |at: &usize| {
+            self.is_usual(*at) || self.is_usual((at + 1) % 24) || self.is_usual((at + 23) % 24)
+        };
+        (0..24).filter(near).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64, hour: i64, minute: i64) -> EventTime {
+        let midnight = EventTime::from_millis(1_790_000_000_000 / 86_400_000 * 86_400_000);
+        midnight.plus_millis(((day * 24 + hour) * 60 + minute) * 60_000)
+    }
+
+    fn nightly(days: i64) -> Schedule {
+        let mut schedule = Schedule::default();
+        (0..days).for_each(|day| schedule.learn(at(day, 2, 5)));
+        schedule
+    }
+
+    #[test]
+    fn another_hour_is_outside_and_summer_time_is_not() {
+        let schedule = nightly(14);
+        assert_eq!(schedule.outside(at(14, 14, 0)), Some(Outside::Hours(12)));
+        assert_eq!(schedule.outside(at(14, 1, 5)), None);
+        assert_eq!(schedule.outside(at(14, 3, 40)), None);
+    }
+
+    #[test]
+    fn who_runs_all_day_or_has_just_begun_has_no_schedule() {
+        assert_eq!(nightly(4).outside(at(5, 14, 0)), None);
+        let mut hourly = Schedule::default();
+        (0..240).for_each(|hour| hourly.learn(at(0, hour, 0)));
+        assert_eq!(hourly.outside(at(20, 13, 0)), None);
+    }
+}

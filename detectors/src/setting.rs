@@ -1,0 +1,205 @@
+//! With what and from where an event says that it happened, as stable hashes; 0 where it does not say.
+
+use std::net::IpAddr;
+
+use plumbline_schemas::event::{Event, Posture};
+use plumbline_schemas::time::EventTime;
+
+use crate::names::stable_hash;
+use crate::profile::habits::{Habits, Trait};
+
+/// The traits of a setting, in the order in which they are kept.
+pub(crate) const TRAITS: [Trait; 9] = [
+    Trait::Network,
+    Trait::Address,
+    Trait::Device,
+    Trait::Fingerprint,
+    Trait::Agent,
+    Trait::Host,
+    Trait::Region,
+    Trait::Runtime,
+    Trait::Environment,
+];
+
+/// What is stated of the circumstances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Setting {
+    keys: [u32; TRAITS.len()],
+    /// 0 not known, 1 not compliant, 2 compliant.
+    posture: u8,
+    /// 0 not known, else higher is stronger.
+    assurance: u8,
+}
+
+/// The stable hash of a text, never 0.
+pub(crate) fn key(text: &str) -> u32 {
+    (stable_hash(text) >> 32) as u32 | 1
+}
+
+fn key_of(text: Option<&str>) -> u32 {
+    text.map_or(0, key)
+}
+
+impl Setting {
+    /// The setting of an event. Addresses are only kept of machines.
+    pub(crate) fn of(event: &Event<'_>, is_machine: bool) -> Self {
+        let (device, workload, network) = (&event.device, &event.workload, &event.network);
+        let address = network.ip.as_deref();
+        let agent = device.user_agent.as_deref();
+        Self {
+            keys: [
+                network_of(event),
+                if is_machine { key_of(address) } else { 0 },
+                key_of(device.id.as_deref()),
+                key_of(device.tls_fingerprint.as_deref()),
+                agent.map_or(0, |agent| without_versions(agent) | 1),
+                key_of(workload.host.as_deref()),
+                key_of(workload.region.as_deref()),
+                key_of(workload.runtime.as_deref()),
+                key_of(workload.environment.as_deref()),
+            ],
+            posture: device.posture.known().map_or(0, |posture| match posture {
+                Posture::NonCompliant => 1,
+                Posture::Compliant => 2,
+            }),
+            assurance: assurance_of(event),
+        }
+    }
+
+    pub(crate) fn get(&self, what: Trait) -> u32 {
+        self.keys[what as usize]
+    }
+
+    /// What both state, and state differently.
+    pub(crate) fn differs(&self, other: &Self) -> impl Iterator<Item = Trait> {
+        let (mine, theirs) = (self.keys, other.keys);
+        TRAITS.into_iter().filter(move |what| {
+            let (a, b) = (mine[*what as usize], theirs[*what as usize]);
+            a != 0 && b != 0 && a != b
+        })
+    }
+
+    /// Whether it states nothing that the other does not.
+    pub(crate) fn adds_nothing_to(&self, other: &Self) -> bool {
+        let mut merged = *other;
+        merged.update(self);
+        merged == *other
+    }
+
+    /// Whether the device was compliant, and is not any more.
+    pub(crate) fn posture_fell(&self, before: &Self) -> bool {
+        self.posture == 1 && before.posture == 2
+    }
+
+    /// Whether less assurance is stated than before.
+    pub(crate) fn assurance_fell(&self, before: &Self) -> bool {
+        self.assurance != 0 && self.assurance < before.assurance
+    }
+
+    /// Takes in what another states, and keeps what it does not.
+    pub(crate) fn update(&mut self, newer: &Self) {
+        for (own, new) in self.keys.iter_mut().zip(newer.keys) {
+            if new != 0 {
+                *own = new;
+            }
+        }
+        if newer.posture != 0 {
+            self.posture = newer.posture;
+        }
+        if newer.assurance != 0 {
+            self.assurance = newer.assurance;
+        }
+    }
+
+    /// Whether every stated value is in the habits.
+    pub(crate) fn is_known(&self, what: Trait, habits: &Habits, time: EventTime) -> bool {
+        let key = self.get(what);
+        key == 0 || habits.is_known(what, key, time)
+    }
+
+    /// Learns all of it.
+    pub(crate) fn learn(&self, habits: &mut Habits, time: EventTime, surprised: bool) {
+        for what in TRAITS {
+            let key = self.get(what);
+            let strange = surprised && !habits.is_known(what, key, time);
+            habits.learn(what, key, time, strange);
+        }
+    }
+
+    /// Somebody vouches for all of it.
+    pub(crate) fn vouch(&self, habits: &mut Habits, time: EventTime) {
+        for what in TRAITS.into_iter().filter(|what| self.get(*what) != 0) {
+            habits.vouch(what, self.get(what), time);
+        }
+    }
+}
+
+/// The autonomous system, failing that the /24 or /48 of the address.
+fn network_of(event: &Event<'_>) -> u32 {
+    if let Some(asn) = event.network.asn.filter(|asn| *asn != 0) {
+        return (asn as u32).wrapping_mul(0x9E37_79B9) | 1;
+    }
+    let address = event.network.ip.as_deref();
+    match address.and_then(|address| address.parse().ok()) {
+        Some(IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            u32::from_be_bytes([0, a, b, c]).wrapping_mul(0x85EB_CA6B) | 1
+        }
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, ..] = address.segments();
+            let prefix = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
+            (prefix.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32 | 1
+        }
+        None => 0,
+    }
+}
+
+/// `aal2` over `aal1`, a second factor over none.
+fn assurance_of(event: &Event<'_>) -> u8 {
+    let session = &event.session;
+    let level = session.assurance.as_deref().and_then(|level| {
+        let digit = level.bytes().rev().find(u8::is_ascii_digit)?;
+        Some(2 * (digit - b'0') + 1)
+    });
+    match (level, session.mfa) {
+        (Some(level), _) => level,
+        (None, Some(mfa)) => 3 + 2 * u8::from(mfa),
+        (None, None) => 0,
+    }
+}
+
+/// The hash of a user agent that stays the same when its browser is updated (FNV-1a).
+pub(crate) fn without_versions(agent: &str) -> u32 {
+    let told = |byte: &u8| !byte.is_ascii_digit() && !b"._".contains(byte);
+    let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    agent.bytes().filter(told).fold(0x811C_9DC5, add)
+}
+
+/// How a person reads it: only what is stated.
+pub(crate) fn describe(event: &Event<'_>) -> String {
+    let (network, device, workload) = (&event.network, &event.device, &event.workload);
+    let asn = network.asn.map(|asn| format!("AS{asn}"));
+    let named = |name: &str, text: Option<&str>| text.map(|text| format!("{name} {text}"));
+    let session = &event.session;
+    let parts = [
+        network.ip.as_deref().map(str::to_owned),
+        asn,
+        named("in", network.city.as_deref().or(network.country.as_deref())),
+        named("device", device.id.as_deref()),
+        named("TLS", device.tls_fingerprint.as_deref()),
+        device
+            .posture
+            .known()
+            .map(|posture| posture.as_str().replace('_', " ")),
+        named("host", workload.host.as_deref()),
+        named("region", workload.region.as_deref()),
+        named("runtime", workload.runtime.as_deref()),
+        named("environment", workload.environment.as_deref()),
+        named("assurance", session.assurance.as_deref()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => "nothing known".to_owned(),
+        false => parts.join(", "),
+    }
+}

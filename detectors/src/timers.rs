@@ -1,0 +1,181 @@
+//! What happens because time passes: timers on the log's clock.
+//!
+//! They fire when the clock passes them, before the record that moved it is applied, in the order of
+//! their due times and then of the identities; what they publish carries the due time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use plumbline_schemas::event::{Event, EventKind, IdentityKind};
+use plumbline_schemas::time::EventTime;
+
+use crate::detect;
+use crate::engine::{Engine, Output};
+
+/// What a timer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wait {
+    /// The end of a just-in-time window.
+    Window,
+    /// The rest of a privileged session.
+    Rest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    due: EventTime,
+    identity: u32,
+    session: u32,
+    wait: Wait,
+}
+
+/// The timers of one engine.
+#[derive(Debug, Default)]
+pub(crate) struct Timers(BinaryHeap<Reverse<Timer>>);
+
+impl Timers {
+    fn set(&mut self, timer: Timer) {
+        self.0.push(Reverse(timer));
+    }
+
+    /// The next ones that are due, all of the same time.
+    fn due(&mut self, clock: EventTime) -> Vec<Timer> {
+        let mut due: Vec<Timer> = Vec::new();
+        while let Some(Reverse(next)) = self.0.peek().copied() {
+            let same = due.first().is_none_or(|first| first.due == next.due);
+            if next.due > clock || !same {
+                break;
+            }
+            self.0.pop();
+            due.push(next);
+        }
+        due
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Timer>()
+    }
+}
+
+impl Engine {
+    /// Lets the clock come to this time.
+    pub(crate) fn pass_time(&mut self, clock: EventTime, outputs: &mut Vec<Output>) {
+        loop {
+            let mut due = self.timers.due(clock);
+            if due.is_empty() {
+                return;
+            }
+            let identities = &self.identities;
+            due.sort_by(|a, b| {
+                let name = |timer: &Timer| identities[timer.identity as usize].key();
+                name(a).cmp(name(b)).then(a.cmp(b))
+            });
+            due.dedup();
+            for timer in due {
+                self.fire(timer, clock, outputs);
+            }
+        }
+    }
+
+    /// Sets the timers that a session needs after an event.
+    pub(crate) fn watch(&mut self, at: usize, session: u32, event: &Event<'_>) {
+        let identity = &mut self.identities[at];
+        let kind = identity.kind;
+        let Some(session) = identity
+            .sessions
+            .iter_mut()
+            .find(|other| other.key == session)
+        else {
+            return;
+        };
+        let timer = |due, wait| Timer {
+            due,
+            identity: at as u32,
+            session: session.key,
+            wait,
+        };
+        if let Some(until) = event.session.jit_until
+            && session.waits_until != Some(until)
+        {
+            session.waits_until = Some(until);
+            self.timers.set(timer(until, Wait::Window));
+        }
+        let rests = session.privileged && !session.ended && session.id.is_some();
+        if rests && kind == IdentityKind::Human && !session.is_watched {
+            session.is_watched = true;
+            let limit = self.config.policy.session.inactivity.as_millis();
+            let due = session.last.plus_millis(limit + 1);
+            self.timers.set(timer(due, Wait::Rest));
+        }
+    }
+
+    fn fire(&mut self, timer: Timer, clock: EventTime, outputs: &mut Vec<Output>) {
+        let at = timer.identity as usize;
+        let limit = self.config.policy.session.inactivity.as_millis();
+        let sessions = &mut self.identities[at].sessions;
+        let Some(number) = sessions.position(timer.session) else {
+            return;
+        };
+        let (session, _) = sessions.split(number);
+        if session.ended {
+            session.is_watched = false;
+            return;
+        }
+        let signal = match timer.wait {
+            Wait::Window => {
+                let until = session.extra.as_ref().and_then(|extra| extra.jit_until);
+                (until == Some(timer.due)).then(|| detect::jit_expired(session, timer.due))
+            }
+            Wait::Rest => {
+                let due = session.last.plus_millis(limit + 1);
+                if due > timer.due {
+                    self.timers.set(Timer { due, ..timer });
+                    return;
+                }
+                session.is_watched = false;
+                Some(detect::rested(session, limit))
+            }
+        };
+        let Some(signal) = signal else { return };
+        let id = session.id.as_ref().map(ToString::to_string);
+        let last = session.last_event.as_ref().map(ToString::to_string);
+        let signal = signal.resting_on(last);
+        // A limit is passed a moment after it was reached; it is told as the limit.
+        let time = match timer.wait {
+            Wait::Window => timer.due,
+            Wait::Rest => timer.due.plus_millis(-1),
+        };
+        let purpose = match timer.wait {
+            Wait::Window => "window",
+            Wait::Rest => "rest",
+        };
+        let trigger = Trigger {
+            purpose,
+            time,
+            session: id,
+            clock,
+        };
+        self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
+    }
+}
+
+/// What a command rests on that no event of its session leads to.
+pub(crate) struct Trigger {
+    pub(crate) purpose: &'static str,
+    pub(crate) time: EventTime,
+    pub(crate) session: Option<String>,
+    pub(crate) clock: EventTime,
+}
+
+impl Trigger {
+    /// An event that stands for it, so that it is published like any other.
+    pub(crate) fn event<'e>(&'e self, tenant: &'e str, identity: &'e str) -> Event<'e> {
+        let session = self.session.as_deref().unwrap_or_default();
+        let id = format!("{}/{}/{session}", self.purpose, self.time);
+        let mut event = Event::bare(id, self.time, EventKind::Session, identity, self.purpose);
+        event.source = Some("plumbline".into());
+        event.tenant = Some(tenant.into());
+        event.session.id = self.session.as_deref().map(Into::into);
+        event
+    }
+}

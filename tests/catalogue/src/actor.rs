@@ -183,9 +183,26 @@ impl Actor {
         }
     }
 
+    /// Somebody else revokes its session and credential, as far as it has them.
+    pub fn is_revoked(&self) -> Draft {
+        self.does("token_revoke", "token.revoke").without(&[
+            "network",
+            "device",
+            "workload",
+            "delegation",
+            "task",
+        ])
+    }
+
     /// What a person or a bot says of this session.
     pub fn feedback(&self, verdict: &str) -> Draft {
-        let mut draft = self.does("other", "feedback");
+        let mut draft = self.does("other", "feedback").without(&[
+            "network",
+            "device",
+            "workload",
+            "delegation",
+            "task",
+        ]);
         draft.value["kind"] = json!("feedback");
         draft.value["action"] = json!({ "name": "feedback" });
         draft.value["feedback"] = json!({ "verdict": verdict, "by": "soc" });

@@ -34,9 +34,9 @@ impl Dice {
         self.between(number - reach, number + reach)
     }
 
-    /// A name that no other story has, such as `billing-3f2a`.
+    /// A name that no other story has, such as `billing-3f2a07`.
     pub fn name(&mut self, stem: &str) -> String {
-        format!("{stem}-{:04x}", self.between(0, 0xffff))
+        format!("{stem}-{:06x}", self.between(0, 0x00ff_ffff))
     }
 
     /// A fingerprint of a credential.

@@ -208,7 +208,7 @@ impl Ran {
     pub fn fail(&self, what: &str) -> ! {
         let begins = self.begins.map_or_else(|| "?".to_owned(), clock::written);
         let mut text = format!("{}: {what}\nthe story begins {begins}\n", self.title);
-        let shown_from = self.begins.unwrap_or(i64::MIN) - MINUTE;
+        let shown_from = self.begins.map_or(i64::MIN, |begins| begins - MINUTE);
         let _ = writeln!(text, "{} commands:", self.commands.len());
         for command in self.commands.iter().take(20) {
             let _ = writeln!(text, "  {}", shown(command));

@@ -127,7 +127,8 @@ const PRIVILEGED: [Step; 3] = [
 fn privileged(story: &mut Story, steps: &[Step]) -> (Machine, Actor, i64) {
     let days = story.history_days();
     let kind = story.dice.pick(&["service_account", "api_key"]);
-    let mut account = Machine::new(story, kind, "svc-keys", steps);
+    // Never at rest for half an hour: a privileged session that resumes after that is ended.
+    let mut account = Machine::new(story, kind, "svc-keys", steps).pace(Pace::Every(18));
     account.actor = account
         .actor
         .with("device.id", "node-1")
@@ -200,10 +201,10 @@ fn e2_twin_a_pool_of_addresses_that_it_has_always_rotated_through() {
         let account = Machine::new(story, "service_account", "svc-keys", &PRIVILEGED);
         for day in 0..=days {
             let session = account.opens(story, clock::at(day, 0, 1));
-            for hour in 0..23 {
+            for quarter in 0..90 {
                 let address = account.place.network(story.dice.between(16, 31));
                 let behind = session.clone().with("network", address);
-                let time = clock::at(day, hour, story.dice.between(3, 50));
+                let time = clock::at(day, 0, 15 * quarter + story.dice.between(2, 12));
                 account.runs(story, &behind, time);
             }
         }

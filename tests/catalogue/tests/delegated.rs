@@ -131,7 +131,9 @@ fn c3_twin_a_workload_reads_its_own_secret_as_always() {
     each_seed("C3", |story| {
         let days = story.history_days();
         let steps = [("secret", "GET /vault/{id}"), ("read", "GET /v1/cases")];
-        Machine::new(story, "workload", "wl-cases", &steps).lives(story, days);
+        Machine::new(story, "workload", "wl-cases", &steps)
+            .pace(Pace::Every(15))
+            .lives(story, days);
         story.run().silent();
     });
 }

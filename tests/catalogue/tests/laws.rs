@@ -101,7 +101,7 @@ fn contention(story: &mut Story) -> Vec<String> {
         story.add(change.in_production().at(time));
     }
     let revoked = start + 10 * MINUTE;
-    story.add(session.does("token_revoke", "token.revoke").at(revoked));
+    story.add(session.is_revoked().at(revoked));
     story.add(
         session
             .does("read", "GET /v1/items")

@@ -59,6 +59,29 @@ fn e4_an_inactive_console_that_comes_back_is_ended() {
 }
 
 #[test]
+fn e4_a_machines_console_session_is_ended_only_when_it_resumes() {
+    each_seed("E4", |story| {
+        let days = story.history_days();
+        let steps = [("read", "GET /policies"), ("admin", "PUT /policies/{id}")];
+        let machine =
+            Machine::new(story, "service_account", "svc-policy", &steps).pace(Pace::Builds(5));
+        machine.lives(story, days);
+        let start = clock::at(days, 9, 0);
+        let session = machine.runs_once(story, start);
+        let back = start + story.dice.between(45, 300) * MINUTE;
+        story.clock_passes(back - MINUTE);
+        story.begins(back);
+        story.add(session.does("read", "GET /policies").at(back));
+        story
+            .run()
+            .expect(machine.id())
+            .session(session.text("session.id"))
+            .on_the_event_of(back)
+            .answer(&[Action::RevokeSession]);
+    });
+}
+
+#[test]
 fn e4_a_console_on_a_device_that_drifts_is_ended() {
     each_seed("E4", |story| {
         let (admin, session, last) = console(story);
@@ -176,13 +199,12 @@ fn e5_a_credential_that_is_over_age_when_first_seen_steps_up() {
 #[test]
 fn e5_a_credential_after_a_long_sleep_steps_up() {
     each_seed("E5", |story| {
-        let days = story.history_days();
         let kind = story.dice.pick(&["service_account", "api_key"]);
         let machine = aged(story, kind, 1);
         machine.lives(story, 14);
-        let neighbour =
-            Machine::new(story, "workload", "wl-awake", &CALLS).pace(Pace::At(vec![300], 10));
-        neighbour.lives(story, 14 + days);
+        for day in 14..75 {
+            story.clock_passes(clock::at(day, 12, 0));
+        }
         let awake = clock::at(14 + 61 + story.dice.between(0, 10), 10, 0);
         story.begins(awake);
         // The credential stays younger than its limit: only the sleep is long.

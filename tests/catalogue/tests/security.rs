@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use plumbline_catalogue::clock::{self, DAY, HOUR, MINUTE, SECOND};
-use plumbline_catalogue::lives::{Agent, Machine, Person, Step};
+use plumbline_catalogue::lives::{Agent, Machine, Pace, Person, Step};
 use plumbline_catalogue::{Action, Actor, Place, Story, each_seed};
 
 // D1: an authentication that is too old for what is done.
@@ -192,6 +192,21 @@ fn d2_twin_a_redeploy_in_the_same_region_and_runtime() {
         let redeployed = machine.on_host(&machine.actor, &machine.place, host);
         let session = machine.opens_as(story, redeployed, start);
         machine.works(story, &session, start + MINUTE, start + 10 * HOUR);
+        story.run().silent();
+    });
+}
+
+#[test]
+fn d2_twin_hosts_that_come_and_go() {
+    each_seed("D2", |story| {
+        let days = story.history_days();
+        let mut machine = Machine::new(story, "workload", "wl-batch", &JOB)
+            .on("kubernetes", "prod", 30)
+            .pace(Pace::Builds(8));
+        machine.actor = machine
+            .actor
+            .with("credential.bound_to", "spiffe://acme/wl-batch");
+        machine.lives(story, days);
         story.run().silent();
     });
 }

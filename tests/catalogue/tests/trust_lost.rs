@@ -60,6 +60,33 @@ fn b4_sessions_with_the_same_credential_are_reevaluated_each() {
 }
 
 #[test]
+fn b4_a_credential_that_is_revoked_as_stolen_reevaluates_its_other_sessions() {
+    each_seed("B4", |story| {
+        let (account, sessions, found) = live_sessions(story, 3);
+        story.begins(found);
+        let place = Place::far_region(&mut story.dice);
+        let thief = sessions[0]
+            .clone()
+            .from(&place, 9)
+            .host("python", "x", "x1");
+        for round in 0..5 {
+            let time = found + round * 2 * MINUTE;
+            story.add(sessions[0].does("read", "GET /v1/items").at(time));
+            story.add(thief.does("read", "GET /v1/items").at(time + MINUTE));
+        }
+        let ran = story.run();
+        let stolen = ran.expect(account.id()).answer(&[Action::RevokeCredential]);
+        let since = stolen.time.as_millis();
+        for session in &sessions[1..] {
+            ran.expect(account.id())
+                .session(session.text("session.id"))
+                .since(since)
+                .answer(&REEVALUATED);
+        }
+    });
+}
+
+#[test]
 fn b4_another_identity_with_the_same_credential_is_reevaluated() {
     each_seed("B4", |story| {
         let days = story.history_days();
@@ -225,7 +252,7 @@ fn b5_a_revoked_credential_that_still_works_revokes_everything() {
         let (_, session, revoked) = machine_at_work(story, kind);
         story.begins(revoked);
         let credential = session.clone().without("session");
-        story.add(credential.does("token_revoke", "token.revoke").at(revoked));
+        story.add(credential.is_revoked().at(revoked));
         let later = revoked + story.dice.between(1, 90) * MINUTE;
         everything_is_revoked(story, &session, later);
     });
@@ -243,11 +270,7 @@ fn b5_a_revoked_session_that_still_works_revokes_everything() {
         let revoked = start + HOUR + MINUTE;
         story.begins(revoked);
         let only_session = session.clone().without("credential");
-        story.add(
-            only_session
-                .does("token_revoke", "session.revoke")
-                .at(revoked),
-        );
+        story.add(only_session.is_revoked().at(revoked));
         let later = revoked + story.dice.between(1, 90) * MINUTE;
         everything_is_revoked(story, &session, later);
     });
@@ -280,7 +303,7 @@ fn b5_a_credential_that_a_bot_says_it_revoked_revokes_everything() {
 fn b5_twin_calls_that_fail_after_the_revocation() {
     each_seed("B5", |story| {
         let (_, session, revoked) = machine_at_work(story, "service_account");
-        story.add(session.does("token_revoke", "token.revoke").at(revoked));
+        story.add(session.is_revoked().at(revoked));
         for retry in 1..6 {
             let outcome = story.dice.pick(&["denied", "failure"]);
             let call = session.does("read", "GET /v1/items").ended(outcome);
@@ -294,7 +317,7 @@ fn b5_twin_calls_that_fail_after_the_revocation() {
 fn b5_twin_a_success_that_happened_before_and_arrives_after() {
     each_seed("B5", |story| {
         let (_, session, revoked) = machine_at_work(story, "service_account");
-        story.add(session.does("token_revoke", "token.revoke").at(revoked));
+        story.add(session.is_revoked().at(revoked));
         let earlier = revoked - story.dice.between(5, 100) * SECOND;
         let call = session.does("read", "GET /v1/items").at(earlier);
         story.add(call.arriving(revoked + 4 * MINUTE));
@@ -326,11 +349,7 @@ fn b5_twin_a_new_session_after_the_old_one_was_revoked() {
     each_seed("B5", |story| {
         let (account, session, revoked) = machine_at_work(story, "service_account");
         let only_session = session.without("credential");
-        story.add(
-            only_session
-                .does("token_revoke", "session.revoke")
-                .at(revoked),
-        );
+        story.add(only_session.is_revoked().at(revoked));
         let fresh = account.opens(story, revoked + 2 * MINUTE);
         account.works(story, &fresh, revoked + 3 * MINUTE, revoked + 2 * HOUR);
         story.run().silent();

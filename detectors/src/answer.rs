@@ -240,6 +240,10 @@ impl Publisher<'_> {
             resource,
             is_hygiene: answer.is_hygiene,
             began_in: self.session.key,
+            detectors: answer
+                .detectors
+                .iter()
+                .fold(0, |set, detector| set | detector.bit()),
             bits: self.ledger.by_group(DetectorId::SURPRISES, Bits::ZERO).1.0 as f32,
         });
         let reason = self.reason(answer, signals);

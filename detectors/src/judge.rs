@@ -18,7 +18,7 @@ use crate::policy;
 use crate::profile::habits::Trait;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::{Trust, is_sensitive};
-use crate::profile::sequence::{Context, Symbol, symbol};
+use crate::profile::sequence::{Context, Step, Symbol, symbol};
 use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
 use crate::session::Session;
@@ -84,6 +84,7 @@ impl Engine {
             .volume
             .count(kind, event.time, weight, symbol, suspect);
         profile.data.count(event);
+        let step = profile.sequence.step(session.context, symbol, weight);
         let moment = Moment {
             event,
             kind,
@@ -101,6 +102,7 @@ impl Engine {
             is_timer: false,
             is_egress: is_egress(&self.config, event),
             weight,
+            step,
             excess,
             names: &self.names,
             config: &self.config,
@@ -159,6 +161,7 @@ impl Engine {
             weight,
             endpoint,
             symbol,
+            step,
             setting,
         };
         learnt.learn(
@@ -276,6 +279,9 @@ fn settle(session: &mut Session, event: &Event<'_>) {
     if succeeded && class == Some(ActionClass::Logout) {
         session.ended = true;
     }
+    for (kept, link) in session.behalf.iter_mut().zip(&event.delegation) {
+        *kept = key(&link.id);
+    }
     if session.privileged || session.waits_until.is_some() || event.session.jit_until.is_some() {
         session.last_event = Some(EventId::new(&event.id));
     }
@@ -294,6 +300,7 @@ struct Learnt {
     weight: f32,
     endpoint: Name,
     symbol: Symbol,
+    step: Option<Step>,
     setting: Setting,
 }
 
@@ -314,6 +321,9 @@ impl Learnt {
                 profile
                     .sequence
                     .learn(session.context, self.symbol, self.weight);
+                if let Some(step) = &self.step {
+                    profile.order.learn(step);
+                }
             }
             if self.raised & DetectorId::ImpossibleTravel.bit() == 0 {
                 let cell = self.place.map(|place| place.cell);

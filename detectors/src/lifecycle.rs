@@ -6,7 +6,7 @@ use plumbline_schemas::event::{ActionClass, Event, Verdict};
 use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Publisher, command_id, number_of};
-use crate::detect::{Moment, against, related};
+use crate::detect::{DetectorId, Moment, Relation, against, related};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
 use crate::feedback;
@@ -16,12 +16,63 @@ use crate::objects::Change;
 use crate::policy::standing::Standing;
 use crate::profile::habits::Trait;
 use crate::profile::places::Bearer;
-use crate::setting::Setting;
+use crate::session::Session;
+use crate::setting::{Setting, key};
 use crate::signal::Signal;
 use crate::timers::Trigger;
 
 /// How long a command that lifts another is to be obeyed.
 const LIFT_LIFETIME_MS: i64 = 24 * 3_600_000;
+
+/// What is in other hands.
+struct Compromise {
+    /// The session that is named, of the identity itself.
+    session: Option<u32>,
+    credential: u32,
+    device: u32,
+    identity: u32,
+    /// Whether a person says so: then the named session ends too.
+    is_told: bool,
+}
+
+impl Compromise {
+    fn of(identity: &Identity, event: &Event<'_>) -> Self {
+        let bearer = Bearer::of(event);
+        let named = event.session.id.as_ref().map(|_| bearer.session);
+        let mut sessions = identity.sessions.iter();
+        let source = sessions.find(|session| named == Some(session.key));
+        let stated = Setting::of(event, false).get(Trait::Device);
+        Self {
+            session: named,
+            credential: match bearer.credential {
+                0 => source.map_or(0, |session| session.credential),
+                credential => credential,
+            },
+            device: source.map_or(stated, |session| session.setting.get(Trait::Device)),
+            identity: key(&event.identity.id),
+            is_told: crate::facts::is_compromise(event),
+        }
+    }
+
+    fn relation(&self, session: &Session, own: bool, event: &Event<'_>) -> Option<Relation> {
+        if !session.is_live(event.time) {
+            return None;
+        }
+        if own && self.session == Some(session.key) {
+            return self.is_told.then_some(Relation::Same);
+        }
+        if self.credential != 0 && session.credential == self.credential {
+            return Some(Relation::Credential);
+        }
+        if self.device != 0 && session.setting.get(Trait::Device) == self.device {
+            return Some(Relation::Device);
+        }
+        session
+            .behalf
+            .contains(&self.identity)
+            .then_some(Relation::Delegation)
+    }
+}
 
 impl Engine {
     /// What a person or a bot says.
@@ -135,7 +186,11 @@ impl Engine {
                 reason: CommandReason {
                     summary,
                     risk: 0,
-                    detectors: Vec::new(),
+                    detectors: DetectorId::ALL
+                        .iter()
+                        .filter(|detector| detector.bit() & standing.detectors != 0)
+                        .map(|detector| detector.name().to_owned())
+                        .collect(),
                     finding_ids: Vec::new(),
                 },
                 supersedes: Some(command_id(standing.id)),
@@ -143,8 +198,8 @@ impl Engine {
         }
     }
 
-    /// Something of this identity is in other hands: whatever of it is live and related is asked, or
-    /// ended where it is the same.
+    /// Something of this identity is in other hands: whatever of it is live and related, of this identity
+    /// or another of the tenant, is asked, or ended where it is the same.
     pub(crate) fn suspect_related(
         &mut self,
         at: usize,
@@ -152,41 +207,31 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) {
-        let identity = &self.identities[at];
-        let bearer = Bearer::of(event);
-        let named = event.session.id.is_some();
-        let source = identity
-            .sessions
-            .iter()
-            .find(|session| named && session.key == bearer.session);
-        let stated = Setting::of(event, false).get(Trait::Device);
-        let device = source.map_or(stated, |session| session.setting.get(Trait::Device));
-        let credential = match bearer.credential {
-            0 => source.map_or(0, |session| session.credential),
-            credential => credential,
-        };
-        let by_feedback = crate::facts::is_compromise(event);
-        let mut suspects: Vec<(usize, Trigger, Signal)> = Vec::new();
-        for (number, session) in identity.sessions.iter().enumerate() {
-            let is_source = named && session.key == bearer.session;
-            if !session.is_live(event.time) || (is_source && !by_feedback) {
+        let compromise = Compromise::of(&self.identities[at], event);
+        let mut found: Vec<(usize, usize, Relation)> = Vec::new();
+        // All are looked at: this is rare, and an index would cost every session.
+        for (other, identity) in self.identities.iter().enumerate() {
+            if identity.tenant() != event.tenant() {
                 continue;
             }
-            let same_credential = credential != 0 && session.credential == credential;
-            let same_device = device != 0 && session.setting.get(Trait::Device) == device;
-            let Some(signal) = related(event, is_source, same_credential, same_device) else {
-                continue;
-            };
+            for (number, session) in identity.sessions.iter().enumerate() {
+                let relation = compromise.relation(session, other == at, event);
+                found.extend(relation.map(|relation| (other, number, relation)));
+            }
+        }
+        let identities = &self.identities;
+        found.sort_by(|a, b| identities[a.0].key().cmp(identities[b.0].key()).then(a.1.cmp(&b.1)));
+        for (other, number, relation) in found {
+            let session = self.identities[other].sessions.iter().nth(number);
+            let id = session.and_then(|session| session.id.as_ref());
             let trigger = Trigger {
                 purpose: "related",
                 time: event.time,
-                session: session.id.as_ref().map(ToString::to_string),
+                session: id.map(ToString::to_string),
                 clock,
             };
-            suspects.push((number, trigger, signal));
-        }
-        for (number, trigger, signal) in suspects {
-            self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
+            let signals = vec![related(event, relation)];
+            self.publish_elsewhere(other, number, &trigger, signals, outputs);
         }
     }
 
@@ -239,19 +284,20 @@ impl Engine {
             ledger,
             standing,
             facts,
-            key,
+            key: name,
             tenant_bytes,
             ..
         } = &mut self.identities[at];
         let (tenant, id) = (
-            &key[..*tenant_bytes as usize],
-            &key[*tenant_bytes as usize + 1..],
+            &name[..*tenant_bytes as usize],
+            &name[*tenant_bytes as usize + 1..],
         );
         let event = trigger.event(tenant, id);
         let (session, _) = sessions.split(number);
         let mut bearer = Bearer::of(&event);
         bearer.session = session.key;
-        bearer.credential = session.credential;
+        // About this session alone: what stands for its credential does not answer for it.
+        bearer.credential = 0;
         let moment = Moment {
             event: &event,
             kind: *kind,
@@ -269,6 +315,7 @@ impl Engine {
             is_timer: true,
             is_egress: false,
             weight: 1.0,
+            step: None,
             excess: None,
             names: &self.names,
             config: &self.config,

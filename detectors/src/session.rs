@@ -111,6 +111,8 @@ pub(crate) struct Session {
     /// When its user last authenticated, as far as is known.
     pub(crate) authenticated: EventTime,
     pub(crate) credential: u32,
+    /// On whose behalf it last acted, nearest first.
+    pub(crate) behalf: [u32; 2],
     /// With what and from where it is used, and how a person reads that.
     pub(crate) setting: Setting,
     pub(crate) described: Option<Name>,
@@ -150,6 +152,7 @@ impl Session {
             started: time,
             authenticated: time,
             credential: 0,
+            behalf: [0; 2],
             setting: Setting::default(),
             described: None,
             extra: None,

@@ -1,7 +1,8 @@
 //! `anonymized_network`: an address that hides who is behind it.
 //!
 //! **Catches** access through Tor, anonymising VPNs, proxies, relays and hosting networks by somebody who
-//! never uses them (T1090). It raises risk; with a second signal of another kind the identity is asked.
+//! never uses them (T1090). It raises risk; with a second signal of another kind, or from a device that is new too, the
+//! identity is asked.
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 10 bits, VPN and proxy 9,
@@ -17,6 +18,16 @@ use crate::judge::anonymizer_key;
 use crate::profile::habits::Trait;
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::Bits;
+
+/// A device that is new too is a second oddity.
+const DEVICES: [Trait; 4] = [
+    Trait::Device,
+    Trait::Fingerprint,
+    Trait::Host,
+    Trait::Region,
+];
+/// To whom a new device comes less often than one day in six.
+const NEW_DEVICE_BITS: f64 = 2.5;
 
 const TECHNIQUE: &[&str] = &["T1090"];
 
@@ -43,10 +54,19 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let chance = (seen + 0.5) / (days + 1.0);
     let bits = Bits(Bits::of_chance(chance.min(1.0)).0 + rarity).clamped();
     let after = moment.names.text(moment.described);
+    let device = DEVICES.iter().any(|what| {
+        let strange = moment.setting.get(*what) != 0
+            && !moment.setting.is_known(*what, habits, moment.time());
+        strange && habits.strange(*what).bits.0 >= NEW_DEVICE_BITS
+    });
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,
         bits,
-        alone: Alone::Finding,
+        alone: if device && !moment.was_refused() {
+            Alone::StepUp
+        } else {
+            Alone::Finding
+        },
         demand: None,
         technique: TECHNIQUE,
         summary: format!("{after} is an anonymiser ({anonymizer}), never used before"),

@@ -17,6 +17,8 @@ use crate::units::round_to;
 
 /// So much beyond a finding, and the session ends.
 const REVOKE_BEYOND_BITS: f64 = 3.0;
+/// Where calls take what they always take, there are only more of them: `call_volume` speaks of that.
+const PER_CALL: f64 = 3.0;
 /// Fewer bits are an ordinary large report.
 const LEAST_BITS: f64 = 8.0;
 
@@ -30,7 +32,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if surplus.bits.0 < LEAST_BITS {
         return None;
     }
-    let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS;
+    let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
+        && surplus.per_call >= PER_CALL;
     let unit = surplus.unit;
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
     Some(Signal {
@@ -48,6 +51,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         evidence: evidence(json!({
             "unit": unit, "amount_in_hour": surplus.amount, "typical_hour": round_to(surplus.typical, 1),
             "largest_hour": surplus.largest, "hours": surplus.hours,
+            "times_the_usual_of_a_call": round_to(surplus.per_call, 1),
             "deviation_of_logarithm": round_to(surplus.deviation, 2),
             "formula": "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
             "silent_if": format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),

@@ -9,6 +9,8 @@
 //! identity's own order reaches a sum of b bits with a chance of at most 2^−b, so the sum *is* the
 //! surprise. An endpoint never used is neutral here: `scope_drift` speaks of it.
 //!
+//! Whose order saves less than 0.4 bits per call, against the same endpoints without it, has none to break.
+//!
 //! **Evidence:** the odd steps with their chance and bits; the sum. **Configuration:** mode only.
 //!
 //! **Blind spots:** an identity with one endpoint has no order; a person's order is too free to be more
@@ -31,8 +33,10 @@ const LEAST_STEP_BITS: f64 = -6.0;
 const SLACK_BITS: f64 = 0.3;
 /// A sum below this is what any order reaches now and then.
 const LEAST_BITS: f64 = 8.0;
+/// An order that saves less than this per call is none.
+const LEAST_ORDER_BITS: f64 = 0.4;
 /// How far beyond a finding a machine is asked to prove itself.
-const STEP_UP_BEYOND_BITS: f64 = 4.0;
+const STEP_UP_BEYOND_BITS: f64 = 1.0;
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
@@ -43,9 +47,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if moment.event.outcome() != Outcome::Success || !session.in_order {
         return None;
     }
-    let step = profile
-        .sequence
-        .step(session.context, moment.symbol, moment.weight)?;
+    let step = moment.step.as_ref()?;
+    if profile.order.bits() < LEAST_ORDER_BITS {
+        session.forget_steps();
+        return None;
+    }
     let ratio = (step.without_order / step.in_order).log2();
     let step_bits = ratio.clamp(LEAST_STEP_BITS, MOST_STEP_BITS) - SLACK_BITS;
     session.cusum = (f64::from(session.cusum) + step_bits).max(0.0) as f32;

@@ -5,7 +5,7 @@
 //! session ends. The third refused approval within an hour ends it too.
 //!
 //! **Model.** A count over 15 minutes before the success: five failures, four refused prompts. Failures and
-//! success from the identity's own device are a forgotten password, however many. **Evidence:** how many,
+//! success from the identity's own device are a forgotten password, up to eleven. **Evidence:** how many,
 //! from where, events. **Configuration:** mode only. **Blind spots:** slow guessing; a burst that never
 //! succeeds says nothing, which is also what an outage looks like.
 
@@ -21,6 +21,8 @@ use crate::signal::{Demand, Signal};
 const WINDOW_MS: i64 = 15 * 60_000;
 const FAILURES: usize = 5;
 const PROMPTS: usize = 4;
+/// So many failures are no forgotten password any more.
+const FORGOTTEN: usize = 12;
 const APPROVALS_MS: i64 = 3_600_000;
 const APPROVALS: usize = 3;
 
@@ -43,7 +45,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let from_elsewhere = failures.iter().filter(|failure| !failure.usual).count();
     let (usual, new) = context(moment, subject);
-    if usual && from_elsewhere == 0 {
+    if usual && from_elsewhere == 0 && failures.len() < FORGOTTEN {
         return None;
     }
     let young = subject.profile.earlier_days(now) == 0;

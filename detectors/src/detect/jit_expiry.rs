@@ -14,6 +14,10 @@ use serde_json::json;
 use super::{DetectorId, Moment, Subject};
 use crate::session::Session;
 use crate::signal::{Demand, Signal};
+use crate::units::Bits;
+
+/// What a use after the window weighs.
+const USED_BITS: Bits = Bits(20.0);
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
@@ -25,11 +29,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let seconds = moment.time().since(until) / 1000;
-    Some(signal(
-        until,
-        format!("{} {seconds} s after the just-in-time window ended", moment.event.action.name),
-        subject.session,
-    ))
+    let summary = format!(
+        "{} {seconds} s after the just-in-time window ended",
+        moment.event.action.name
+    );
+    // More than the end of the window itself, so that it is told beside it.
+    Some(signal(until, summary, subject.session).weighing(USED_BITS))
 }
 
 /// The window has ended.

@@ -16,7 +16,7 @@ use crate::names::{Name, Names};
 use crate::objects::Change;
 use crate::profile::Profile;
 use crate::profile::places::{Bearer, Place};
-use crate::profile::sequence::Symbol;
+use crate::profile::sequence::{Step, Symbol};
 use crate::profile::volume::Excess;
 use crate::session::{Others, Session};
 use crate::setting::Setting;
@@ -49,6 +49,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) is_egress: bool,
     /// Forward-decay weight of the event's time.
     pub(crate) weight: f32,
+    /// Its chances in and without the usual order of calls.
+    pub(crate) step: Option<Step>,
     /// The unusual number of calls that this one completes.
     pub(crate) excess: Option<Excess>,
     pub(crate) names: &'m Names,
@@ -251,5 +253,5 @@ impl DetectorId {
 pub(crate) use contention::against;
 pub(crate) use fresh_privilege::pair;
 pub(crate) use jit_expiry::expired as jit_expired;
-pub(crate) use related_compromise::related;
+pub(crate) use related_compromise::{Relation, related};
 pub(crate) use session_inactivity::rested;

@@ -21,30 +21,36 @@ pub(super) fn judge(_: &Moment<'_>, _: &mut Subject<'_>) -> Option<Signal> {
     None
 }
 
-/// The signal about one live session, if it is related.
-pub(crate) fn related(
-    event: &Event<'_>,
-    is_source: bool,
-    same_credential: bool,
-    same_device: bool,
-) -> Option<Signal> {
-    let (action, how) = match (is_source, same_credential, same_device) {
-        (true, _, _) => (Action::RevokeSession, "it is the compromised session"),
-        (_, true, _) => (Action::RevokeSession, "it uses the same credential"),
-        (_, _, true) => (Action::StepUp, "it runs on the same device"),
-        _ => return None,
+/// How a live session is related to what is compromised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    /// It is the session that somebody named.
+    Same,
+    Credential,
+    Device,
+    /// It acts on behalf of the identity.
+    Delegation,
+}
+
+/// The signal about one live session.
+pub(crate) fn related(event: &Event<'_>, relation: Relation) -> Signal {
+    let (action, how) = match relation {
+        Relation::Same => (Action::RevokeSession, "it is the compromised session"),
+        Relation::Credential => (Action::RevokeSession, "it uses the same credential"),
+        Relation::Device => (Action::StepUp, "it runs on the same device"),
+        Relation::Delegation => (Action::StepUp, "it acts on behalf of the same identity"),
     };
     let evidence = json!({
-        "related": how, "compromise_event_id": event.id, "compromise_time": event.time,
-        "same_credential": same_credential, "same_device": same_device,
-        "silent_if": "it had neither session, credential nor device in common with what is compromised",
+        "related": how, "compromised_identity": event.identity.id, "compromised_session": event.session.id,
+        "compromise_event_id": event.id, "compromise_time": event.time,
+        "silent_if": "it had neither session, credential, device nor delegation in common with what is compromised",
     });
     let signal = Signal::rule(
         DetectorId::RelatedCompromise,
         Demand::of(action),
         TECHNIQUE,
-        format!("a live session must be re-evaluated: {how}"),
+        format!("{} is compromised, and this session is related: {how}", event.identity.id),
         evidence,
     );
-    Some(signal.resting_on([event.id.as_ref().to_owned()]))
+    signal.resting_on([event.id.as_ref().to_owned()])
 }

@@ -15,11 +15,12 @@
 //! **Blind spots:** misuse inside the usual scope; the first days of an identity; paths that are not
 //! templated make an explorer of everybody.
 
-use plumbline_schemas::event::{ActionClass, IdentityKind};
+use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
+use crate::facts::task_key;
 use crate::glob;
 use crate::names::Name;
 use crate::profile::Profile;
@@ -35,16 +36,18 @@ const FOLLOWING_SHARE: f64 = 0.5;
 
 /// Hours of use, of all endpoints together, before a novelty says anything.
 const LEAST_OBSERVATIONS: f64 = 24.0;
+/// Days of history before anybody is asked.
+const SETTLED_DAYS: u16 = 3;
 /// So many novelties are told in the evidence, the newest among them.
 const MOST_TOLD: usize = 12;
 
 const TECHNIQUE: &[&str] = &["T1078", "T1526"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    let (profile, session) = (subject.profile, &mut *subject.session);
-    if is_approved(moment) {
+    if is_approved(moment, subject) {
         return None;
     }
+    let (profile, session) = (subject.profile, &mut *subject.session);
     let mut last: Option<(Name, Novelty)> = None;
     for &(name, class) in moment.tokens {
         if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
@@ -81,13 +84,34 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
 
-/// Whether the agent's task names what it does.
-fn is_approved(moment: &Moment<'_>) -> bool {
-    let (allowed, name) = (&moment.event.task.allowed, &*moment.event.action.name);
-    moment.kind == IdentityKind::AiAgent && allowed.iter().any(|glob| glob::matches(glob, name))
+/// Whether somebody has said that it may: an agent's task, an approval, or who granted it. What belongs to
+/// any session is nobody's drift.
+fn is_approved(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
+    let event = moment.event;
+    let (allowed, name) = (&event.task.allowed, &*event.action.name);
+    let is_upkeep = matches!(
+        moment.class,
+        ActionClass::Approval | ActionClass::TaskStart | ActionClass::TaskEnd
+    );
+    let is_granted = event.kind == EventKind::Admin
+        && moment.class == ActionClass::Privilege
+        && !event.delegation.is_empty();
+    let is_allowed = moment.kind == IdentityKind::AiAgent
+        && allowed.iter().any(|glob| glob::matches(glob, name));
+    let within = moment.config.policy.approval.within.as_millis();
+    let approval = || {
+        let task = task_key(event);
+        subject
+            .facts
+            .approval(moment.time(), moment.bearer.session, task, within)
+    };
+    is_upkeep
+        || is_granted
+        || is_allowed
+        || (moment.kind != IdentityKind::Human && approval().is_some())
 }
 
-fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
+fn alone(moment: &Moment<'_>, profile: &Profile, session: &Session, bits: Bits) -> Alone {
     let sensitive = session
         .novel()
         .iter()
@@ -95,6 +119,10 @@ fn alone(moment: &Moment<'_>, session: &Session, bits: Bits) -> Alone {
         .count();
     let all = session.novel().len();
     let beyond = bits.0 - moment.threshold.0;
+    // A new identity is still finding out what it does.
+    if profile.earlier_days(moment.time()) < SETTLED_DAYS {
+        return Alone::Finding;
+    }
     match moment.kind {
         // A person's first export is nothing; three new privileged things at once are.
         IdentityKind::Human if sensitive >= 4 && beyond >= 30.0 => Alone::Revoke,
@@ -178,7 +206,7 @@ fn signal(
     Signal {
         detector: DetectorId::ScopeDrift,
         bits,
-        alone: alone(moment, session, bits),
+        alone: alone(moment, profile, session, bits),
         demand: None,
         technique: TECHNIQUE,
         summary,

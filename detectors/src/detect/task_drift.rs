@@ -95,7 +95,8 @@ fn outside(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     }
     let listed = !allowed.is_empty();
     let extra = subject.session.extra();
-    let goes_on = extra.drifted > 0 && listed && !moment.was_refused();
+    let grave = listed || moment.class == ActionClass::Secret;
+    let goes_on = extra.drifted > 0 && grave && !moment.was_refused();
     extra.drifted = extra.drifted.saturating_add(1);
     let action = match goes_on {
         true => Action::RevokeSession,

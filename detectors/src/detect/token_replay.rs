@@ -70,6 +70,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 
 /// How strange the setting is that differs from the credential's own, if it does.
 fn strangeness(moment: &Moment<'_>, profile: &Profile, own: &Setting) -> Option<Bits> {
+    // Another runner of the same environment is no other place.
+    let same = |what| own.get(what) != 0 && own.get(what) == moment.setting.get(what);
+    if same(Trait::Environment) && same(Trait::Region) && same(Trait::Network) {
+        return None;
+    }
     let mut bits = Bits::ZERO;
     for what in moment.setting.differs(own).filter(|what| PLACE_TRAITS.contains(what)) {
         if !moment.setting.is_known(what, &profile.habits, moment.time()) {

@@ -6,6 +6,7 @@ use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
 use crate::memory::{push_exact, thin_bytes};
+use crate::risk::DetectorSet;
 
 /// A command that has been given and has not ended.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Standing {
     pub(crate) is_hygiene: bool,
     /// Key of the session whose event led to it.
     pub(crate) began_in: u32,
+    /// The detectors behind it.
+    pub(crate) detectors: DetectorSet,
     /// Risk of the identity when it was given, bits.
     pub(crate) bits: f32,
 }

@@ -23,6 +23,10 @@ const BEYOND_LARGEST: f64 = 4.0;
 #[derive(Clone, Copy, Debug, Default)]
 struct Hourly {
     now: u64,
+    calls: u32,
+    /// Of all hours that were learnt.
+    all: f64,
+    all_calls: f64,
     largest: u64,
     hours: u32,
     mean: f32,
@@ -52,6 +56,8 @@ pub(crate) struct Surplus {
     pub(crate) largest: u64,
     pub(crate) hours: u32,
     pub(crate) deviation: f64,
+    /// How much more a call takes than usual.
+    pub(crate) per_call: f64,
 }
 
 impl DataProfile {
@@ -69,8 +75,8 @@ impl DataProfile {
             sums.hour = this_hour;
         }
         // What comes late is counted with the hour that is open.
-        sums.bytes.now = sums.bytes.now.saturating_add(bytes.unwrap_or(0));
-        sums.records.now = sums.records.now.saturating_add(records.unwrap_or(0));
+        sums.bytes.add(bytes);
+        sums.records.add(records);
     }
 
     /// Says whether what was counted may become usual.
@@ -99,7 +105,7 @@ impl Sums {
     fn close(&mut self) {
         for sums in [&mut self.bytes, &mut self.records] {
             if self.tainted {
-                sums.now = 0;
+                (sums.now, sums.calls) = (0, 0);
             } else {
                 sums.close();
             }
@@ -109,6 +115,13 @@ impl Sums {
 }
 
 impl Hourly {
+    fn add(&mut self, amount: Option<u64>) {
+        if let Some(amount) = amount.filter(|amount| *amount > 0) {
+            self.now = self.now.saturating_add(amount);
+            self.calls = self.calls.saturating_add(1);
+        }
+    }
+
     /// Welford's update of mean and sum of squares.
     fn close(&mut self) {
         if self.now == 0 {
@@ -123,7 +136,9 @@ impl Hourly {
         let kept = if self.hours > 1000 { 1.0 - 1.0 / n } else { 1.0 };
         self.squares = self.squares * kept + delta * (x - self.mean);
         self.largest = self.largest.max(self.now);
-        self.now = 0;
+        self.all += self.now as f64;
+        self.all_calls += f64::from(self.calls);
+        (self.now, self.calls) = (0, 0);
     }
 
     fn surplus(&self, unit: &'static str) -> Option<Surplus> {
@@ -142,6 +157,8 @@ impl Hourly {
             largest: self.largest,
             hours: self.hours,
             deviation,
+            per_call: (self.now as f64 / f64::from(self.calls.max(1)))
+                / (self.all / self.all_calls.max(1.0)).max(1.0),
         })
     }
 }

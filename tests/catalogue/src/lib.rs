@@ -4,6 +4,18 @@
 //! ordinary weeks), then by the attack or its benign twin. It runs through the real engine, and
 //! [`Ran`] holds what came out and the questions that the catalogue asks of it.
 //!
+//! The tests are named after their row: `cargo test -p plumbline-catalogue -- c3_` runs row C3, and
+//! `CATALOGUE_SEEDS=50` in front of it tells each of its stories fifty times.
+//!
+//! | file in `tests/` | rows |
+//! |---|---|
+//! | `context`, `live_sessions`, `anonymisers` | A1–A3, A5–A6, A7 |
+//! | `authorisation`, `trust_lost` | B1–B3 and B6, B4–B5 and B7 |
+//! | `risk`, `delegated` | C1–C2, C4 and C6, C3 and C5 |
+//! | `security`, `windows` | D1–D3 and D5, D4 and D6 |
+//! | `assurance`, `lifetimes` | E1–E3, E4–E5 |
+//! | `standing`, `laws` | what stands and what lifts it; what must change nothing |
+//!
 //! ```
 //! use plumbline_catalogue::{Actor, Story, clock};
 //!

@@ -21,6 +21,9 @@ pub struct Place {
     anonymizer: Option<&'static str>,
 }
 
+/// Name, city, country, latitude, longitude.
+type Region = (&'static str, &'static str, &'static str, f64, f64);
+
 /// Where people live.
 const CITIES: [(&str, &str, f64, f64); 6] = [
     ("London", "GB", 51.51, -0.13),
@@ -40,7 +43,7 @@ const FAR_CITIES: [(&str, &str, f64, f64); 4] = [
 ];
 
 /// Pairs of regions that fail over to each other.
-const REGIONS_NEAR: [[(&str, &str, &str, f64, f64); 2]; 3] = [
+const REGIONS_NEAR: [[Region; 2]; 3] = [
     [
         ("eu-west-1", "Dublin", "IE", 53.35, -6.26),
         ("eu-west-2", "London", "GB", 51.51, -0.13),
@@ -56,7 +59,7 @@ const REGIONS_NEAR: [[(&str, &str, &str, f64, f64); 2]; 3] = [
 ];
 
 /// Far from every one of `REGIONS_NEAR`.
-const REGIONS_FAR: [(&str, &str, &str, f64, f64); 3] = [
+const REGIONS_FAR: [Region; 3] = [
     ("ap-southeast-1", "Singapore", "SG", 1.35, 103.82),
     ("sa-east-1", "Sao Paulo", "BR", -23.55, -46.63),
     ("ap-northeast-1", "Tokyo", "JP", 35.68, 139.69),
@@ -83,11 +86,7 @@ fn city(row: (&'static str, &'static str, f64, f64), net: usize, provider: usize
     }
 }
 
-fn region(
-    row: (&'static str, &'static str, &'static str, f64, f64),
-    net: usize,
-    provider: usize,
-) -> Place {
+fn region(row: Region, net: usize, provider: usize) -> Place {
     let (region, name, country, lat, lon) = row;
     let place = city((name, country, lat, lon), 40 + net, provider);
     Place {

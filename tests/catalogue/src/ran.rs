@@ -300,16 +300,20 @@ impl<'r> Expect<'r> {
 }
 
 impl Ran {
-    /// What every answer carries.
+    /// What every answer carries; what only lifts another needs no findings of its own.
     fn complete(&self, command: &Command) {
         let findings = self.findings_of(command);
         let named: BTreeSet<&String> = command.reason.finding_ids.iter().collect();
+        let lifts = command.action.strength().is_none();
         let demands = [
             (command.mode == Mode::Enforce, "is enforced"),
             (command.expires_at > command.time, "expires after it came"),
             (!command.reason.summary.is_empty(), "says why"),
-            (!command.reason.detectors.is_empty(), "names its detectors"),
-            (!findings.is_empty(), "names findings"),
+            (
+                lifts || !command.reason.detectors.is_empty(),
+                "names its detectors",
+            ),
+            (lifts || !findings.is_empty(), "names findings"),
             (findings.len() == named.len(), "names findings that exist"),
         ];
         for (is_met, demand) in demands {

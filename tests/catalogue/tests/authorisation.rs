@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use plumbline_catalogue::clock::{self, DAY, HOUR, MINUTE, SECOND};
-use plumbline_catalogue::lives::{Agent, Machine, Pace, Person, Step};
+use plumbline_catalogue::lives::{Agent, Machine, Person, Step};
 use plumbline_catalogue::{Action, Actor, Place, Story, each_seed, place};
 use serde_json::json;
 
@@ -267,44 +267,43 @@ fn b2_twin_an_old_call_that_happened_before_and_arrives_after() {
 
 const OBJECT: &str = "k8s/payments/deployment";
 
-/// A person and a machine that both change production, never the same object within an hour.
+/// A person and a machine that both change production, never the same object within half an hour.
 fn two_hands(story: &mut Story) -> (Person, Machine, i64) {
     story.policy(json!({ "contention": [{ "resource": "k8s/*", "within": "5m" }] }));
     let days = story.history_days();
     let eve = Person::new(story, "eve");
-    let operator = Machine::new(
-        story,
-        "service_account",
-        "svc-operator",
-        &[("read", "GET /objects")],
-    )
-    .pace(Pace::Every(30));
+    let operator = Machine::new(story, "service_account", "svc-operator", &[]);
     eve.lives(story, days);
     for day in 0..days {
-        let midnight = clock::at(day, 0, 1);
-        let session = operator.opens(story, midnight);
-        operator.works(story, &session, midnight + MINUTE, midnight + 23 * HOUR);
-        for hour in 0..23 {
-            let resource =
-                story
-                    .dice
-                    .pick(&[OBJECT, "k8s/search/deployment", "k8s/web/deployment"]);
-            let change = session.does("write", "PATCH /objects/{id}").on(resource);
-            story.add(change.in_production().at(clock::at(day, hour, 10)));
-        }
+        operates(story, &operator, clock::at(day, 24, 0));
         if clock::is_working_day(day) {
             let session = eve.logs_in(story, &eve.laptop, clock::at(day, 18, 25));
-            let change = session.does("write", "PATCH /objects/{id}").on(OBJECT);
-            story.add(change.in_production().at(clock::at(day, 18, 40)));
+            changes(story, &session, OBJECT, clock::at(day, 18, 40));
             story.add(session.does("logout", "logout").at(clock::at(day, 18, 45)));
         }
     }
     (eve, operator, clock::at(days, 11, 0))
 }
 
+/// From midnight on: every hour two looks, and a change ten minutes past.
+fn operates(story: &mut Story, operator: &Machine, until: i64) -> Actor {
+    let midnight = clock::at(clock::day_of(until - 1), 0, 0);
+    let session = operator.opens(story, midnight + MINUTE);
+    for hour in (midnight..until).step_by(HOUR as usize) {
+        story.add(session.does("read", "GET /objects").at(hour + 8 * MINUTE));
+        let resource = story
+            .dice
+            .pick(&[OBJECT, "k8s/search/deployment", "k8s/web/deployment"]);
+        changes(story, &session, resource, hour + 10 * MINUTE);
+        story.add(session.does("read", "GET /objects").at(hour + 38 * MINUTE));
+    }
+    session
+}
+
 /// Both in their sessions, shortly before the change.
 fn at_work(story: &mut Story, eve: &Person, operator: &Machine, start: i64) -> (Actor, Actor) {
-    let machine = operator.at_work(story, start - 5 * MINUTE);
+    let machine = operates(story, operator, start);
+    story.add(machine.does("read", "GET /objects").at(start - 5 * MINUTE));
     let human = eve.logs_in(story, &eve.laptop, start - 5 * MINUTE);
     (human, machine)
 }

@@ -110,26 +110,20 @@ fn contention(story: &mut Story) -> Vec<String> {
     vec![eve.id().to_owned(), machine.id().to_owned()]
 }
 
-type Told = fn(&mut Story) -> Vec<String>;
-const STORIES: [(&str, Told); 4] = [
-    ("theft", theft),
-    ("person", person),
-    ("agent", agent),
-    ("contention", contention),
-];
-
-/// Each story of each seed, with what came of it.
-fn each_story(check: impl Fn(&mut Story, &Ran, &[String])) {
-    for (name, tell) in STORIES {
-        each_seed(name, |story| {
-            let ids = tell(story);
-            let ran = story.run();
-            if ran.commands.is_empty() {
-                ran.fail("a law is only tried on a story that is answered");
-            }
-            check(story, &ran, &ids);
-        });
-    }
+/// A story of each seed, with what came of it.
+fn each(
+    tell: fn(&mut Story) -> Vec<String>,
+    law: &str,
+    check: impl Fn(&mut Story, &Ran, &[String]),
+) {
+    each_seed(law, |story| {
+        let ids = tell(story);
+        let ran = story.run();
+        if ran.commands.is_empty() {
+            ran.fail("a law is only tried on a story that is answered");
+        }
+        check(story, &ran, &ids);
+    });
 }
 
 fn same_bytes(ran: &Ran, other: &Ran, ids: &[String], what: &str) {
@@ -145,45 +139,63 @@ fn same_bytes(ran: &Ran, other: &Ran, ids: &[String], what: &str) {
     }
 }
 
-#[test]
-fn the_same_log_gives_the_same_bytes() {
-    each_story(|story, ran, ids| same_bytes(ran, &story.run(), ids, "run again"));
+/// Other people, machines and agents, from the first day until the story is over.
+fn add_strangers(story: &mut Story, ran: &Ran) {
+    let begins = ran.begins().expect("a story begins");
+    let days = clock::day_of(begins) + 1;
+    for _ in 0..3 {
+        Person::new(story, "stranger").lives(story, days);
+        Machine::new(story, "workload", "wl-stranger", &CALLS).lives(story, days);
+        Agent::of_tickets(story).lives(story, days);
+    }
 }
 
-#[test]
-fn records_delivered_twice_change_nothing() {
-    each_story(|story, ran, ids| {
-        same_bytes(ran, &story.run_twice_delivered(0), ids, "twice at once");
-        same_bytes(
-            ran,
-            &story.run_twice_delivered(7),
-            ids,
-            "again, seven records later",
-        );
-    });
-}
+/// The laws of one story, so that a failure says which.
+macro_rules! laws {
+    ($($name:ident: $tell:path;)+) => {$(
+        mod $name {
+            use super::*;
 
-#[test]
-fn records_up_to_30_seconds_late_get_the_same_answers() {
-    each_story(|story, ran, _| {
-        let shuffled = story.run_shuffled(30 * SECOND);
-        let (was, is) = (ran.answers(), shuffled.answers());
-        if was != is {
-            shuffled.fail(&format!("in order: {was:#?}\nshuffled: {is:#?}"));
+            #[test]
+            fn the_same_log_gives_the_same_bytes() {
+                each($tell, "law: again", |story, ran, ids| {
+                    same_bytes(ran, &story.run(), ids, "run again");
+                });
+            }
+
+            #[test]
+            fn records_delivered_twice_change_nothing() {
+                each($tell, "law: twice", |story, ran, ids| {
+                    same_bytes(ran, &story.run_twice_delivered(0), ids, "twice at once");
+                    same_bytes(ran, &story.run_twice_delivered(7), ids, "seven records later");
+                });
+            }
+
+            #[test]
+            fn records_up_to_30_seconds_late_get_the_same_answers() {
+                each($tell, "law: shuffled", |story, ran, _| {
+                    let shuffled = story.run_shuffled(30 * SECOND);
+                    let (was, is) = (ran.answers(), shuffled.answers());
+                    if was != is {
+                        shuffled.fail(&format!("in order: {was:#?}\nshuffled: {is:#?}"));
+                    }
+                });
+            }
+
+            #[test]
+            fn strangers_in_between_change_nothing() {
+                each($tell, "law: strangers", |story, ran, ids| {
+                    add_strangers(story, ran);
+                    same_bytes(ran, &story.run(), ids, "among strangers");
+                });
+            }
         }
-    });
+    )+};
 }
 
-#[test]
-fn strangers_in_between_change_nothing() {
-    each_story(|story, ran, ids| {
-        let begins = ran.begins().expect("a story begins");
-        let days = clock::day_of(begins) + 1;
-        for _ in 0..3 {
-            Person::new(story, "stranger").lives(story, days);
-            Machine::new(story, "workload", "wl-stranger", &CALLS).lives(story, days);
-            Agent::of_tickets(story).lives(story, days);
-        }
-        same_bytes(ran, &story.run(), ids, "among strangers");
-    });
+laws! {
+    of_theft: theft;
+    of_a_person: person;
+    of_an_agent: agent;
+    of_contention: contention;
 }

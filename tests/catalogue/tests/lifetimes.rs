@@ -88,8 +88,10 @@ fn e4_a_console_on_a_device_that_drifts_is_ended() {
         let now = last + story.dice.between(1, 25) * MINUTE;
         story.begins(now);
         let drifted = session.clone().with("device.posture", "non_compliant");
-        let class = story.dice.pick(&["posture", "read"]);
-        story.add(drifted.does(class, "device.posture").at(now));
+        let (class, name) = story
+            .dice
+            .pick(&[("posture", "device.posture"), ("read", "GET /tickets")]);
+        story.add(drifted.does(class, name).at(now));
         let ran = story.run();
         is_ended_once(&ran, &admin, &session, now, now);
     });

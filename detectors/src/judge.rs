@@ -6,10 +6,10 @@ use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
-use crate::detect::{DetectorId, Moment, Subject, pair};
+use crate::detect::{DetectorId, Moment, Subject, pair, unapproved};
 use crate::engine::{Engine, Output};
 use crate::event_id::EventId;
-use crate::facts::{Gain, is_authentication, is_machine};
+use crate::facts::{Gain, is_authentication, is_machine, task_key};
 use crate::feedback;
 use crate::identity::Identity;
 use crate::names::{Name, Names, Space};
@@ -149,6 +149,7 @@ impl Engine {
             };
             given = publisher.publish(&mut signals);
         }
+        let approved_ms = self.config.policy.approval.within.as_millis();
         let usual = is_usual(profile, &setting, event.time);
         facts.observe(event, usual, endpoint);
         let learnt = Learnt {
@@ -163,6 +164,9 @@ impl Engine {
             symbol,
             step,
             setting,
+            is_approved: facts
+                .approval(event.time, bearer.session, task_key(event), approved_ms)
+                .is_some(),
         };
         learnt.learn(
             event,
@@ -302,6 +306,8 @@ struct Learnt {
     symbol: Symbol,
     step: Option<Step>,
     setting: Setting,
+    /// Whether an approval covers it.
+    is_approved: bool,
 }
 
 impl Learnt {
@@ -409,10 +415,11 @@ impl Learnt {
                 .learn(Trait::Tenant, key(tenant), event.time, surprised);
         }
         if self.kind == IdentityKind::AiAgent {
-            let family = key(family(&event.action.name));
-            profile
-                .habits
-                .learn(Trait::Family, family, event.time, false);
+            let (name, habits) = (&*event.action.name, &mut profile.habits);
+            habits.learn(Trait::Family, key(family(name)), event.time, false);
+            if event.action.class.known().is_some_and(is_sensitive) && !self.is_approved {
+                habits.learn(Trait::Pair, unapproved(name), event.time, false);
+            }
         }
         for gain in gains {
             let used = event.action.class.known().is_some_and(is_sensitive);

@@ -5,7 +5,7 @@
 //! identity is asked.
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
-//! active days, and how rare the sort of anonymiser is among honest users: Tor 10 bits, VPN and proxy 9,
+//! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
 //! relay 4, hosting 4 and only for people. **Evidence:** anonymiser, network, days. **Configuration:** mode only.
 //!
 //! **Blind spots:** anonymisers that no list knows; an identity that always uses one.
@@ -44,8 +44,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let rarity = match anonymizer {
-        Anonymizer::Tor => 10.0,
-        Anonymizer::Vpn | Anonymizer::Proxy => 9.0,
+        Anonymizer::Tor => 12.0,
+        Anonymizer::Vpn | Anonymizer::Proxy => 11.0,
         Anonymizer::Hosting if moment.kind != IdentityKind::Human => return None,
         Anonymizer::Relay | Anonymizer::Hosting => 4.0,
     };
@@ -73,6 +73,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         evidence: evidence(json!({
             "ip": event.network.ip, "asn": event.network.asn, "anonymizer": anonymizer,
             "earlier_days": days, "anonymizers_used_before": seen, "rarity_bits": rarity,
+            "device_is_new_too": device,
             "formula": "bits = -log2((anonymizers_used_before + 1/2) / (earlier_days + 1)) + rarity_bits",
             "silent_if": "this identity had used this anonymiser on an earlier day",
         })),

@@ -4,8 +4,8 @@
 //! trusted host or device, an expected network path and a recent approval (AML.T0053). It waits until
 //! somebody approves.
 //!
-//! **Model.** A rule. Routine is exempt: what the agent has done on earlier days, and what its task, where
-//! it lists anything, allows. Host, device and network are judged where they are stated. **Evidence:** which
+//! **Model.** A rule. Routine is exempt: what the task allows and the agent has done on earlier days; where
+//! the task lists nothing, what it has done on earlier days without an approval. Host, device and network are judged where they are stated. **Evidence:** which
 //! of the three is missing. **Configuration:** mode; `policy.approval.within`. **Blind spots:** a routine
 //! that was never right.
 
@@ -17,9 +17,21 @@ use super::{DetectorId, Moment, Subject};
 use crate::facts::task_key;
 use crate::glob;
 use crate::profile::habits::Trait;
+use crate::setting::key;
 use crate::signal::{Demand, Signal};
 
 const TECHNIQUE: &[&str] = &["AML.T0053"];
+
+/// What was done on so many earlier days is routine,
+const ROUTINE_DAYS: u8 = 2;
+/// and of an agent that is younger than this nothing is.
+const SETTLED_DAYS: u16 = 3;
+
+/// What stands in the habits for an elevated call that was made without an approval: only that makes it
+/// routine for an agent whose task lists nothing.
+pub(crate) fn unapproved(action: &str) -> u32 {
+    key(action).rotate_left(3) | 1
+}
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     if moment.kind != IdentityKind::AiAgent || !moment.is_sensitive() || moment.was_refused() {
@@ -27,13 +39,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let event = moment.event;
     let allowed = &event.task.allowed;
-    let is_allowed =
-        allowed.is_empty() || allowed.iter().any(|glob| glob::matches(glob, &event.action.name));
-    let days = subject.profile.scope.days(moment.endpoint, moment.time());
-    if is_allowed && days >= 2 {
+    let name = &*event.action.name;
+    let is_allowed = allowed.iter().any(|glob| glob::matches(glob, name));
+    let habits = &subject.profile.habits;
+    let unapproved = habits.days(Trait::Pair, unapproved(name), moment.time());
+    let days = match allowed.is_empty() {
+        true => unapproved,
+        false => subject.profile.scope.days(moment.endpoint, moment.time()),
+    };
+    let young = subject.profile.earlier_days(moment.time()) < SETTLED_DAYS;
+    if (is_allowed || allowed.is_empty()) && (days >= ROUTINE_DAYS || young) {
         return None;
     }
-    let habits = &subject.profile.habits;
     let trusted = |traits: &[Trait]| {
         traits
             .iter()
@@ -48,7 +65,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         task_key(event),
         within.as_millis(),
     );
-    let young = subject.profile.earlier_days(moment.time()) == 0;
     if approval.is_some() && (young || (device && network)) {
         return None;
     }

@@ -120,15 +120,21 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
     let least = Bits(case.threshold.0 - CORROBORATION_BITS);
     let detectors: Vec<DetectorId> = case.ledger.active(of, least).collect();
     let (groups, bits) = case.ledger.by_group(of, least);
+    let elsewhere = detectors
+        .iter()
+        .any(|detector| matches!(detector.group(), Group::Location | Group::Device));
     let together = match groups {
         0 | 1 => Alone::Finding,
         2 if bits.0 < STEP_UP_BITS => Alone::Finding,
-        2 if bits.0 < REVOKE_BITS => Alone::StepUp,
+        // Much of two kinds is revoked at once where it also comes from elsewhere.
+        2 if bits.0 < REVOKE_BITS || !elsewhere => Alone::StepUp,
         _ => Alone::Revoke,
     };
-    let goes_on = case.standing.is_some_and(|standing| {
-        standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
-    });
+    let only_order = detectors.iter().all(|detector| detector.group() == Group::Order);
+    let goes_on = !only_order
+        && case.standing.is_some_and(|standing| {
+            standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
+        });
     let mut due = alone.max(together);
     if goes_on {
         due = Alone::Revoke;
@@ -138,7 +144,7 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
     let action = match due {
         Alone::Finding => return None,
         Alone::StepUp => Action::StepUp,
-        Alone::Revoke => revocation(case, groups),
+        Alone::Revoke => revocation(case, groups >= 2 && elsewhere),
     };
     let demand = Demand::of(action);
     Some(Answer {
@@ -167,11 +173,11 @@ fn changes_tactics<'s>(case: &Case<'_>, signals: impl Iterator<Item = &'s Signal
 }
 
 /// What is cut: the narrowest thing that ends it.
-fn revocation(case: &Case<'_>, detectors: usize) -> Action {
+fn revocation(case: &Case<'_>, is_stolen: bool) -> Action {
     let machine = !matches!(case.kind, IdentityKind::Human | IdentityKind::AiAgent);
     match (case.has_session, case.has_credential) {
-        // A machine's credential is in other hands when several detectors say so.
-        (true, true) if machine && detectors >= 2 => Action::RevokeCredential,
+        // A machine's credential is in other hands when it does other things from elsewhere.
+        (true, true) if machine && is_stolen => Action::RevokeCredential,
         (true, _) => Action::RevokeSession,
         (false, true) => Action::RevokeCredential,
         // Nothing narrower is known. People log in again; a program whose keys are all gone is down

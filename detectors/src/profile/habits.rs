@@ -107,6 +107,9 @@ impl Habits {
         // The only value there ever was has not come and gone.
         let once = settled().filter(|habit| habit.days == 1).count() as u32;
         let once = if distinct == 1 { 0 } else { once };
+        // So many that some had to make room: they come and go, whatever is remembered of them.
+        let overflows = distinct as usize >= MOST_OF_TRAIT;
+        let once = if overflows { once.max(days / 2) } else { once };
         let chance = (f64::from(once) + 0.5) / (f64::from(days) + 1.0);
         Strange {
             bits: Bits::of_chance(chance.min(1.0)),

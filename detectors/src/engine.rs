@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
+use crate::outage::Outages;
 use crate::policy::breaker::Breaker;
 use crate::timers::Timers;
 use crate::units::Bits;
@@ -73,6 +74,7 @@ pub struct Engine {
     pub(crate) breaker: Breaker,
     pub(crate) timers: Timers,
     pub(crate) objects: Objects,
+    pub(crate) outages: Outages,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
@@ -92,6 +94,7 @@ impl Engine {
             breaker: Breaker::default(),
             timers: Timers::default(),
             objects: Objects::default(),
+            outages: Outages::default(),
             tokens: Vec::new(),
         }
     }
@@ -145,6 +148,7 @@ impl Engine {
             + self.names.bytes()
             + self.breaker.bytes()
             + self.timers.bytes()
+            + self.outages.bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.

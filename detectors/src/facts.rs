@@ -15,6 +15,9 @@ use crate::setting::{Setting, key};
 
 const MOST_CREDENTIALS: usize = 6;
 const MOST_SCOPES: usize = 32;
+/// So many failures within this time are a burst.
+pub(crate) const BURST: usize = 5;
+pub(crate) const BURST_MS: i64 = 15 * 60_000;
 /// Of everything else that is kept.
 const MOST: usize = 24;
 /// No rule looks back further than this, but for what is revoked and what has ended.
@@ -221,6 +224,14 @@ impl Facts {
                 || (approval.session <= 1 && approval.task == 0);
             (0..=within_ms).contains(&elapsed) && meant
         })
+    }
+
+    /// Whether the identity fails to authenticate again and again at this time.
+    pub(crate) fn fails_in_a_burst(&self, time: EventTime) -> bool {
+        let failures = self.failures();
+        let just_now = failures.last().is_some_and(|last| last.time == time);
+        let near = |failure: &&Failure| time.since(failure.time).abs() <= BURST_MS;
+        just_now && failures.iter().filter(near).count() >= BURST
     }
 
     /// Remembers that something was revoked.

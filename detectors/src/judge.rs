@@ -12,7 +12,7 @@ use crate::event_id::EventId;
 use crate::facts::{Gain, is_authentication, is_machine, task_key};
 use crate::feedback;
 use crate::identity::Identity;
-use crate::names::{Name, Names, Space};
+use crate::names::{Name, Names, Space, stable_hash};
 use crate::objects::{Change, contended_within};
 use crate::policy;
 use crate::profile::habits::Trait;
@@ -84,6 +84,10 @@ impl Engine {
             .volume
             .count(kind, event.time, weight, symbol, suspect);
         profile.data.count(event);
+        let outage = !facts.failures().is_empty()
+            && self
+                .outages
+                .is_outage(stable_hash(event.tenant()), at as u32, event.time);
         let step = profile.sequence.step(session.context, symbol, weight);
         let moment = Moment {
             event,
@@ -100,6 +104,7 @@ impl Engine {
             contender: contenders.last().filter(|_| kind != IdentityKind::Human),
             begins,
             is_timer: false,
+            is_outage: outage,
             is_egress: is_egress(&self.config, event),
             weight,
             step,
@@ -152,6 +157,10 @@ impl Engine {
         let approved_ms = self.config.policy.approval.within.as_millis();
         let usual = is_usual(profile, &setting, event.time);
         facts.observe(event, usual, endpoint);
+        if facts.fails_in_a_burst(event.time) {
+            self.outages
+                .burst(stable_hash(event.tenant()), at as u32, event.time);
+        }
         let learnt = Learnt {
             kind,
             place: moment.place,

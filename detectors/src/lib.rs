@@ -18,6 +18,7 @@ mod lifecycle;
 mod memory;
 mod names;
 mod objects;
+mod outage;
 mod policy;
 mod profile;
 mod risk;

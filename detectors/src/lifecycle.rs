@@ -313,6 +313,7 @@ impl Engine {
             contender: None,
             begins: false,
             is_timer: true,
+            is_outage: false,
             is_egress: false,
             weight: 1.0,
             step: None,

@@ -6,20 +6,18 @@
 //!
 //! **Model.** A count over 15 minutes before the success: five failures, four refused prompts. Failures and
 //! success from the identity's own device are a forgotten password, up to eleven. **Evidence:** how many,
-//! from where, events. **Configuration:** mode only. **Blind spots:** slow guessing; a burst that never
-//! succeeds says nothing, which is also what an outage looks like.
+//! from where, events. **Configuration:** mode only. **Blind spots:** slow guessing. Where eight other
+//! identities of the tenant fail at the same time it is an outage, and a success from a usual device is one.
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::ActionClass;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
-use crate::facts::{Failure, is_authentication};
+use crate::facts::{BURST as FAILURES, BURST_MS as WINDOW_MS, Failure, is_authentication};
 use crate::profile::habits::Trait;
 use crate::signal::{Demand, Signal};
 
-const WINDOW_MS: i64 = 15 * 60_000;
-const FAILURES: usize = 5;
 const PROMPTS: usize = 4;
 /// So many failures are no forgotten password any more.
 const FORGOTTEN: usize = 12;
@@ -45,6 +43,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let from_elsewhere = failures.iter().filter(|failure| !failure.usual).count();
     let (usual, new) = context(moment, subject);
+    if moment.is_outage && !new {
+        return None;
+    }
     if usual && from_elsewhere == 0 && failures.len() < FORGOTTEN {
         return None;
     }

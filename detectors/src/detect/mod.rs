@@ -45,6 +45,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) begins: bool,
     /// Whether no event is judged, but the passing of time.
     pub(crate) is_timer: bool,
+    /// Whether many others fail to authenticate at this time.
+    pub(crate) is_outage: bool,
     /// Whether its network is an egress: configured, or a known VPN, proxy or relay.
     pub(crate) is_egress: bool,
     /// Forward-decay weight of the event's time.

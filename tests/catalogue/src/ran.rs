@@ -1,6 +1,6 @@
 //! What came out of a story, and the questions the catalogue asks of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use plumbline_schemas::command::{Action, Command, Mode};
@@ -195,13 +195,16 @@ impl Ran {
 
     /// What was commanded, of whom.
     pub fn answers(&self) -> BTreeSet<String> {
-        self.commands
-            .iter()
-            .map(|command| {
-                let target = serde_json::to_string(&command.target).expect("a target is JSON");
-                format!("{} {target}", command.action)
-            })
-            .collect()
+        // A contradiction that is complete at once is revoked at once, without a question before it.
+        let mut strongest: BTreeMap<&str, Action> = BTreeMap::new();
+        for command in &self.commands {
+            let action = strongest
+                .entry(&command.target.identity)
+                .or_insert(command.action);
+            *action = command.action.max(*action);
+        }
+        let told = strongest.into_iter();
+        told.map(|(identity, action)| format!("{action} {identity}")).collect()
     }
 
     /// Ends the test, and shows what came.

@@ -2,13 +2,6 @@
 
 use thin_vec::ThinVec;
 
-/// Makes room for one more entry, and for a quarter of what is there.
-pub(crate) fn grow_by_quarter<T>(items: &mut Vec<T>) {
-    if items.len() == items.capacity() {
-        items.reserve_exact((items.len() / 4).max(2));
-    }
-}
-
 /// Adds an entry to a table that is as long as what it holds. Each addition moves it, so this is for
 /// tables to which something is added once in a while, and which are looked at all the time.
 pub(crate) fn insert_exact<T>(items: &mut Box<[T]>, at: usize, item: T) {

@@ -80,6 +80,35 @@ impl Sum {
     }
 }
 
+/// A sum of hours of use in two bytes: a [`Sum`] without the last byte of its fraction. No sum of hours
+/// grows beyond 1039, the hours that are remembered, and up to 1024 are counted one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hours([u8; 2]);
+
+impl Hours {
+    pub(crate) fn new(value: f32) -> Self {
+        let [a, b, c] = Sum::new(value).0;
+        let kept = u32::from_le_bytes([a, b, c, 0]).saturating_add(1 << 7) >> 8;
+        let [a, b, ..] = kept.min(0xFFFF).to_le_bytes();
+        Self([a, b])
+    }
+
+    pub(crate) fn get(self) -> f32 {
+        let [a, b] = self.0;
+        Sum([0, a, b]).get()
+    }
+
+    /// Adds to the sum.
+    pub(crate) fn add(&mut self, weight: f32) {
+        *self = Self::new(self.get() + weight);
+    }
+
+    /// Multiplies the sum, when the landmark moves.
+    pub(crate) fn scale(&mut self, factor: f32) {
+        *self = Self::new(self.get() * factor);
+    }
+}
+
 /// What is left of a value with this half-life.
 pub(crate) fn decayed(value: f32, elapsed_ms: i64, half_life_ms: i64) -> f32 {
     if value == 0.0 || elapsed_ms <= 0 {
@@ -102,6 +131,26 @@ mod tests {
             prop_assert!((sum.get() / value - 1.0).abs() <= 1.0 / 262_144.0);
             prop_assert_eq!(Sum::new(sum.get()), sum);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn hours_come_back_nearly_as_they_were(exponent in -60_i32..62, fraction in 1.0_f32..2.0) {
+            let value = fraction * (exponent as f32).exp2();
+            let hours = Hours::new(value);
+            prop_assert!((hours.get() / value - 1.0).abs() <= 1.01 / 1024.0);
+            prop_assert_eq!(Hours::new(hours.get()), hours);
+        }
+    }
+
+    #[test]
+    fn hours_are_counted_one_by_one() {
+        let mut hours = Hours::default();
+        (0..1024).for_each(|_| hours.add(1.0));
+        assert_eq!(hours.get(), 1024.0);
+        hours.scale(0.5);
+        assert_eq!(hours.get(), 512.0);
+        assert!(Hours::new(f32::MAX).get() > 63_f32.exp2());
     }
 
     #[test]

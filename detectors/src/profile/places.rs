@@ -6,6 +6,7 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use super::{day, hour};
+use crate::decay::Hours;
 use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::memory::{append_exact, replace, retain_exact};
 use crate::names::{Name, Names, Space, stable_hash};
@@ -211,8 +212,8 @@ impl Spot {
 #[derive(Clone, Copy, Debug)]
 struct Habit {
     /// The cell of a place, or the odd hash of a device.
-    key: u32,
-    weight: f32,
+    key: [u8; 4],
+    weight: Hours,
     usage: Usage,
 }
 
@@ -221,26 +222,30 @@ const IS_DEVICE: u32 = 1;
 
 impl Habit {
     fn is_device(&self) -> bool {
-        self.key & IS_DEVICE != 0
+        self.key() & IS_DEVICE != 0
+    }
+
+    fn key(&self) -> u32 {
+        u32::from_le_bytes(self.key)
     }
 }
 
 /// When something was used, in 32 bits: the last hour in 24, which last until 3883, and the distinct
 /// days, up to 255, in 8.
 #[derive(Clone, Copy, Debug)]
-struct Usage(u32);
+struct Usage([u8; 4]);
 
 impl Usage {
     fn new(last_hour: u32, days: u8) -> Self {
-        Self(last_hour.min(0xFF_FFFF) << 8 | u32::from(days))
+        Self((last_hour.min(0xFF_FFFF) << 8 | u32::from(days)).to_le_bytes())
     }
 
     fn last_hour(self) -> u32 {
-        self.0 >> 8
+        u32::from_le_bytes(self.0) >> 8
     }
 
     fn days(self) -> u8 {
-        self.0 as u8
+        self.0[0]
     }
 }
 
@@ -416,7 +421,7 @@ impl Places {
             .collect();
         for (cell, device) in spots {
             self.learn(Some(cell), device, time, weight);
-            let vouched = |habit: &&mut Habit| habit.key == cell || habit.key == device;
+            let vouched = |habit: &&mut Habit| [cell, device].contains(&habit.key());
             for habit in self.habits.iter_mut().filter(vouched) {
                 // Today is one more, and does not count.
                 let days = habit.usage.days().max(days + 1);
@@ -428,7 +433,7 @@ impl Places {
     pub(crate) fn scale(&mut self, factor: f32) {
         self.total *= factor;
         for habit in &mut self.habits {
-            habit.weight *= factor;
+            habit.weight.scale(factor);
         }
     }
 
@@ -480,7 +485,7 @@ fn without_versions(agent: &str) -> u32 {
 fn days_before(habits: &[Habit], key: u32, time: EventTime) -> u8 {
     habits
         .iter()
-        .find(|habit| habit.key == key)
+        .find(|habit| habit.key() == key)
         .map_or(0, |habit| {
             // Today does not count: an attacker's first hour must not vouch for the second.
             let today = u32::from(day(time)) == habit.usage.last_hour() / 24;
@@ -497,19 +502,19 @@ fn learn_habit(
     weight: f32,
 ) -> bool {
     let this_hour = hour(time);
-    if let Some(habit) = habits.iter_mut().find(|habit| habit.key == key) {
+    if let Some(habit) = habits.iter_mut().find(|habit| habit.key() == key) {
         let (last_hour, days) = (habit.usage.last_hour(), habit.usage.days());
         if this_hour <= last_hour {
             return false;
         }
         let new_day = this_hour / 24 > last_hour / 24;
         habit.usage = Usage::new(this_hour, days.saturating_add(u8::from(new_day)));
-        habit.weight += weight;
+        habit.weight.add(weight);
         return true;
     }
     let habit = Habit {
-        key,
-        weight,
+        key: key.to_le_bytes(),
+        weight: Hours::new(weight),
         usage: Usage::new(this_hour, 1),
     };
     let is_alike = |other: &&mut Habit| other.is_device() == habit.is_device();
@@ -518,7 +523,7 @@ fn learn_habit(
     } else if let Some(least) = habits
         .iter_mut()
         .filter(is_alike)
-        .min_by(|a, b| a.weight.total_cmp(&b.weight))
+        .min_by(|a, b| a.weight.get().total_cmp(&b.weight.get()))
     {
         *least = habit;
     }
@@ -546,8 +551,8 @@ mod tests {
     }
 
     #[test]
-    fn a_habit_takes_twelve_bytes_and_a_spot_64() {
-        assert_eq!(size_of::<Habit>(), 12);
+    fn a_habit_takes_ten_bytes_and_a_spot_64() {
+        assert_eq!(size_of::<Habit>(), 10);
         assert_eq!(size_of::<Spot>(), 64);
     }
 

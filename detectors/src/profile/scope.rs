@@ -20,8 +20,9 @@ use plumbline_schemas::event::{ActionClass, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
 use super::hour;
+use crate::decay::Hours;
 use crate::memory::{append_exact, replace};
-use crate::names::Name;
+use crate::names::{Name, PackedName};
 use crate::units::Bits;
 
 /// The least used entry makes room for the next.
@@ -34,8 +35,8 @@ const PROBATION_DAYS: u8 = 3;
 /// One endpoint, scope or tenant.
 #[derive(Clone, Copy, Debug)]
 struct Token {
-    name: Name,
-    weight: f32,
+    name: PackedName,
+    weight: Hours,
     usage: Packed,
 }
 
@@ -54,7 +55,7 @@ struct Usage {
 /// The usage of a token in 32 bits. From the lowest up: the last hour in 22, which last until 2448; hours
 /// and days in 2 each, the class in 5, the probation in 1.
 #[derive(Clone, Copy, Debug)]
-struct Packed(u32);
+struct Packed([u8; 4]);
 
 /// More hours than this, and more days, are not told apart.
 const MOST_USES: u8 = 3;
@@ -64,23 +65,25 @@ const _: () = assert!(ActionClass::ALL.len() <= 32 && PROBATION_DAYS <= MOST_USE
 impl Usage {
     fn pack(self) -> Packed {
         Packed(
-            self.last_hour.min(LAST_HOUR)
+            (self.last_hour.min(LAST_HOUR)
                 | u32::from(self.hours.min(MOST_USES)) << 22
                 | u32::from(self.days.min(MOST_USES)) << 24
                 | u32::from(self.class) << 26
-                | u32::from(self.on_probation) << 31,
+                | u32::from(self.on_probation) << 31)
+                .to_le_bytes(),
         )
     }
 }
 
 impl Packed {
     fn usage(self) -> Usage {
+        let bits = u32::from_le_bytes(self.0);
         Usage {
-            last_hour: self.0 & LAST_HOUR,
-            hours: (self.0 >> 22) as u8 & MOST_USES,
-            days: (self.0 >> 24) as u8 & MOST_USES,
-            class: (self.0 >> 26) as u8 & 31,
-            on_probation: self.0 >> 31 == 1,
+            last_hour: bits & LAST_HOUR,
+            hours: (bits >> 22) as u8 & MOST_USES,
+            days: (bits >> 24) as u8 & MOST_USES,
+            class: (bits >> 26) as u8 & 31,
+            on_probation: bits >> 31 == 1,
         }
     }
 }
@@ -122,6 +125,7 @@ pub(crate) enum Trust {
 impl ScopeProfile {
     /// Whether this is known and usual.
     pub(crate) fn is_usual(&self, name: Name) -> bool {
+        let name = PackedName::from(name);
         self.tokens
             .iter()
             .any(|token| token.name == name && !token.usage.usage().on_probation)
@@ -178,11 +182,11 @@ impl ScopeProfile {
             .filter(|token| !token.usage.usage().on_probation)
             .collect();
         // A stable sort: entries of equal weight stay in the order of their first use.
-        tokens.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        tokens.sort_by(|a, b| b.weight.get().total_cmp(&a.weight.get()));
         tokens
             .into_iter()
             .take(most)
-            .map(|token| token.name)
+            .map(|token| token.name.name())
             .collect()
     }
 
@@ -195,6 +199,7 @@ impl ScopeProfile {
         trust: Trust,
     ) {
         let this_hour = hour(time).min(LAST_HOUR);
+        let name = PackedName::from(name);
         let Some(token) = self.tokens.iter_mut().find(|token| token.name == name) else {
             let usage = Usage {
                 last_hour: this_hour,
@@ -203,11 +208,14 @@ impl ScopeProfile {
                 class: class as u8,
                 on_probation: trust == Trust::Probation,
             };
-            self.add(Token {
-                name,
+            self.add(
+                Token {
+                    name,
+                    weight: Hours::new(weight),
+                    usage: usage.pack(),
+                },
                 weight,
-                usage: usage.pack(),
-            });
+            );
             return;
         };
         let mut usage = token.usage.usage();
@@ -219,20 +227,20 @@ impl ScopeProfile {
             usage.last_hour = this_hour;
             usage.hours += 1;
             usage.on_probation &= usage.days < PROBATION_DAYS;
-            token.weight += weight;
+            token.weight.add(weight);
             self.total += weight;
         }
         token.usage = usage.pack();
     }
 
-    fn add(&mut self, token: Token) {
-        self.total += token.weight;
+    fn add(&mut self, token: Token, weight: f32) {
+        self.total += weight;
         if self.tokens.len() < MOST_TOKENS {
             append_exact(&mut self.tokens, token);
             return;
         }
-        let least = (0..self.tokens.len())
-            .min_by(|a, b| self.tokens[*a].weight.total_cmp(&self.tokens[*b].weight));
+        let weight_of = |at: usize| self.tokens[at].weight.get();
+        let least = (0..self.tokens.len()).min_by(|a, b| weight_of(*a).total_cmp(&weight_of(*b)));
         if let Some(least) = least {
             // Order of first use is kept, because ties in `usual` go by it.
             replace(&mut self.tokens, least, token);
@@ -242,12 +250,12 @@ impl ScopeProfile {
     pub(crate) fn scale(&mut self, factor: f32) {
         self.total *= factor;
         for token in &mut self.tokens {
-            token.weight *= factor;
+            token.weight.scale(factor);
         }
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
-        self.tokens.iter().for_each(|token| mark(token.name));
+        self.tokens.iter().for_each(|token| mark(token.name.name()));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -355,8 +363,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_takes_twelve_bytes() {
-        assert_eq!(size_of::<Token>(), 12);
+    fn a_token_takes_ten_bytes() {
+        assert_eq!(size_of::<Token>(), 10);
     }
 
     #[test]

@@ -18,8 +18,8 @@ const GENERATIONS: usize = 6;
 /// Up to so many ids of a generation are faster to scan than to hash.
 const SCAN_MOST: u8 = 48;
 
-/// Room for so many more ids is held: three are 15 bytes, the step of most allocators.
-const ROOM: usize = 3;
+/// Room for so many ids is made at once: three are 15 bytes, about the step of most allocators.
+const STEP: usize = 3;
 
 /// The first 40 bits of an id's hash.
 type Fingerprint = [u8; 5];
@@ -84,7 +84,7 @@ impl SeenIds {
     fn push(&mut self, id: Fingerprint) {
         let len = Self::len(&self.counts);
         if len > self.few.len() {
-            self.resize(len + ROOM);
+            self.resize(len - 1 + STEP);
         }
         self.few[len - 1] = id;
     }
@@ -114,9 +114,7 @@ impl SeenIds {
         let few_gone = Self::len(&self.counts[..gone]);
         let few_left = Self::len(&self.counts[gone..]);
         self.few.copy_within(few_gone..few_gone + few_left, 0);
-        if few_left + ROOM < self.few.len() {
-            self.resize(few_left + ROOM);
-        }
+        self.resize(few_left);
         self.counts.rotate_left(gone);
         self.counts[GENERATIONS - gone..].fill(0);
         if let Some(many) = &mut self.many {

@@ -12,10 +12,11 @@ use plumbline_schemas::time::EventTime;
 /// changed job shows after a month.
 const HABIT_HALF_LIFE_MS: i64 = 30 * 86_400_000;
 
-/// So many half-lives after the landmark it moves, long before an `f32` overflows at 2^127.
+/// So many half-lives after the landmark it moves, long before a [`Sum`] overflows at 2^64.
 const RENEW_AFTER: i64 = 32;
 
-/// The landmark of one profile.
+/// The landmark of one profile: its first event, or, of one that is years old, a time more than a
+/// half-life ago.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Landmark(EventTime);
 
@@ -29,10 +30,16 @@ impl Landmark {
         (time.since(self.0) as f64 / HABIT_HALF_LIFE_MS as f64).exp2() as f32
     }
 
+    /// Whether the profile began within so short a time, less than a half-life, before this.
+    pub(crate) fn is_within(self, span_ms: i64, time: EventTime) -> bool {
+        time.since(self.0) < span_ms
+    }
+
     /// Moves the landmark up when it is far behind, and says by what to multiply every sum. The
-    /// factor is a power of two, so that nothing but the exponent of a sum changes.
+    /// factor is a power of two, so that nothing but the exponent of a sum changes. One half-life is
+    /// left, for nobody to pass for young.
     pub(crate) fn renew(&mut self, now: EventTime) -> Option<f32> {
-        let behind = now.since(self.0) / HABIT_HALF_LIFE_MS;
+        let behind = now.since(self.0) / HABIT_HALF_LIFE_MS - 1;
         (behind >= RENEW_AFTER).then(|| {
             self.0 = self.0.plus_millis(behind * HABIT_HALF_LIFE_MS);
             (-(behind as f32)).exp2()
@@ -176,5 +183,7 @@ mod tests {
         assert_eq!(sum * factor / landmark.weight(later), before);
         assert_eq!(before, 0.5);
         assert!(landmark.renew(later).is_none());
+        assert!(!landmark.is_within(HABIT_HALF_LIFE_MS, later));
+        assert!(Landmark::at(start).is_within(2, start.plus_millis(1)));
     }
 }

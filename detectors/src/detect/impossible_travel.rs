@@ -128,7 +128,7 @@ impl Theft {
                 .places
                 .was_here_before(conflict, moment.place, event.time, BY_TURNS_MS);
         // A device counts as new only against a history that has others.
-        let young = event.time.since(profile.first_seen) < 2 * 86_400_000;
+        let young = profile.landmark.is_within(2 * 86_400_000, event.time);
         let new_device = here.device != 0 && !known_device && !young;
         let both_devices = here.device != 0 && there.device != 0;
         Self {

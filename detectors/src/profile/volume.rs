@@ -16,6 +16,7 @@ use plumbline_schemas::time::EventTime;
 use statrs::function::gamma::ln_gamma;
 
 use super::sequence::Symbol;
+use crate::decay::Sum;
 use crate::units::Bits;
 
 /// The window lengths, milliseconds.
@@ -37,13 +38,31 @@ const MOST_SHAPE: f64 = 4.0;
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
     /// Calls in the current window.
-    count: u32,
+    count: Calls,
     /// The one before, still open for late events.
-    previous: u32,
-    /// Decayed number of windows, and sums of their counts and squared counts.
-    windows: f32,
-    sum: f32,
-    squares: f32,
+    previous: Calls,
+    /// Decayed number of windows, sum of their counts, and the root of the sum of their squared counts:
+    /// the sum itself outgrows what it is kept in.
+    windows: Sum,
+    sum: Sum,
+    root: Sum,
+}
+
+/// A number of calls that stands anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Calls([u8; 4]);
+
+impl Calls {
+    fn get(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
+
+    /// One call more.
+    fn increment(&mut self) -> u32 {
+        let calls = self.get().saturating_add(1);
+        self.0 = calls.to_le_bytes();
+        calls
+    }
 }
 
 /// The call volumes of one identity.
@@ -158,17 +177,15 @@ impl VolumeProfile {
                 window.previous = if index == current + 1 {
                     window.count
                 } else {
-                    0
+                    Calls::default()
                 };
                 current = index;
-                window.count = 0;
+                window.count = Calls::default();
             }
             let count = if index == current {
-                window.count = window.count.saturating_add(1);
-                window.count
+                window.count.increment()
             } else if index + 1 == current {
-                window.previous = window.previous.saturating_add(1);
-                window.previous
+                window.previous.increment()
             } else {
                 continue;
             };
@@ -203,20 +220,22 @@ impl VolumeProfile {
 
     pub(crate) fn scale(&mut self, factor: f32) {
         for window in &mut self.windows {
-            window.windows *= factor;
-            window.sum *= factor;
-            window.squares *= factor;
+            window.windows.scale(factor);
+            window.sum.scale(factor);
+            window.root.scale(factor.sqrt());
         }
     }
 }
 
 impl Window {
     fn close(&mut self, weight: f32) {
-        if self.count > 0 {
-            let count = self.count as f32;
-            self.windows += weight;
-            self.sum += weight * count;
-            self.squares += weight * count * count;
+        if self.count != Calls::default() {
+            let count = self.count.get() as f32;
+            self.windows.add(weight);
+            self.sum.add(weight * count);
+            let (root, count) = (f64::from(self.root.get()), f64::from(count));
+            let squares = root * root + f64::from(weight) * count * count;
+            self.root = Sum::new(squares.sqrt() as f32);
         }
     }
 
@@ -229,14 +248,18 @@ impl Window {
         now_weight: f32,
     ) -> Option<Excess> {
         let now = f64::from(now_weight);
-        let (windows, sum) = (f64::from(self.windows) / now, f64::from(self.sum) / now);
+        let (windows, sum) = (
+            f64::from(self.windows.get()) / now,
+            f64::from(self.sum.get()) / now,
+        );
         let mean = (sum + PRIOR_WINDOWS * prior_mean) / (windows + PRIOR_WINDOWS);
         // Anything that is not several times the mean is far below the least signal: the tail needs
         // no computing, which is what makes this cheap for every ordinary call.
         if f64::from(count) < 3.0 * mean + 10.0 {
             return None;
         }
-        let squares = f64::from(self.squares) / now;
+        let root = f64::from(self.root.get());
+        let squares = root * root / now;
         let own_mean = sum / windows.max(1.0);
         let variance = squares / windows.max(1.0) - own_mean * own_mean;
         let own_shape = match variance - own_mean {
@@ -329,13 +352,18 @@ mod tests {
     }
 
     #[test]
+    fn the_windows_take_64_bytes() {
+        assert_eq!(size_of::<VolumeProfile>(), 64);
+    }
+
+    #[test]
     fn late_calls_count_in_the_window_before() {
         let (mut profile, kind) = (VolumeProfile::default(), IdentityKind::Human);
         let mut count = |seconds: i64| {
             profile.count(kind, START.plus_millis(seconds * 1000), 1.0, 2, false);
             profile
                 .windows
-                .map(|window| (window.previous, window.count))
+                .map(|window| (window.previous.get(), window.count.get()))
         };
         assert_eq!(count(0), [(0, 1); 3]);
         assert_eq!(count(61), [(1, 1), (0, 2), (0, 2)]);

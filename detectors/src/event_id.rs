@@ -1,7 +1,8 @@
-//! Ids of events, as they are kept for the evidence: most are UUIDs or hexadecimal digests, which take
-//! 16 bytes instead of 36.
+//! Ids of events and addresses, as they are kept for the evidence: most ids are UUIDs or hexadecimal
+//! digests, which take 16 bytes instead of 36, and most addresses take 4.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Serialize, Serializer};
 
@@ -22,14 +23,17 @@ const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 impl EventId {
     /// Keeps an id.
     pub(crate) fn new(id: &str) -> Self {
-        let packed = match id.len() {
+        Self::of_digits(id).unwrap_or_else(|| Self::Text(id.into()))
+    }
+
+    fn of_digits(id: &str) -> Option<Self> {
+        match id.len() {
             32 => pack(id.bytes()).map(Self::Digest),
             36 if HYPHENS.iter().all(|at| id.as_bytes()[*at] == b'-') => {
                 pack(id.bytes().filter(|byte| *byte != b'-')).map(Self::Uuid)
             }
             _ => None,
-        };
-        packed.unwrap_or_else(|| Self::Text(id.into()))
+        }
     }
 
     /// Bytes held beyond the value itself.
@@ -39,6 +43,87 @@ impl EventId {
             Self::Text(text) => text.len(),
         }
     }
+}
+
+/// Texts packed one behind the other, each exactly as it came: a byte that tells the form, and what
+/// follows it.
+mod form {
+    pub(super) const UUID: u8 = 0;
+    pub(super) const DIGEST: u8 = 1;
+    pub(super) const IPV4: u8 = 2;
+    pub(super) const IPV6: u8 = 3;
+    /// Four bytes of length before the text.
+    pub(super) const LONG: u8 = 4;
+    /// A text of `form - SHORT` bytes.
+    pub(super) const SHORT: u8 = 5;
+}
+
+/// Appends a text.
+pub(crate) fn pack_text(text: &str, packed: &mut Vec<u8>) {
+    let mut put = |form: u8, bytes: &[u8]| {
+        packed.push(form);
+        packed.extend_from_slice(bytes);
+    };
+    match EventId::of_digits(text) {
+        Some(EventId::Uuid(bytes)) => return put(form::UUID, &bytes),
+        Some(EventId::Digest(bytes)) => return put(form::DIGEST, &bytes),
+        _ => {}
+    }
+    // Only as it is written back: `::FFFF:1.2.3.4` stays a text.
+    if let Ok(address) = text.parse::<Ipv4Addr>()
+        && address.to_string() == text
+    {
+        return put(form::IPV4, &address.octets());
+    }
+    if let Ok(address) = text.parse::<Ipv6Addr>()
+        && address.to_string() == text
+    {
+        return put(form::IPV6, &address.octets());
+    }
+    match u8::try_from(text.len() + usize::from(form::SHORT)) {
+        Ok(form) => put(form, text.as_bytes()),
+        Err(_) => {
+            put(form::LONG, &(text.len() as u32).to_le_bytes());
+            packed.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+/// Where the first text ends.
+pub(crate) fn end_of_text(packed: &[u8]) -> usize {
+    let mut rest = packed;
+    let [form] = take(&mut rest);
+    let length = match form {
+        form::UUID | form::DIGEST | form::IPV6 => 16,
+        form::IPV4 => 4,
+        form::LONG => 4 + u32::from_le_bytes(take(&mut rest)) as usize,
+        short => usize::from(short - form::SHORT),
+    };
+    (1 + length).min(packed.len())
+}
+
+/// The first text.
+pub(crate) fn unpack_text(packed: &[u8]) -> String {
+    let mut rest = &packed[..end_of_text(packed)];
+    match take(&mut rest) {
+        [form::UUID] => return EventId::Uuid(take(&mut rest)).to_string(),
+        [form::DIGEST] => return EventId::Digest(take(&mut rest)).to_string(),
+        [form::IPV4] => return Ipv4Addr::from(take::<4>(&mut rest)).to_string(),
+        [form::IPV6] => return Ipv6Addr::from(take::<16>(&mut rest)).to_string(),
+        [form::LONG] => rest = &rest[4.min(rest.len())..],
+        _ => {}
+    }
+    String::from_utf8_lossy(rest).into_owned()
+}
+
+/// Takes so many bytes off; zeros behind the end.
+fn take<const N: usize>(packed: &mut &[u8]) -> [u8; N] {
+    let Some((bytes, rest)) = packed.split_first_chunk() else {
+        *packed = &[];
+        return [0; N];
+    };
+    *packed = rest;
+    *bytes
 }
 
 /// Sixteen bytes of 32 digits; nothing if there are others.
@@ -96,6 +181,36 @@ mod tests {
             id in "[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-fA-F-]{30,37}|\\PC{0,40}",
         ) {
             prop_assert_eq!(EventId::new(&id).to_string(), id);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn packed_texts_come_back_as_they_were(
+            texts in proptest::collection::vec(
+                "[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\
+                |[0-9]{1,3}(\\.[0-9]{1,3}){3}|([0-9a-fA-F]{0,4}:){2,7}[0-9a-f]{1,4}\
+                |::ffff:10\\.0\\.0\\.[0-9]|x{240,260}|\\PC{0,40}", 0..4,
+            ),
+        ) {
+            let mut packed = Vec::new();
+            texts.iter().for_each(|text| pack_text(text, &mut packed));
+            let mut rest = &packed[..];
+            for text in &texts {
+                let end = end_of_text(rest);
+                prop_assert_eq!(&unpack_text(rest), text);
+                rest = &rest[end..];
+            }
+            prop_assert!(rest.is_empty());
+        }
+    }
+
+    #[test]
+    fn usual_addresses_take_five_bytes_or_seventeen() {
+        for (address, bytes) in [("203.0.113.7", 5), ("2001:db8::7", 17), ("", 1)] {
+            let mut packed = Vec::new();
+            pack_text(address, &mut packed);
+            assert_eq!(packed.len(), bytes, "{address}");
         }
     }
 

@@ -2,10 +2,33 @@
 
 use thin_vec::ThinVec;
 
-/// Makes room for one more entry, and for a quarter of what is there.
-pub(crate) fn grow_by_quarter<T>(items: &mut Vec<T>) {
-    if items.len() == items.capacity() {
-        items.reserve_exact((items.len() / 4).max(2));
+/// Adds an entry to a table that is as long as what it holds. Each addition moves it, so this is for
+/// tables to which something is added once in a while, and which are looked at all the time.
+pub(crate) fn insert_exact<T>(items: &mut Box<[T]>, at: usize, item: T) {
+    let mut longer = std::mem::take(items).into_vec();
+    longer.reserve_exact(1);
+    longer.insert(at, item);
+    *items = longer.into_boxed_slice();
+}
+
+/// Adds an entry at the end of such a table.
+pub(crate) fn append_exact<T>(items: &mut Box<[T]>, item: T) {
+    let end = items.len();
+    insert_exact(items, end, item);
+}
+
+/// Drops the entries of such a table for which this is not true.
+pub(crate) fn retain_exact<T>(items: &mut Box<[T]>, keep: impl FnMut(&T) -> bool) {
+    let mut shorter = std::mem::take(items).into_vec();
+    shorter.retain(keep);
+    *items = shorter.into_boxed_slice();
+}
+
+/// Removes an entry of such a table, and puts another at its end: those between move up.
+pub(crate) fn replace<T>(items: &mut [T], at: usize, item: T) {
+    items[at..].rotate_left(1);
+    if let Some(last) = items.last_mut() {
+        *last = item;
     }
 }
 

@@ -32,6 +32,24 @@ impl Name {
     }
 }
 
+/// A name in a table whose entries are packed: four bytes that stand anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PackedName([u8; 4]);
+
+impl From<Name> for PackedName {
+    fn from(name: Name) -> Self {
+        Self(name.0.get().to_le_bytes())
+    }
+}
+
+impl PackedName {
+    pub(crate) fn name(self) -> Name {
+        // Never 0, as it comes from a name.
+        let number = u32::from_le_bytes(self.0);
+        Name(NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+    }
+}
+
 /// A stable hash of a text that has no need to be shown again, such as a device id.
 pub(crate) fn stable_hash(text: &str) -> u64 {
     xxh3_64_with_seed(text.as_bytes(), 0)
@@ -150,6 +168,15 @@ mod tests {
         let (reused, _) = names.intern(Space::Endpoint, "GET /c");
         assert_eq!(reused, dropped);
         assert_eq!(names.intern(Space::Endpoint, "GET /a").0, kept);
+    }
+
+    #[test]
+    fn a_packed_name_is_the_same_name() {
+        let mut names = Names::default();
+        for text in ["a", "b", "c"] {
+            let (name, _) = names.intern(Space::Endpoint, text);
+            assert_eq!(PackedName::from(name).name(), name);
+        }
     }
 
     #[test]

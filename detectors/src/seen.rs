@@ -18,6 +18,9 @@ const GENERATIONS: usize = 6;
 /// Up to so many ids of a generation are faster to scan than to hash.
 const SCAN_MOST: u8 = 48;
 
+/// Room for so many ids is made at once: three are 15 bytes, about the step of most allocators.
+const STEP: usize = 3;
+
 /// The first 40 bits of an id's hash.
 type Fingerprint = [u8; 5];
 
@@ -29,8 +32,8 @@ fn fingerprint(id: u64) -> Fingerprint {
 /// The ids of one identity.
 #[derive(Debug)]
 pub(crate) struct SeenIds {
-    /// Of all generations, the oldest first.
-    few: Vec<Fingerprint>,
+    /// Of all generations, the oldest first, and room for a few more.
+    few: Box<[Fingerprint]>,
     /// How many of them belong to each generation, the oldest first.
     counts: [u8; GENERATIONS],
     /// What each generation holds beyond those few, the oldest first.
@@ -41,7 +44,7 @@ pub(crate) struct SeenIds {
 impl SeenIds {
     pub(crate) fn new(clock: EventTime) -> Self {
         Self {
-            few: Vec::new(),
+            few: Box::default(),
             counts: [0; GENERATIONS],
             many: None,
             newest_since: clock,
@@ -64,10 +67,7 @@ impl SeenIds {
         let newest = &mut self.counts[GENERATIONS - 1];
         if *newest < SCAN_MOST {
             *newest += 1;
-            if self.few.len() == self.few.capacity() {
-                self.few.reserve_exact((self.few.len() / 8).max(4));
-            }
-            self.few.push(fingerprint(id));
+            self.push(fingerprint(id));
         } else {
             let many = self.many.get_or_insert_default();
             many[GENERATIONS - 1].insert_unique(id, id, |id| *id);
@@ -75,12 +75,34 @@ impl SeenIds {
         false
     }
 
+    /// How many are among the few.
+    fn len(counts: &[u8]) -> usize {
+        counts.iter().map(|count| usize::from(*count)).sum()
+    }
+
+    /// Puts the fingerprint that has just been counted behind the others.
+    fn push(&mut self, id: Fingerprint) {
+        let len = Self::len(&self.counts);
+        if len > self.few.len() {
+            self.resize(len - 1 + STEP);
+        }
+        self.few[len - 1] = id;
+    }
+
+    fn resize(&mut self, len: usize) {
+        let mut few = std::mem::take(&mut self.few).into_vec();
+        few.reserve_exact(len.saturating_sub(few.len()));
+        few.resize(len, Fingerprint::default());
+        self.few = few.into_boxed_slice();
+    }
+
     fn contains(&self, id: u64) -> bool {
         let in_many = |many: &[HashTable<u64>; GENERATIONS]| {
             many.iter()
                 .any(|ids| ids.find(id, |known| *known == id).is_some())
         };
-        self.few.contains(&fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
+        let few = &self.few[..Self::len(&self.counts)];
+        few.contains(&fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
     }
 
     fn rotate(&mut self, clock: EventTime, generation_ms: i64) {
@@ -89,15 +111,10 @@ impl SeenIds {
             return;
         }
         let gone = usize::try_from(passed).map_or(GENERATIONS, |passed| passed.min(GENERATIONS));
-        let few_gone: usize = self.counts[..gone]
-            .iter()
-            .map(|count| usize::from(*count))
-            .sum();
-        self.few.drain(..few_gone);
-        // A busy day is over some time.
-        if self.few.capacity() > 2 * self.few.len() + 16 {
-            self.few.shrink_to(self.few.len() + 4);
-        }
+        let few_gone = Self::len(&self.counts[..gone]);
+        let few_left = Self::len(&self.counts[gone..]);
+        self.few.copy_within(few_gone..few_gone + few_left, 0);
+        self.resize(few_left);
         self.counts.rotate_left(gone);
         self.counts[GENERATIONS - gone..].fill(0);
         if let Some(many) = &mut self.many {
@@ -114,7 +131,7 @@ impl SeenIds {
         let many = self.many.as_deref().map_or(0, |many| {
             size_of_val(many) + many.iter().map(HashTable::allocation_size).sum::<usize>()
         });
-        self.few.capacity() * size_of::<Fingerprint>() + many
+        size_of_val(&*self.few) + many
     }
 }
 

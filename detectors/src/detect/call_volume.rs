@@ -2,8 +2,8 @@
 //!
 //! **Catches** harvesting and enumeration with a stolen credential (T1119, T1530).
 //!
-//! **Model.** Gamma–Poisson counts of windows of a minute, ten minutes, an hour and a day
-//! (`profile/volume.rs`), the most surprised of the four, less two bits for having looked four times.
+//! **Model.** Gamma–Poisson counts of windows of a minute, an hour and a day
+//! (`profile/volume.rs`), the most surprised of the three, less two bits for having looked several times.
 //!
 //! **Evidence:** window, count, mean, shape, number of windows behind them, and the count that would
 //! have been silent. **Configuration:** mode only.

@@ -125,7 +125,7 @@ impl Theft {
                 .places
                 .was_here_before(conflict, moment.place, event.time, BY_TURNS_MS);
         // A device counts as new only against a history that has others.
-        let young = event.time.since(profile.first_seen) < 2 * 86_400_000;
+        let young = profile.landmark.is_within(2 * 86_400_000, event.time);
         let new_device = here.device != 0 && !known_device && !young;
         let both_devices = here.device != 0 && there.device != 0;
         Self {
@@ -179,15 +179,16 @@ fn signal(
     days_here: u8,
     device_days: u8,
 ) -> Signal {
-    let (event, spot, stamp) = (moment.event, conflict.spot, conflict.stamp);
+    let (event, spot, there_at) = (moment.event, conflict.spot, conflict.time);
+    let there_by = conflict.event_id();
     let radius = moment.place.map_or(0.0, |place| f64::from(place.radius));
     let other_radius = f64::from(spot.place.radius);
-    let apart_ms = event.time.since(stamp.time).abs();
+    let apart_ms = event.time.since(there_at).abs();
     let least_km = (conflict.distance.0 - radius - other_radius).max(0.0);
     let speed = least_km / ((apart_ms + SKEW_MS) as f64 / 3_600_000.0);
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     let (here, there) = (label(event), moment.names.text(spot.label));
-    let (from, to) = if stamp.time <= event.time {
+    let (from, to) = if there_at <= event.time {
         (there, &*here)
     } else {
         (&*here, there)
@@ -204,9 +205,9 @@ fn signal(
             "event_id": event.id, "earlier_days_of_use": days_here,
         },
         "there": {
-            "place": there, "ip": (!spot.ip.is_empty()).then_some(&spot.ip), "time": stamp.time,
+            "place": there, "ip": spot.address(), "time": there_at,
             "lat": round_to(f64::from(spot.place.lat), 4), "lon": round_to(f64::from(spot.place.lon), 4),
-            "radius_km": round_to(other_radius, 1), "event_id": stamp.event_id,
+            "radius_km": round_to(other_radius, 1), "event_id": there_by,
         },
         "distance_km": conflict.distance.0.round(),
         "minutes_apart": round_to(apart_ms as f64 / 60_000.0, 1),
@@ -227,7 +228,7 @@ fn signal(
         technique: TECHNIQUE,
         summary,
         evidence,
-        other_events: vec![stamp.event_id.to_string()],
+        other_events: vec![there_by],
     }
 }
 

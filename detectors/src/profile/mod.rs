@@ -48,7 +48,6 @@ impl Order {
 #[derive(Debug)]
 pub(crate) struct Profile {
     pub(crate) landmark: Landmark,
-    pub(crate) first_seen: EventTime,
     pub(crate) places: Places,
     pub(crate) scope: ScopeProfile,
     pub(crate) sequence: SequenceProfile,
@@ -68,7 +67,6 @@ impl Profile {
     pub(crate) fn new(kind: IdentityKind, time: EventTime) -> Self {
         Self {
             landmark: Landmark::at(time),
-            first_seen: time,
             places: Places::default(),
             scope: ScopeProfile::default(),
             sequence: SequenceProfile::new(kind),

@@ -6,8 +6,9 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use super::{day, hour};
-use crate::event_id::EventId;
-use crate::memory::grow_by_quarter;
+use crate::decay::Hours;
+use crate::event_id::{end_of_text, pack_text, unpack_text};
+use crate::memory::{append_exact, replace, retain_exact};
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::session::session_key;
 use crate::setting::without_versions;
@@ -33,7 +34,7 @@ pub(crate) struct Place {
     pub(crate) lat: f32,
     pub(crate) lon: f32,
     pub(crate) radius: f32,
-    /// Stable hash of the rounded position and the network: what counts as the same place.
+    /// Stable hash of the rounded position and the network: what counts as the same place. Always even.
     pub(crate) cell: u32,
 }
 
@@ -65,7 +66,7 @@ impl Place {
             lat: lat as f32,
             lon: lon as f32,
             radius: radius as f32,
-            cell: (mixed >> 32) as u32,
+            cell: (mixed >> 32) as u32 & !IS_DEVICE,
         })
     }
 
@@ -97,11 +98,21 @@ impl Place {
     }
 }
 
-/// One use of a place.
-#[derive(Clone, Debug)]
-pub(crate) struct Stamp {
-    pub(crate) time: EventTime,
-    pub(crate) event_id: EventId,
+/// A time in six bytes: milliseconds since 1970, until the year 10889.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PackedTime([u8; 6]);
+
+impl PackedTime {
+    fn new(time: EventTime) -> Self {
+        let millis = time.as_millis().clamp(0, (1 << 48) - 1);
+        let [a, b, c, d, e, f, _, _] = millis.to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
+    fn get(self) -> EventTime {
+        let [a, b, c, d, e, f] = self.0;
+        EventTime::from_millis(i64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    }
 }
 
 /// A place of the last day.
@@ -109,63 +120,137 @@ pub(crate) struct Stamp {
 pub(crate) struct Spot {
     pub(crate) place: Place,
     pub(crate) label: Name,
-    pub(crate) ip: Box<str>,
     pub(crate) bearer: Bearer,
     /// Whether many people, or anybody, may leave from there.
     pub(crate) is_egress: bool,
-    newest: Stamp,
-    earlier: Option<Stamp>,
+    newest: PackedTime,
+    /// Of an earlier use; that of the newest, if there is none.
+    earlier: PackedTime,
+    /// What only the evidence needs: the address, the id of the newest event, that of the earlier one
+    /// if there is one.
+    texts: Box<[u8]>,
 }
 
 impl Spot {
-    fn stamps(&self) -> impl Iterator<Item = &Stamp> {
-        std::iter::once(&self.newest).chain(&self.earlier)
+    fn new(event: &Event<'_>, place: &Place, label: Name, bearer: Bearer, is_egress: bool) -> Self {
+        let newest = PackedTime::new(event.time);
+        let mut texts = Vec::with_capacity(64);
+        pack_text(event.network.ip.as_deref().unwrap_or_default(), &mut texts);
+        pack_text(&event.id, &mut texts);
+        Self {
+            place: *place,
+            label,
+            bearer,
+            is_egress,
+            newest,
+            earlier: newest,
+            texts: texts.into(),
+        }
     }
 
-    /// The use nearest in time, before or after.
-    fn nearest(&self, time: EventTime) -> &Stamp {
-        let apart = |stamp: &Stamp| time.since(stamp.time).unsigned_abs();
-        match &self.earlier {
-            Some(earlier) if apart(earlier) < apart(&self.newest) => earlier,
-            _ => &self.newest,
+    fn newest(&self) -> EventTime {
+        self.newest.get()
+    }
+
+    fn earlier(&self) -> Option<EventTime> {
+        (self.earlier != self.newest).then(|| self.earlier.get())
+    }
+
+    /// The address from which it was first used.
+    pub(crate) fn address(&self) -> Option<String> {
+        let address = unpack_text(&self.texts);
+        (!address.is_empty()).then_some(address)
+    }
+
+    /// The time of use nearest to this one, before or after.
+    fn nearest(&self, time: EventTime) -> EventTime {
+        let apart = |stamp: EventTime| time.since(stamp).unsigned_abs();
+        match self.earlier() {
+            Some(earlier) if apart(earlier) < apart(self.newest()) => earlier,
+            _ => self.newest(),
         }
+    }
+
+    /// The event that was there at this time of use.
+    fn event_at(&self, time: EventTime) -> String {
+        let (newest, earlier) = self.events();
+        let is_newest = time == self.newest();
+        unpack_text(&self.texts[if is_newest { newest } else { earlier }..])
+    }
+
+    /// Where the ids of the newest and of the earlier event begin.
+    fn events(&self) -> (usize, usize) {
+        let newest = end_of_text(&self.texts);
+        (newest, newest + end_of_text(&self.texts[newest..]))
     }
 
     fn stamp(&mut self, time: EventTime, event_id: &str) {
-        let is_near = |stamp: &Stamp| time.since(stamp.time).abs() < STAMP_EVERY_MS;
-        if self.stamps().any(is_near) {
+        let is_near = |stamp: EventTime| time.since(stamp).abs() < STAMP_EVERY_MS;
+        let earlier = self.earlier();
+        if is_near(self.newest()) || earlier.is_some_and(is_near) {
             return;
         }
         // Older than all that is kept: neither newer place nor nearer neighbour.
-        if self
-            .earlier
-            .as_ref()
-            .is_some_and(|earlier| time < earlier.time)
-        {
+        if earlier.is_some_and(|earlier| time < earlier) {
             return;
         }
-        let mut stamp = Stamp {
-            time,
-            event_id: EventId::new(event_id),
-        };
-        if time > self.newest.time {
-            std::mem::swap(&mut stamp, &mut self.newest);
+        // This is done for most events: ids of one form are exchanged in place.
+        let (newest, earlier) = self.events();
+        let mut texts = std::mem::take(&mut self.texts).into_vec();
+        texts.truncate(earlier);
+        pack_text(event_id, &mut texts);
+        if time > self.newest() {
+            (self.earlier, self.newest) = (self.newest, PackedTime::new(time));
+            texts[newest..].rotate_left(earlier - newest);
+        } else {
+            self.earlier = PackedTime::new(time);
         }
-        self.earlier = Some(stamp);
+        self.texts = texts.into();
     }
 }
 
 /// A place or device the identity is used to.
 #[derive(Clone, Copy, Debug)]
 struct Habit {
-    key: u32,
-    weight: f32,
-    last_hour: u32,
-    /// Distinct days of use, up to 255.
-    days: u8,
+    /// The cell of a place, or the odd hash of a device.
+    key: [u8; 4],
+    weight: Hours,
+    usage: Usage,
 }
 
-/// Who states a place: stable hashes, 0 where nothing is stated.
+/// What tells the key of a device from that of a place.
+const IS_DEVICE: u32 = 1;
+
+impl Habit {
+    fn is_device(&self) -> bool {
+        self.key() & IS_DEVICE != 0
+    }
+
+    fn key(&self) -> u32 {
+        u32::from_le_bytes(self.key)
+    }
+}
+
+/// When something was used, in 32 bits: the last hour in 24, which last until 3883, and the distinct
+/// days, up to 255, in 8.
+#[derive(Clone, Copy, Debug)]
+struct Usage([u8; 4]);
+
+impl Usage {
+    fn new(last_hour: u32, days: u8) -> Self {
+        Self((last_hour.min(0xFF_FFFF) << 8 | u32::from(days)).to_le_bytes())
+    }
+
+    fn last_hour(self) -> u32 {
+        u32::from_le_bytes(self.0) >> 8
+    }
+
+    fn days(self) -> u8 {
+        self.0[0]
+    }
+}
+
+/// Who states a place: stable hashes, odd, 0 where nothing is stated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bearer {
     pub(crate) device: u32,
@@ -188,9 +273,10 @@ impl Bearer {
 /// The places of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    recent: Vec<Spot>,
-    habits: Vec<Habit>,
-    devices: Vec<Habit>,
+    recent: Box<[Spot]>,
+    /// Of places and of devices.
+    habits: Box<[Habit]>,
+    /// Hours of use of all places.
     total: f32,
 }
 
@@ -198,10 +284,18 @@ pub(crate) struct Places {
 #[derive(Debug)]
 pub(crate) struct Conflict<'p> {
     pub(crate) spot: &'p Spot,
-    pub(crate) stamp: &'p Stamp,
+    /// When it was used, as near as possible to the event at hand.
+    pub(crate) time: EventTime,
     pub(crate) distance: Km,
     /// What is left of the distance when both radii and the fastest travel are taken off.
     pub(crate) excess: Km,
+}
+
+impl Conflict<'_> {
+    /// The event that was there.
+    pub(crate) fn event_id(&self) -> String {
+        self.spot.event_at(self.time)
+    }
 }
 
 impl Places {
@@ -213,14 +307,13 @@ impl Places {
         max_speed_kmh: f64,
         skew_ms: i64,
     ) -> Option<Conflict<'_>> {
-        let mut worst: Option<Conflict<'_>> = None;
+        let mut worst: Option<(&Spot, Km, Km)> = None;
         for spot in self
             .recent
             .iter()
             .filter(|spot| spot.place.cell != place.cell)
         {
-            let stamp = spot.nearest(time);
-            let apart_ms = time.since(stamp.time).abs();
+            let apart_ms = time.since(spot.nearest(time)).abs();
             if apart_ms > WINDOW_MS {
                 continue;
             }
@@ -232,16 +325,16 @@ impl Places {
             }
             let distance = place.distance(&spot.place);
             let excess = Km(distance.0 - reach);
-            if excess.0 > 0.0 && worst.as_ref().is_none_or(|worst| excess.0 > worst.excess.0) {
-                worst = Some(Conflict {
-                    spot,
-                    stamp,
-                    distance,
-                    excess,
-                });
+            if excess.0 > 0.0 && worst.is_none_or(|(.., worst)| excess.0 > worst.0) {
+                worst = Some((spot, distance, excess));
             }
         }
-        worst
+        worst.map(|(spot, distance, excess)| Conflict {
+            spot,
+            time: spot.nearest(time),
+            distance,
+            excess,
+        })
     }
 
     /// Whether the identity was here a moment before it was at the other place.
@@ -255,8 +348,8 @@ impl Places {
         let here =
             here.and_then(|here| self.recent.iter().find(|spot| spot.place.cell == here.cell));
         here.is_some_and(|here| {
-            let before = here.newest.time < conflict.stamp.time;
-            before && time.since(here.newest.time).abs() <= within_ms
+            let before = here.newest() < conflict.time;
+            before && time.since(here.newest()).abs() <= within_ms
         })
     }
 
@@ -267,12 +360,13 @@ impl Places {
 
     /// Days on which this device was used before `time`.
     pub(crate) fn days_with(&self, device: u32, time: EventTime) -> u8 {
-        days_before(&self.devices, device, time)
+        days_before(&self.habits, device, time)
     }
 
     /// Decayed hours of use of all places, and how many there are.
     pub(crate) fn observations(&self, now_weight: f32) -> (f64, usize) {
-        (f64::from(self.total / now_weight), self.habits.len())
+        let places = self.habits.iter().filter(|habit| !habit.is_device());
+        (f64::from(self.total / now_weight), places.count())
     }
 
     /// Remembers that the identity is here now, whether that is usual or not.
@@ -286,8 +380,8 @@ impl Places {
     ) {
         let oldest = event.time.plus_millis(-WINDOW_MS);
         // Nothing to drop, nearly always.
-        if self.recent.iter().any(|spot| spot.newest.time < oldest) {
-            self.recent.retain(|spot| spot.newest.time >= oldest);
+        if self.recent.iter().any(|spot| spot.newest() < oldest) {
+            retain_exact(&mut self.recent, |spot| spot.newest() >= oldest);
         }
         let known = |spot: &&mut Spot| spot.place.cell == place.cell;
         if let Some(spot) = self.recent.iter_mut().find(known) {
@@ -295,22 +389,13 @@ impl Places {
             (spot.bearer, spot.is_egress) = (bearer, is_egress);
             return;
         }
+        let label = names.intern(Space::Place, &label(event)).0;
+        let spot = Spot::new(event, place, label, bearer, is_egress);
         if self.recent.len() >= MOST_RECENT {
-            self.recent.remove(0);
+            replace(&mut self.recent, 0, spot);
+        } else {
+            append_exact(&mut self.recent, spot);
         }
-        self.recent.reserve_exact(1);
-        self.recent.push(Spot {
-            place: *place,
-            label: names.intern(Space::Place, &label(event)).0,
-            ip: event.network.ip.as_deref().unwrap_or_default().into(),
-            bearer,
-            is_egress,
-            newest: Stamp {
-                time: event.time,
-                event_id: EventId::new(&event.id),
-            },
-            earlier: None,
-        });
     }
 
     /// Learns that being here, with this device, is usual.
@@ -321,7 +406,7 @@ impl Places {
             self.total += weight;
         }
         if device != 0 {
-            learn_habit(&mut self.devices, MOST_DEVICES, device, time, weight);
+            learn_habit(&mut self.habits, MOST_DEVICES, device, time, weight);
         }
     }
 
@@ -337,19 +422,19 @@ impl Places {
             .collect();
         for (cell, device) in spots {
             self.learn(Some(cell), device, time, weight);
-            let places = self.habits.iter_mut().filter(|habit| habit.key == cell);
-            let devices = self.devices.iter_mut().filter(|habit| habit.key == device);
-            for habit in places.chain(devices) {
+            let vouched = |habit: &&mut Habit| [cell, device].contains(&habit.key());
+            for habit in self.habits.iter_mut().filter(vouched) {
                 // Today is one more, and does not count.
-                habit.days = habit.days.max(days + 1);
+                let days = habit.usage.days().max(days + 1);
+                habit.usage = Usage::new(habit.usage.last_hour(), days);
             }
         }
     }
 
     pub(crate) fn scale(&mut self, factor: f32) {
         self.total *= factor;
-        for habit in self.habits.iter_mut().chain(&mut self.devices) {
-            habit.weight *= factor;
+        for habit in &mut self.habits {
+            habit.weight.scale(factor);
         }
     }
 
@@ -358,17 +443,8 @@ impl Places {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let spots: usize = self
-            .recent
-            .iter()
-            .map(|spot| {
-                let ids = spot.stamps().map(|stamp| stamp.event_id.heap_bytes());
-                ids.sum::<usize>() + spot.ip.len()
-            })
-            .sum();
-        spots
-            + self.recent.capacity() * size_of::<Spot>()
-            + (self.habits.capacity() + self.devices.capacity()) * size_of::<Habit>()
+        let texts = self.recent.iter().map(|spot| spot.texts.len());
+        texts.sum::<usize>() + size_of_val(&*self.recent) + size_of_val(&*self.habits)
     }
 }
 
@@ -403,48 +479,118 @@ fn device_of(event: &Event<'_>) -> u32 {
 fn days_before(habits: &[Habit], key: u32, time: EventTime) -> u8 {
     habits
         .iter()
-        .find(|habit| habit.key == key)
+        .find(|habit| habit.key() == key)
         .map_or(0, |habit| {
             // Today does not count: an attacker's first hour must not vouch for the second.
-            let today = u32::from(day(time)) == habit.last_hour / 24;
-            habit.days.saturating_sub(u8::from(today))
+            let today = u32::from(day(time)) == habit.usage.last_hour() / 24;
+            habit.usage.days().saturating_sub(u8::from(today))
         })
 }
 
 /// Whether the hour was new.
 fn learn_habit(
-    habits: &mut Vec<Habit>,
+    habits: &mut Box<[Habit]>,
     most: usize,
     key: u32,
     time: EventTime,
     weight: f32,
 ) -> bool {
     let this_hour = hour(time);
-    if let Some(habit) = habits.iter_mut().find(|habit| habit.key == key) {
-        if this_hour <= habit.last_hour {
+    if let Some(habit) = habits.iter_mut().find(|habit| habit.key() == key) {
+        let (last_hour, days) = (habit.usage.last_hour(), habit.usage.days());
+        if this_hour <= last_hour {
             return false;
         }
-        if this_hour / 24 > habit.last_hour / 24 {
-            habit.days = habit.days.saturating_add(1);
-        }
-        habit.last_hour = this_hour;
-        habit.weight += weight;
+        let new_day = this_hour / 24 > last_hour / 24;
+        habit.usage = Usage::new(this_hour, days.saturating_add(u8::from(new_day)));
+        habit.weight.add(weight);
         return true;
     }
     let habit = Habit {
-        key,
-        weight,
-        last_hour: this_hour,
-        days: 1,
+        key: key.to_le_bytes(),
+        weight: Hours::new(weight),
+        usage: Usage::new(this_hour, 1),
     };
-    if habits.len() < most {
-        grow_by_quarter(habits);
-        habits.push(habit);
+    let is_alike = |other: &&mut Habit| other.is_device() == habit.is_device();
+    if habits.iter_mut().filter(is_alike).count() < most {
+        append_exact(habits, habit);
     } else if let Some(least) = habits
         .iter_mut()
-        .min_by(|a, b| a.weight.total_cmp(&b.weight))
+        .filter(is_alike)
+        .min_by(|a, b| a.weight.get().total_cmp(&b.weight.get()))
     {
         *least = habit;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_packed_time_comes_back_as_it_was(millis in 0_i64..1 << 48) {
+            let time = EventTime::from_millis(millis);
+            prop_assert_eq!(PackedTime::new(time).get(), time);
+        }
+
+        #[test]
+        fn a_packed_usage_comes_back_as_it_was(last_hour in 0_u32..1 << 24, days: u8) {
+            let usage = Usage::new(last_hour, days);
+            prop_assert_eq!((usage.last_hour(), usage.days()), (last_hour, days));
+        }
+    }
+
+    #[test]
+    fn a_habit_takes_ten_bytes_and_a_spot_64() {
+        assert_eq!(size_of::<Habit>(), 10);
+        assert_eq!(size_of::<Spot>(), 64);
+    }
+
+    /// A spot used at these minutes, in this order, by events of those names.
+    fn spot(minutes: &[i64]) -> Spot {
+        let json = |minute: i64| {
+            format!(
+                r#"{{"id":"at-{minute}","time":"2026-01-01T00:00:00Z","kind":"api",
+                "identity":{{"id":"x"}},"action":{{"name":"y"}},
+                "network":{{"ip":"203.0.113.7","lat":59.9,"lon":10.7}}}}"#
+            )
+        };
+        let first = json(minutes[0]);
+        let mut event = Event::parse(first.as_bytes()).expect("a valid event");
+        event.time = at(minutes[0]);
+        let (place, bearer) = (Place::of(&event).expect("stated"), Bearer::of(&event));
+        let (label, _) = Names::default().intern(Space::Place, "Oslo");
+        let mut spot = Spot::new(&event, &place, label, bearer, false);
+        for minute in &minutes[1..] {
+            spot.stamp(at(*minute), &format!("at-{minute}"));
+        }
+        spot
+    }
+
+    fn at(minute: i64) -> EventTime {
+        EventTime::from_millis(1_790_000_000_000 + minute * 60_000)
+    }
+
+    #[test]
+    fn the_nearest_use_is_told_with_its_event() {
+        for (minutes, asked, told) in [
+            (&[10][..], 0, 10),
+            (&[10, 30], 11, 10),
+            (&[10, 30], 29, 30),
+            (&[30, 10], 11, 10),
+            (&[10, 30, 50], 0, 30),
+            (&[30, 50, 10], 0, 30),
+            (&[10, 50, 30], 0, 30),
+        ] {
+            let spot = spot(minutes);
+            let time = spot.nearest(at(asked));
+            assert_eq!(time, at(told), "{minutes:?}");
+            assert_eq!(spot.event_at(time), format!("at-{told}"), "{minutes:?}");
+            assert_eq!(spot.address().as_deref(), Some("203.0.113.7"));
+        }
+    }
 }

@@ -20,8 +20,9 @@ use plumbline_schemas::event::{ActionClass, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
 use super::hour;
-use crate::memory::grow_by_quarter;
-use crate::names::Name;
+use crate::decay::Hours;
+use crate::memory::{append_exact, replace};
+use crate::names::{Name, PackedName};
 use crate::units::Bits;
 
 /// The least used entry makes room for the next.
@@ -34,21 +35,63 @@ const PROBATION_DAYS: u8 = 3;
 /// One endpoint, scope or tenant.
 #[derive(Clone, Copy, Debug)]
 struct Token {
-    name: Name,
-    weight: f32,
+    name: PackedName,
+    weight: Hours,
+    usage: Packed,
+}
+
+/// How something was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Usage {
     last_hour: u32,
-    /// Distinct hours of use, up to 255.
+    /// Distinct hours of use: once, twice, or three for more.
     hours: u8,
-    /// Distinct days of use, up to 255.
+    /// Distinct days of use: three for more.
     days: u8,
     class: u8,
     on_probation: bool,
 }
 
+/// The usage of a token in 32 bits. From the lowest up: the last hour in 22, which last until 2448; hours
+/// and days in 2 each, the class in 5, the probation in 1.
+#[derive(Clone, Copy, Debug)]
+struct Packed([u8; 4]);
+
+/// More hours than this, and more days, are not told apart.
+const MOST_USES: u8 = 3;
+const LAST_HOUR: u32 = (1 << 22) - 1;
+const _: () = assert!(ActionClass::ALL.len() <= 32 && PROBATION_DAYS <= MOST_USES);
+
+impl Usage {
+    fn pack(self) -> Packed {
+        Packed(
+            (self.last_hour.min(LAST_HOUR)
+                | u32::from(self.hours.min(MOST_USES)) << 22
+                | u32::from(self.days.min(MOST_USES)) << 24
+                | u32::from(self.class) << 26
+                | u32::from(self.on_probation) << 31)
+                .to_le_bytes(),
+        )
+    }
+}
+
+impl Packed {
+    fn usage(self) -> Usage {
+        let bits = u32::from_le_bytes(self.0);
+        Usage {
+            last_hour: bits & LAST_HOUR,
+            hours: (bits >> 22) as u8 & MOST_USES,
+            days: (bits >> 24) as u8 & MOST_USES,
+            class: (bits >> 26) as u8 & 31,
+            on_probation: bits >> 31 == 1,
+        }
+    }
+}
+
 /// The endpoints, scopes and tenants of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeProfile {
-    tokens: Vec<Token>,
+    tokens: Box<[Token]>,
     /// Sum of the weights, also of entries dropped since.
     total: f32,
 }
@@ -82,9 +125,10 @@ pub(crate) enum Trust {
 impl ScopeProfile {
     /// Whether this is known and usual.
     pub(crate) fn is_usual(&self, name: Name) -> bool {
+        let name = PackedName::from(name);
         self.tokens
             .iter()
-            .any(|token| token.name == name && !token.on_probation)
+            .any(|token| token.name == name && !token.usage.usage().on_probation)
     }
 
     /// Days on which this was used before `time`.
@@ -107,17 +151,14 @@ impl ScopeProfile {
         // What first came within the last hour vouches for nothing: somebody who looks around must not
         // pass for an explorer because of it. Of an identity that is no older it is all there is.
         let this_hour = hour(time);
-        let is_fresh =
-            |token: &&Token| token.hours == 1 && token.last_hour.saturating_add(1) >= this_hour;
-        let is_new = self.tokens.iter().all(|token| is_fresh(&token));
-        let usual = || {
-            let settled = |token: &&Token| !token.on_probation && (is_new || !is_fresh(token));
-            self.tokens.iter().filter(settled)
-        };
+        let usages = || self.tokens.iter().map(|token| token.usage.usage());
+        let is_fresh = |usage: &Usage| usage.hours == 1 && usage.last_hour + 1 >= this_hour;
+        let is_new = usages().all(|usage| is_fresh(&usage));
+        let usual = || usages().filter(|usage| !usage.on_probation && (is_new || !is_fresh(usage)));
         let distinct = usual().count();
-        let seen_once = usual().filter(|token| token.hours == 1).count();
-        let seen_twice = usual().filter(|token| token.hours == 2).count();
-        let distinct_of_class = usual().filter(|token| token.class == class as u8).count();
+        let seen_once = usual().filter(|usage| usage.hours == 1).count();
+        let seen_twice = usual().filter(|usage| usage.hours == 2).count();
+        let distinct_of_class = usual().filter(|usage| usage.class == class as u8).count();
         let discount = match seen_once {
             0 => 0.0,
             once => once as f64 / (once + 2 * seen_twice) as f64,
@@ -147,14 +188,14 @@ impl ScopeProfile {
         let mut tokens: Vec<&Token> = self
             .tokens
             .iter()
-            .filter(|token| !token.on_probation)
+            .filter(|token| !token.usage.usage().on_probation)
             .collect();
         // A stable sort: entries of equal weight stay in the order of their first use.
-        tokens.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        tokens.sort_by(|a, b| b.weight.get().total_cmp(&a.weight.get()));
         tokens
             .into_iter()
             .take(most)
-            .map(|token| token.name)
+            .map(|token| token.name.name())
             .collect()
     }
 
@@ -166,64 +207,68 @@ impl ScopeProfile {
         weight: f32,
         trust: Trust,
     ) {
-        let this_hour = hour(time);
+        let this_hour = hour(time).min(LAST_HOUR);
+        let name = PackedName::from(name);
         let Some(token) = self.tokens.iter_mut().find(|token| token.name == name) else {
-            self.add(Token {
-                name,
-                weight,
+            let usage = Usage {
                 last_hour: this_hour,
                 hours: 1,
                 days: 1,
                 class: class as u8,
                 on_probation: trust == Trust::Probation,
-            });
+            };
+            self.add(
+                Token {
+                    name,
+                    weight: Hours::new(weight),
+                    usage: usage.pack(),
+                },
+                weight,
+            );
             return;
         };
-        token.on_probation &= trust == Trust::Probation;
-        if this_hour <= token.last_hour {
-            return;
+        let mut usage = token.usage.usage();
+        usage.on_probation &= trust == Trust::Probation;
+        if this_hour > usage.last_hour {
+            if this_hour / 24 > usage.last_hour / 24 {
+                usage.days += 1;
+            }
+            usage.last_hour = this_hour;
+            usage.hours += 1;
+            usage.on_probation &= usage.days < PROBATION_DAYS;
+            token.weight.add(weight);
+            self.total += weight;
         }
-        if this_hour / 24 > token.last_hour / 24 {
-            token.days = token.days.saturating_add(1);
-        }
-        token.last_hour = this_hour;
-        token.hours = token.hours.saturating_add(1);
-        token.weight += weight;
-        self.total += weight;
-        if token.days >= PROBATION_DAYS {
-            token.on_probation = false;
-        }
+        token.usage = usage.pack();
     }
 
-    fn add(&mut self, token: Token) {
-        self.total += token.weight;
+    fn add(&mut self, token: Token, weight: f32) {
+        self.total += weight;
         if self.tokens.len() < MOST_TOKENS {
-            grow_by_quarter(&mut self.tokens);
-            self.tokens.push(token);
+            append_exact(&mut self.tokens, token);
             return;
         }
-        let least = (0..self.tokens.len())
-            .min_by(|a, b| self.tokens[*a].weight.total_cmp(&self.tokens[*b].weight));
+        let weight_of = |at: usize| self.tokens[at].weight.get();
+        let least = (0..self.tokens.len()).min_by(|a, b| weight_of(*a).total_cmp(&weight_of(*b)));
         if let Some(least) = least {
             // Order of first use is kept, because ties in `usual` go by it.
-            self.tokens.remove(least);
-            self.tokens.push(token);
+            replace(&mut self.tokens, least, token);
         }
     }
 
     pub(crate) fn scale(&mut self, factor: f32) {
         self.total *= factor;
         for token in &mut self.tokens {
-            token.weight *= factor;
+            token.weight.scale(factor);
         }
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
-        self.tokens.iter().for_each(|token| mark(token.name));
+        self.tokens.iter().for_each(|token| mark(token.name.name()));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.tokens.capacity() * size_of::<Token>()
+        size_of_val(&*self.tokens)
     }
 }
 
@@ -279,6 +324,8 @@ pub(crate) fn is_sensitive(class: ActionClass) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::decay::Landmark;
     use crate::names::{Names, Space};
@@ -311,6 +358,22 @@ mod tests {
             profile,
             landmark.weight(start.plus_millis(hours * 3_600_000)),
         )
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_usage_comes_back_as_it_was(
+            last_hour in 0..=LAST_HOUR, hours in 1..=MOST_USES, days in 1..=MOST_USES,
+            class in 0_u8..32, on_probation: bool,
+        ) {
+            let usage = Usage { last_hour, hours, days, class, on_probation };
+            prop_assert_eq!(usage.pack().usage(), usage);
+        }
+    }
+
+    #[test]
+    fn a_token_takes_ten_bytes() {
+        assert_eq!(size_of::<Token>(), 10);
     }
 
     #[test]

@@ -14,7 +14,8 @@
 
 use plumbline_schemas::event::IdentityKind;
 
-use crate::memory::grow_by_quarter;
+use crate::decay::Sum;
+use crate::memory::{insert_exact, retain_exact};
 
 /// An endpoint as the model sees it: a stable hash of its name.
 pub(crate) type Symbol = u32;
@@ -24,17 +25,85 @@ pub(crate) fn symbol(hash: u64) -> Symbol {
     (hash >> 32) as u32 | 2
 }
 
-/// Stands for "anything" in the key of a context's total. Together with 0, which stands before the
-/// first call of a session, it is no endpoint's symbol.
+/// Stands for a call of which nothing follows. Together with 0, which stands before the first call of
+/// a session, it is no endpoint's symbol.
 const ANY: Symbol = 1;
 
 /// Prior weight of each order's back-off, from order 0 up.
 const BACK_OFF_WEIGHT: [f64; 3] = [4.0, 2.0, 1.0];
 
+/// How often one step was taken: six bytes.
+///
+/// The key is twelve bits of the context's hash before twelve of the step's, so that the steps from one
+/// context stand side by side. A step never taken passes for one that was with a chance of one in
+/// 4096 for each step known from there, which blurs the order no more than forgetting does.
 #[derive(Clone, Copy, Debug)]
 struct Count {
-    key: u32,
-    weight: f32,
+    key: Key,
+    times: Sum,
+}
+
+/// Twenty-four bits that sort by context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key([u8; 3]);
+
+impl Key {
+    fn new(number: u32) -> Self {
+        let [a, b, c, _] = number.to_le_bytes();
+        Self([a, b, c])
+    }
+
+    fn number(self) -> u32 {
+        let [a, b, c] = self.0;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+}
+
+/// Half of a key.
+const STEP_BITS: u32 = 12;
+
+/// The context of a call, and the hash from which its steps derive theirs.
+#[derive(Clone, Copy, Debug)]
+struct Place(u32);
+
+impl Place {
+    /// Of all calls, whatever came before.
+    const ANYWHERE: Self = Self(0);
+
+    /// After the last call.
+    fn after(last: Symbol) -> Self {
+        Self(mixed(mixed(1, last), 0))
+    }
+
+    /// After the last two.
+    fn after_both(context: Context) -> Self {
+        Self(mixed(mixed(2, context.last), context.before))
+    }
+
+    /// The key of calling this endpoint there.
+    fn key(self, symbol: Symbol) -> Key {
+        let step = mixed(self.0, symbol) >> (32 - STEP_BITS);
+        Key::new((self.context() << STEP_BITS) | step)
+    }
+
+    fn context(self) -> u32 {
+        self.0 >> (32 - STEP_BITS)
+    }
+}
+
+/// Multiplication by odd constants and a shift: cheap, and the same on every machine.
+fn mixed(hash: u32, part: u32) -> u32 {
+    let hash = (hash.rotate_left(5) ^ part).wrapping_mul(0x85EB_CA6B);
+    (hash ^ (hash >> 15)).wrapping_mul(0x9E37_79B9)
+}
+
+/// What is known of a context.
+#[derive(Clone, Copy, Debug, Default)]
+struct Steps {
+    /// All steps from there, and the one in question.
+    all: f64,
+    own: f64,
+    distinct: usize,
 }
 
 /// The last calls of a session, newest first.
@@ -74,120 +143,103 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) struct SequenceProfile {
     /// Sorted by key.
-    counts: Vec<Count>,
-    /// Distinct endpoints in the table.
-    endpoints: u16,
+    counts: Box<[Count]>,
     second_order: bool,
-}
-
-fn key(order: u32, before: Symbol, last: Symbol, symbol: Symbol) -> u32 {
-    // Multiplication by odd constants and rotation: cheap, and the same on every machine.
-    let mut hash = order.wrapping_mul(0x9E37_79B9);
-    for part in [before, last, symbol] {
-        hash = (hash.rotate_left(5) ^ part).wrapping_mul(0x85EB_CA6B);
-    }
-    hash ^ (hash >> 15)
 }
 
 impl SequenceProfile {
     pub(crate) fn new(kind: IdentityKind) -> Self {
         Self {
-            counts: Vec::new(),
-            endpoints: 0,
+            counts: Box::default(),
             second_order: kind != IdentityKind::Human,
         }
     }
 
     fn most(&self) -> usize {
-        if self.second_order { 96 } else { 64 }
+        if self.second_order { 64 } else { 40 }
     }
 
-    fn count(&self, key: u32) -> f64 {
-        match self.counts.binary_search_by_key(&key, |count| count.key) {
-            Ok(at) => f64::from(self.counts[at].weight),
-            Err(_) => 0.0,
+    fn steps(&self, place: Place, symbol: Symbol, now: f64) -> Steps {
+        let own = place.key(symbol);
+        let first = place.context() << STEP_BITS;
+        let from = self
+            .counts
+            .partition_point(|count| count.key.number() < first);
+        let mut steps = Steps::default();
+        for count in &self.counts[from..] {
+            if count.key.number() >> STEP_BITS != place.context() {
+                break;
+            }
+            let times = f64::from(count.times.get());
+            steps.all += times;
+            steps.distinct += 1;
+            if count.key == own {
+                steps.own = times;
+            }
         }
+        (steps.all, steps.own) = (steps.all / now, steps.own / now);
+        steps
     }
 
     /// The chances of this step, or nothing where the context was lost, or where the endpoint was never
     /// called before: whether that is odd is for the scope to say, not for the order.
     pub(crate) fn step(&self, context: Context, symbol: Symbol, now_weight: f32) -> Option<Step> {
         let now = f64::from(now_weight);
-        let own = self.count(key(0, 0, 0, symbol)) / now;
-        if own == 0.0 || context.last == ANY {
+        if context.last == ANY {
             return None;
         }
-        let all = self.count(key(0, 0, 0, ANY)) / now;
-        let distinct = f64::from(self.endpoints.max(1));
-        let unordered = self.unordered(own, all);
-        let smoothed = |order: u32, before: Symbol, lower: f64| {
-            let context_count = self.count(key(order, before, context.last, ANY)) / now;
-            let step_count = self.count(key(order, before, context.last, symbol)) / now;
-            let weight = BACK_OFF_WEIGHT[order as usize];
-            (
-                (step_count + weight * lower) / (context_count + weight),
-                context_count,
-                step_count,
-            )
-        };
-        let (first, context_count, step_count) = smoothed(1, 0, unordered);
-        let in_order = if self.second_order && context.before != ANY {
-            smoothed(2, context.before, first).0
-        } else {
-            first
-        };
-        let without_order = 0.5 * unordered + 0.5 / distinct;
+        let anywhere = self.steps(Place::ANYWHERE, symbol, now);
+        if anywhere.own == 0.0 {
+            return None;
+        }
+        let unordered = anywhere.chance(0, 1.0 / (anywhere.distinct as f64 + 1.0));
+        let after = self.steps(Place::after(context.last), symbol, now);
+        let mut in_order = after.chance(1, unordered);
+        if self.second_order && context.before != ANY {
+            let after_both = self.steps(Place::after_both(context), symbol, now);
+            in_order = after_both.chance(2, in_order);
+        }
         Some(Step {
             in_order,
-            without_order,
-            context_count,
-            step_count,
+            without_order: 0.5 * unordered + 0.5 / anywhere.distinct as f64,
+            context_count: after.all,
+            step_count: after.own,
         })
     }
 
     /// Share of this endpoint among all calls.
     pub(crate) fn share(&self, symbol: Symbol, now_weight: f32) -> f64 {
-        let now = f64::from(now_weight);
-        let own = self.count(key(0, 0, 0, symbol)) / now;
-        self.unordered(own, self.count(key(0, 0, 0, ANY)) / now)
-    }
-
-    fn unordered(&self, own: f64, all: f64) -> f64 {
-        let distinct = f64::from(self.endpoints.max(1));
-        (own + BACK_OFF_WEIGHT[0] / (distinct + 1.0)) / (all + BACK_OFF_WEIGHT[0])
+        let anywhere = self.steps(Place::ANYWHERE, symbol, f64::from(now_weight));
+        // Of nothing at all, one endpoint is half.
+        anywhere.chance(0, 1.0 / (anywhere.distinct.max(1) as f64 + 1.0))
     }
 
     pub(crate) fn learn(&mut self, context: Context, symbol: Symbol, weight: f32) {
-        if self.add(key(0, 0, 0, symbol), weight) {
-            self.endpoints = self.endpoints.saturating_add(1);
-        }
-        self.add(key(0, 0, 0, ANY), weight);
+        self.add(Place::ANYWHERE.key(symbol), weight);
         if context.last == ANY {
             return;
         }
-        self.add(key(1, 0, context.last, symbol), weight);
-        self.add(key(1, 0, context.last, ANY), weight);
+        self.add(Place::after(context.last).key(symbol), weight);
         if self.second_order && context.before != ANY {
-            self.add(key(2, context.before, context.last, symbol), weight);
-            self.add(key(2, context.before, context.last, ANY), weight);
+            self.add(Place::after_both(context).key(symbol), weight);
         }
     }
 
-    /// Whether the key is new.
-    fn add(&mut self, key: u32, weight: f32) -> bool {
-        match self.counts.binary_search_by_key(&key, |count| count.key) {
-            Ok(at) => {
-                self.counts[at].weight += weight;
-                false
-            }
-            Err(_) => {
+    fn add(&mut self, key: Key, weight: f32) {
+        match self
+            .counts
+            .binary_search_by_key(&key.number(), |count| count.key.number())
+        {
+            Ok(at) => self.counts[at].times.add(weight),
+            Err(mut at) => {
                 if self.counts.len() >= self.most() {
                     self.make_room();
+                    at = self
+                        .counts
+                        .partition_point(|count| count.key.number() < key.number());
                 }
-                let at = self.counts.partition_point(|count| count.key < key);
-                grow_by_quarter(&mut self.counts);
-                self.counts.insert(at, Count { key, weight });
-                true
+                let times = Sum::new(weight);
+                insert_exact(&mut self.counts, at, Count { key, times });
             }
         }
     }
@@ -195,12 +247,13 @@ impl SequenceProfile {
     /// Drops the rarest quarter. All at once, so that a profile which is always full pays for it
     /// once in a while and not at every step.
     fn make_room(&mut self) {
-        let mut weights: Vec<f32> = self.counts.iter().map(|count| count.weight).collect();
-        weights.sort_by(f32::total_cmp);
-        let bound = weights[weights.len() / 4];
-        let mut to_drop = weights.len() / 4;
-        self.counts.retain(|count| {
-            let drop = to_drop > 0 && count.weight <= bound;
+        let counts = self.counts.iter();
+        let mut times: Vec<f32> = counts.map(|count| count.times.get()).collect();
+        times.sort_by(f32::total_cmp);
+        let bound = times[times.len() / 4];
+        let mut to_drop = times.len() / 4;
+        retain_exact(&mut self.counts, |count| {
+            let drop = to_drop > 0 && count.times.get() <= bound;
             to_drop -= usize::from(drop);
             !drop
         });
@@ -208,17 +261,29 @@ impl SequenceProfile {
 
     pub(crate) fn scale(&mut self, factor: f32) {
         for count in &mut self.counts {
-            count.weight *= factor;
+            count.times.scale(factor);
         }
+        // What was last done years ago is next to nothing.
+        retain_exact(&mut self.counts, |count| count.times != Sum::default());
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<Count>()
+        size_of_val(&*self.counts)
+    }
+}
+
+impl Steps {
+    /// The chance of the step in question, smoothed with that of the order below.
+    fn chance(&self, order: usize, lower: f64) -> f64 {
+        let weight = BACK_OFF_WEIGHT[order];
+        (self.own + weight * lower) / (self.all + weight)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LOOP: [Symbol; 4] = [11, 12, 13, 14];
@@ -247,6 +312,37 @@ mod tests {
     fn a_stranger_is_not_judged_by_order() {
         let (profile, context) = looping(50);
         assert!(profile.step(context, 99, 1.0).is_none());
+    }
+
+    #[test]
+    fn a_count_takes_six_bytes() {
+        assert_eq!(size_of::<Count>(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_counted_from_a_context_is_all_of_it_and_nothing_else(
+            steps in proptest::collection::vec((2_u32..5, 2_u32..5, 2_u32..5), 1..12),
+            asked in (2_u32..5, 2_u32..5, 2_u32..5),
+        ) {
+            let mut profile = SequenceProfile::new(IdentityKind::Workload);
+            for &(before, last, symbol) in &steps {
+                profile.learn(Context { last, before }, symbol, 1.0);
+            }
+            let count = |of: &dyn Fn(&(u32, u32, u32)) -> bool| {
+                steps.iter().filter(|step| of(step)).count() as f64
+            };
+            let (before, last, symbol) = asked;
+            let anywhere = profile.steps(Place::ANYWHERE, symbol, 1.0);
+            prop_assert_eq!(anywhere.all, steps.len() as f64);
+            prop_assert_eq!(anywhere.own, count(&|step| step.2 == symbol));
+            let after = profile.steps(Place::after(last), symbol, 1.0);
+            prop_assert_eq!(after.all, count(&|step| step.1 == last));
+            prop_assert_eq!(after.own, count(&|step| (step.1, step.2) == (last, symbol)));
+            let both = profile.steps(Place::after_both(Context { last, before }), symbol, 1.0);
+            prop_assert_eq!(both.all, count(&|step| (step.0, step.1) == (before, last)));
+            prop_assert_eq!(both.own, count(&|step| *step == asked));
+        }
     }
 
     #[test]

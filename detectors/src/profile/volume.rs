@@ -1,4 +1,4 @@
-//! How many calls an identity makes in a minute, ten minutes, an hour, a day.
+//! How many calls an identity makes in a minute, an hour, a day.
 //!
 //! Model: the count of a window in which anything happens is Gamma–Poisson (negative binomial,
 //! Greenwood and Yule 1920) with the mean m and the shape r of the identity's own windows:
@@ -16,10 +16,18 @@ use plumbline_schemas::time::EventTime;
 use statrs::function::gamma::ln_gamma;
 
 use super::sequence::Symbol;
+use crate::decay::Sum;
 use crate::units::Bits;
 
 /// The window lengths, milliseconds.
-pub(crate) const WINDOWS_MS: [i64; 4] = [60_000, 600_000, 3_600_000, 86_400_000];
+const WINDOWS_MS: [i64; 3] = [MINUTE_MS, 3_600_000, 86_400_000];
+/// How many active minutes such a window has: activity comes in bouts, so that the longer the window,
+/// the smaller the active part of it. The power 0.7 of its minutes.
+const ACTIVE_MINUTES: [f64; 3] = [1.0, 17.567334681314133, 162.5001418673134];
+const MINUTE_MS: i64 = 60_000;
+/// The most surprised of several windows is less surprised by so much: each may be by chance. Log2 of
+/// their number, rounded up.
+const SEVERAL_LOOKS_BITS: f64 = 2.0;
 /// So many windows the prior is worth.
 const PRIOR_WINDOWS: f64 = 3.0;
 const PRIOR_SHAPE: f64 = 0.7;
@@ -29,20 +37,39 @@ const MOST_SHAPE: f64 = 4.0;
 /// The windows of one length.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
-    /// Number of the current window since 1970.
-    index: u32,
-    count: u32,
+    /// Calls in the current window.
+    count: Calls,
     /// The one before, still open for late events.
-    previous: u32,
-    /// Decayed number of windows, and sums of their counts and squared counts.
-    windows: f32,
-    sum: f32,
-    squares: f32,
+    previous: Calls,
+    /// Decayed number of windows, sum of their counts, and the root of the sum of their squared counts:
+    /// the sum itself outgrows what it is kept in.
+    windows: Sum,
+    sum: Sum,
+    root: Sum,
+}
+
+/// A number of calls that stands anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Calls([u8; 4]);
+
+impl Calls {
+    fn get(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
+
+    /// One call more.
+    fn increment(&mut self) -> u32 {
+        let calls = self.get().saturating_add(1);
+        self.0 = calls.to_le_bytes();
+        calls
+    }
 }
 
 /// The call volumes of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct VolumeProfile {
+    /// The newest minute, since 1970: it tells the current window of each length.
+    minute: u32,
     windows: [Window; WINDOWS_MS.len()],
     /// What is called while there is an unusual number of calls: nothing, nearly always.
     burst: Option<Box<Burst>>,
@@ -135,34 +162,36 @@ impl VolumeProfile {
         suspect: bool,
     ) -> Option<Excess> {
         let mut worst: Option<Excess> = None;
-        for (window, length) in self.windows.iter_mut().zip(WINDOWS_MS) {
-            let index = time
-                .as_millis()
-                .div_euclid(length)
-                .clamp(0, i64::from(u32::MAX)) as u32;
-            if index > window.index {
+        let minute = time.as_millis().div_euclid(MINUTE_MS);
+        let minute = minute.clamp(0, i64::from(u32::MAX)) as u32;
+        let newest = self.minute;
+        self.minute = newest.max(minute);
+        let lengths = WINDOWS_MS.into_iter().zip(ACTIVE_MINUTES);
+        for (window, (length, active)) in self.windows.iter_mut().zip(lengths) {
+            let minutes = (length / MINUTE_MS) as u32;
+            let (index, mut current) = (minute / minutes, newest / minutes);
+            if index > current {
                 if !suspect {
                     window.close(weight);
                 }
-                window.previous = if index == window.index + 1 {
+                window.previous = if index == current + 1 {
                     window.count
                 } else {
-                    0
+                    Calls::default()
                 };
-                window.index = index;
-                window.count = 0;
+                current = index;
+                window.count = Calls::default();
             }
-            let count = if index == window.index {
-                window.count = window.count.saturating_add(1);
-                window.count
-            } else if index + 1 == window.index {
-                window.previous = window.previous.saturating_add(1);
-                window.previous
+            let count = if index == current {
+                window.count.increment()
+            } else if index + 1 == current {
+                window.previous.increment()
             } else {
                 continue;
             };
             let start = EventTime::from_millis(i64::from(index) * length);
-            if let Some(excess) = window.excess(kind, length, start, count, weight)
+            let prior = calls_per_active_minute(kind) * active;
+            if let Some(excess) = window.excess(prior, length, start, count, weight)
                 && worst.is_none_or(|worst| excess.bits > worst.bits)
             {
                 worst = Some(excess);
@@ -172,9 +201,8 @@ impl VolumeProfile {
             Some(_) => self.burst.get_or_insert_default().add(symbol),
             None => self.burst = None,
         }
-        // The best of four looks: each may be surprised by chance.
         worst.map(|mut excess| {
-            excess.bits = Bits(excess.bits.0 - (WINDOWS_MS.len() as f64).log2()).clamped();
+            excess.bits = Bits(excess.bits.0 - SEVERAL_LOOKS_BITS).clamped();
             excess
         })
     }
@@ -192,41 +220,46 @@ impl VolumeProfile {
 
     pub(crate) fn scale(&mut self, factor: f32) {
         for window in &mut self.windows {
-            window.windows *= factor;
-            window.sum *= factor;
-            window.squares *= factor;
+            window.windows.scale(factor);
+            window.sum.scale(factor);
+            window.root.scale(factor.sqrt());
         }
     }
 }
 
 impl Window {
     fn close(&mut self, weight: f32) {
-        if self.count > 0 {
-            let count = self.count as f32;
-            self.windows += weight;
-            self.sum += weight * count;
-            self.squares += weight * count * count;
+        if self.count != Calls::default() {
+            let count = self.count.get() as f32;
+            self.windows.add(weight);
+            self.sum.add(weight * count);
+            let (root, count) = (f64::from(self.root.get()), f64::from(count));
+            let squares = root * root + f64::from(weight) * count * count;
+            self.root = Sum::new(squares.sqrt() as f32);
         }
     }
 
     fn excess(
         &self,
-        kind: IdentityKind,
+        prior_mean: f64,
         length: i64,
         window_start: EventTime,
         count: u32,
         now_weight: f32,
     ) -> Option<Excess> {
         let now = f64::from(now_weight);
-        let (windows, sum) = (f64::from(self.windows) / now, f64::from(self.sum) / now);
-        let prior_mean = prior_mean(kind, length);
+        let (windows, sum) = (
+            f64::from(self.windows.get()) / now,
+            f64::from(self.sum.get()) / now,
+        );
         let mean = (sum + PRIOR_WINDOWS * prior_mean) / (windows + PRIOR_WINDOWS);
         // Anything that is not several times the mean is far below the least signal: the tail needs
         // no computing, which is what makes this cheap for every ordinary call.
         if f64::from(count) < 3.0 * mean + 10.0 {
             return None;
         }
-        let squares = f64::from(self.squares) / now;
+        let root = f64::from(self.root.get());
+        let squares = root * root / now;
         let own_mean = sum / windows.max(1.0);
         let variance = squares / windows.max(1.0) - own_mean * own_mean;
         let own_shape = match variance - own_mean {
@@ -260,16 +293,14 @@ fn tail_bits(count: u32, mean: f64, shape: f64) -> Bits {
     Bits(-(ln_p - (1.0 - ratio).ln()) / std::f64::consts::LN_2).clamped()
 }
 
-/// Calls in an active window before anything is known of the identity: a person clicks a few times
-/// a minute, a program runs a batch.
-fn prior_mean(kind: IdentityKind, length_ms: i64) -> f64 {
-    let per_active_minute = match kind {
+/// Calls in an active minute before anything is known of the identity: a person clicks a few times, a
+/// program runs a batch.
+fn calls_per_active_minute(kind: IdentityKind) -> f64 {
+    match kind {
         IdentityKind::Human => 6.0,
         IdentityKind::AiAgent => 12.0,
         IdentityKind::ServiceAccount | IdentityKind::Workload | IdentityKind::ApiKey => 20.0,
-    };
-    // Activity comes in bouts: the longer the window, the smaller the active part of it.
-    per_active_minute * (length_ms as f64 / 60_000.0).powf(0.7)
+    }
 }
 
 #[cfg(test)]
@@ -310,6 +341,36 @@ mod tests {
         assert!(excess(14, 20, 40).is_none_or(|excess| excess.bits.0 < 5.0));
         let harvest = excess(14, 20, 800).expect("forty times");
         assert!(harvest.bits.0 > 25.0, "{harvest:?}");
+    }
+
+    #[test]
+    fn active_minutes_are_the_power_of_all() {
+        for (length, active) in WINDOWS_MS.into_iter().zip(ACTIVE_MINUTES) {
+            let power = ((length / MINUTE_MS) as f64).powf(0.7);
+            assert!((power - active).abs() < 1e-9, "{power}");
+        }
+    }
+
+    #[test]
+    fn the_windows_take_64_bytes() {
+        assert_eq!(size_of::<VolumeProfile>(), 64);
+    }
+
+    #[test]
+    fn late_calls_count_in_the_window_before() {
+        let (mut profile, kind) = (VolumeProfile::default(), IdentityKind::Human);
+        let mut count = |seconds: i64| {
+            profile.count(kind, START.plus_millis(seconds * 1000), 1.0, 2, false);
+            profile
+                .windows
+                .map(|window| (window.previous.get(), window.count.get()))
+        };
+        assert_eq!(count(0), [(0, 1); 3]);
+        assert_eq!(count(61), [(1, 1), (0, 2), (0, 2)]);
+        assert_eq!(count(59), [(2, 1), (0, 3), (0, 3)]);
+        assert_eq!(count(3600), [(0, 1), (3, 1), (0, 4)]);
+        assert_eq!(count(61), [(0, 1), (4, 1), (0, 5)]);
+        assert_eq!(count(86_400), [(0, 1), (0, 1), (5, 1)]);
     }
 
     #[test]

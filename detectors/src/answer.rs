@@ -61,9 +61,9 @@ impl Publisher<'_> {
             self.tell(signal, decided.is_some());
         }
         let (answer, mode) = decided?;
-        let tactics = signals.iter().filter(|signal| {
-            signal.detector.group() != Group::Hygiene
-        });
+        let tactics = signals
+            .iter()
+            .filter(|signal| signal.detector.group() != Group::Hygiene);
         let tactics = tactics.fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
         if tactics != 0 {
             self.facts.answered(tactics, now);
@@ -193,10 +193,9 @@ impl Publisher<'_> {
             }
         }
         let standing = match answer.about {
-            About::Resource(resource) => self.standing.strongest_for_resource(
-                (self.session.key, credential, resource),
-                event.time,
-            ),
+            About::Resource(resource) => self
+                .standing
+                .strongest_for_resource((self.session.key, credential, resource), event.time),
             _ => standing,
         };
         // What the breaker would not let through is no more than what stands observed already.

@@ -15,6 +15,7 @@ use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Config;
+use crate::egress::Egresses;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
@@ -75,6 +76,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) objects: Objects,
     pub(crate) outages: Outages,
+    pub(crate) egresses: Egresses,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
@@ -95,6 +97,7 @@ impl Engine {
             timers: Timers::default(),
             objects: Objects::default(),
             outages: Outages::default(),
+            egresses: Egresses::default(),
             tokens: Vec::new(),
         }
     }
@@ -149,6 +152,7 @@ impl Engine {
             + self.breaker.bytes()
             + self.timers.bytes()
             + self.outages.bytes()
+            + self.egresses.bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.

@@ -22,7 +22,7 @@ use crate::profile::sequence::{Context, Step, Symbol, symbol};
 use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
 use crate::session::Session;
-use crate::setting::{Setting, describe, key};
+use crate::setting::{Setting, describe, key, shared_network};
 use crate::signal::Signal;
 
 /// From so much surprise on something new is learnt only when it stays.
@@ -30,6 +30,8 @@ const PROBATION_BITS: f64 = 8.0;
 /// From so much evidence of another order on, the order is not learnt: two odd steps.
 const ODD_ORDER_BITS: f64 = 6.0;
 
+/// Nobody commutes so far.
+const SURFACES_KM: f64 = 500.0;
 /// What is done with a privilege within this time belongs to it.
 const PAIR_MS: i64 = 30 * 60_000;
 
@@ -84,6 +86,9 @@ impl Engine {
             .volume
             .count(kind, event.time, weight, symbol, suspect);
         profile.data.count(event);
+        let shared = shared_network(event);
+        let is_shared =
+            shared.is_some_and(|network| self.egresses.is_shared(network, at as u32, event.time));
         let outage = !facts.failures().is_empty()
             && self
                 .outages
@@ -105,7 +110,7 @@ impl Engine {
             begins,
             is_timer: false,
             is_outage: outage,
-            is_egress: is_egress(&self.config, event),
+            is_egress: is_egress(&self.config, event) || is_shared,
             weight,
             step,
             excess,
@@ -177,6 +182,7 @@ impl Engine {
                 .approval(event.time, bearer.session, task_key(event), approved_ms)
                 .is_some(),
         };
+        let new_hour = session.learnt_hour != hour(event.time);
         learnt.learn(
             event,
             &self.tokens,
@@ -185,6 +191,14 @@ impl Engine {
             facts.gains(),
             &mut self.names,
         );
+        if let Some(network) = shared
+            && kind == IdentityKind::Human
+            && new_hour
+            && !learnt.suspect
+            && learnt.surfaces_here(profile, event)
+        {
+            self.egresses.used(network, at as u32, event.time);
+        }
         facts.worked(
             if event.outcome() == Outcome::Success {
                 bearer.credential
@@ -195,7 +209,9 @@ impl Engine {
         );
         session.credential = bearer.credential;
         if begins && !learnt.suspect {
-            let live = others.iter().filter(|other| other.id.is_some() && other.is_live(event.time));
+            let live = others
+                .iter()
+                .filter(|other| other.id.is_some() && other.is_live(event.time));
             let live = live.count().saturating_add(1).min(255) as u8;
             profile.most_parallel = profile.most_parallel.max(live);
         }
@@ -244,12 +260,7 @@ fn makes_privileged(class: ActionClass) -> bool {
 }
 
 /// How a person reads the circumstances of the session, put into words again when they change.
-fn described(
-    names: &mut Names,
-    session: &Session,
-    setting: &Setting,
-    event: &Event<'_>,
-) -> Name {
+fn described(names: &mut Names, session: &Session, setting: &Setting, event: &Event<'_>) -> Name {
     match session.described {
         Some(described) if setting.adds_nothing_to(&session.setting) => described,
         _ => names.intern(Space::Setting, &describe(event)).0,
@@ -320,6 +331,18 @@ struct Learnt {
 }
 
 impl Learnt {
+    /// Whether an established identity surfaces where it did on two earlier days, far from where it also
+    /// is: an office is where its people are, a VPN is not.
+    fn surfaces_here(&self, profile: &Profile, event: &Event<'_>) -> bool {
+        let cell = self.place.map_or(0, |place| place.cell);
+        event.outcome() == Outcome::Success
+            && profile.earlier_days(event.time) >= 3
+            && profile.places.days_at(cell, event.time) >= 2
+            && self
+                .place
+                .is_some_and(|place| profile.places.was_far_from(&place, SURFACES_KM))
+    }
+
     fn learn(
         &self,
         event: &Event<'_>,
@@ -398,8 +421,8 @@ impl Learnt {
             return;
         }
         let this_hour = hour(event.time);
-        let again = session.learnt_hour == this_hour
-            && self.setting.adds_nothing_to(&session.setting);
+        let again =
+            session.learnt_hour == this_hour && self.setting.adds_nothing_to(&session.setting);
         session.learnt_hour = this_hour;
         profile.active(event.time);
         if is_machine(self.kind) {

@@ -7,6 +7,7 @@ mod answer;
 pub mod config;
 mod decay;
 mod detect;
+mod egress;
 pub mod engine;
 mod event_id;
 mod facts;

@@ -164,7 +164,9 @@ impl Engine {
             let verdict = event.feedback.verdict.known();
             let by = event.feedback.by.as_deref();
             let by = by.or(event.delegation.first().map(|approver| &*approver.id));
-            let said = verdict.map_or("approved", Verdict::as_str).replace('_', " ");
+            let said = verdict
+                .map_or("approved", Verdict::as_str)
+                .replace('_', " ");
             let summary = match by {
                 Some(by) => format!("{said} by {by}"),
                 None => said,
@@ -220,7 +222,12 @@ impl Engine {
             }
         }
         let identities = &self.identities;
-        found.sort_by(|a, b| identities[a.0].key().cmp(identities[b.0].key()).then(a.1.cmp(&b.1)));
+        found.sort_by(|a, b| {
+            identities[a.0]
+                .key()
+                .cmp(identities[b.0].key())
+                .then(a.1.cmp(&b.1))
+        });
         for (other, number, relation) in found {
             let session = self.identities[other].sessions.iter().nth(number);
             let id = session.and_then(|session| session.id.as_ref());
@@ -248,7 +255,10 @@ impl Engine {
             let Some(number) = sessions.position(machine.session) else {
                 continue;
             };
-            let id = sessions.iter().nth(number).and_then(|session| session.id.as_ref());
+            let id = sessions
+                .iter()
+                .nth(number)
+                .and_then(|session| session.id.as_ref());
             let trigger = Trigger {
                 purpose: "contention",
                 time: human.time,

@@ -32,11 +32,20 @@ impl Change {
     pub(crate) fn of(event: &Event<'_>, kind: IdentityKind, session: u32, at: usize) -> Self {
         Self {
             tenant: event.tenant().to_owned(),
-            resource: event.action.resource.as_deref().unwrap_or_default().to_owned(),
+            resource: event
+                .action
+                .resource
+                .as_deref()
+                .unwrap_or_default()
+                .to_owned(),
             identity: event.identity.id.as_ref().to_owned(),
             kind,
             action: event.action.name.as_ref().to_owned(),
-            behalf: event.delegation.iter().map(|link| link.id.as_ref().to_owned()).collect(),
+            behalf: event
+                .delegation
+                .iter()
+                .map(|link| link.id.as_ref().to_owned())
+                .collect(),
             at,
             session,
             time: event.time,
@@ -54,7 +63,11 @@ impl Change {
 pub(crate) struct Objects(VecDeque<Change>);
 
 /// How far apart changes of the object of this event must be, if any rule is about it.
-pub(crate) fn contended_within(policy: &PolicyConfig, event: &Event<'_>, class: ActionClass) -> Option<i64> {
+pub(crate) fn contended_within(
+    policy: &PolicyConfig,
+    event: &Event<'_>,
+    class: ActionClass,
+) -> Option<i64> {
     let changes = matches!(
         class,
         ActionClass::Write
@@ -77,7 +90,12 @@ pub(crate) fn contended_within(policy: &PolicyConfig, event: &Event<'_>, class: 
 
 impl Objects {
     /// Takes a change in, and gives those by the other sort of identity that it contends with.
-    pub(crate) fn change(&mut self, change: Change, within_ms: i64, clock: EventTime) -> Vec<Change> {
+    pub(crate) fn change(
+        &mut self,
+        change: Change,
+        within_ms: i64,
+        clock: EventTime,
+    ) -> Vec<Change> {
         let contends = |other: &&Change| {
             let both = other.tenant == change.tenant && other.resource == change.resource;
             let (human, machine) = match change.is_human() {
@@ -91,7 +109,9 @@ impl Objects {
         let found = self.0.iter().filter(contends).cloned().collect();
         // An hour covers any rule that is meant; what is older goes.
         let oldest = clock.plus_millis(-within_ms.max(3_600_000));
-        while self.0.front().is_some_and(|first| first.time < oldest) || self.0.len() >= MOST_CHANGES {
+        while self.0.front().is_some_and(|first| first.time < oldest)
+            || self.0.len() >= MOST_CHANGES
+        {
             self.0.pop_front();
         }
         self.0.push_back(change);

@@ -309,7 +309,8 @@ impl Session {
         if let Some(time) = stated.authenticated_at.filter(|time| *time <= event.time) {
             self.authenticated = self.authenticated.max(time);
         }
-        let known = |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
+        let known =
+            |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
         let kept = self.extra.as_ref();
         if known(stated.jit_until, kept.and_then(|extra| extra.jit_until)) {
             self.extra().jit_until = stated.jit_until;
@@ -344,9 +345,10 @@ impl Session {
             let ids = novel.chain(steps).sum::<usize>();
             size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
         });
-        let extra = self.extra.as_ref().map_or(0, |extra| {
-            size_of::<Extra>() + thin_bytes(&extra.tenants)
-        });
+        let extra = self
+            .extra
+            .as_ref()
+            .map_or(0, |extra| size_of::<Extra>() + thin_bytes(&extra.tenants));
         let id = self.id.as_ref().map_or(0, EventId::heap_bytes);
         odd + extra + id + self.ledger.heap_bytes()
     }

@@ -136,22 +136,25 @@ impl Setting {
 
 /// The autonomous system, failing that the /24 or /48 of the address.
 fn network_of(event: &Event<'_>) -> u32 {
-    if let Some(asn) = event.network.asn.filter(|asn| *asn != 0) {
-        return (asn as u32).wrapping_mul(0x9E37_79B9) | 1;
+    match event.network.asn.filter(|asn| *asn != 0) {
+        Some(asn) => (asn as u32).wrapping_mul(0x9E37_79B9) | 1,
+        None => prefix_of(event).map_or(0, |prefix| (prefix >> 32) as u32 | 1),
     }
-    let address = event.network.ip.as_deref();
-    match address.and_then(|address| address.parse().ok()) {
-        Some(IpAddr::V4(address)) => {
-            let [a, b, c, _] = address.octets();
-            u32::from_be_bytes([0, a, b, c]).wrapping_mul(0x85EB_CA6B) | 1
-        }
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, ..] = address.segments();
-            let prefix = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
-            (prefix.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32 | 1
-        }
-        None => 0,
-    }
+}
+
+/// The /24 or /48 of the address, mixed.
+fn prefix_of(event: &Event<'_>) -> Option<u64> {
+    let address = event.network.ip.as_deref()?;
+    let prefix = match address.parse().ok()? {
+        IpAddr::V4(address) => u64::from(u32::from(address) >> 8),
+        IpAddr::V6(address) => (u128::from(address) >> 80) as u64 | 1 << 63,
+    };
+    Some(prefix.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// What stands for the network of an event among those that a tenant's people may share.
+pub(crate) fn shared_network(event: &Event<'_>) -> Option<u64> {
+    Some(prefix_of(event)? ^ stable_hash(event.tenant()))
 }
 
 /// `aal2` over `aal1`, a second factor over none.

@@ -18,16 +18,6 @@ pub(crate) enum Alone {
     Revoke,
 }
 
-impl Alone {
-    /// The next stronger.
-    pub(crate) fn next(self) -> Self {
-        match self {
-            Self::Finding => Self::StepUp,
-            Self::StepUp | Self::Revoke => Self::Revoke,
-        }
-    }
-}
-
 /// What a demanded command is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum About {

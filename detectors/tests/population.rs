@@ -80,7 +80,20 @@ impl Judged {
                     && command.time.since(attack.end) <= AFTERMATH_MS
             })
         };
-        let enforced = self.commands.iter().filter(|c| c.mode == Mode::Enforce);
+        // A rule of good order is kept by everybody, the innocent too: those commands are no false alarms.
+        let hygiene = |command: &Command| {
+            let rules = [
+                "stale_authentication",
+                "session_inactivity",
+                "credential_lifecycle",
+            ];
+            let mut detectors = command.reason.detectors.iter();
+            detectors.all(|detector| rules.contains(&detector.as_str()))
+        };
+        let enforced = self
+            .commands
+            .iter()
+            .filter(|c| c.mode == Mode::Enforce && !hygiene(c));
         enforced.filter(|command| !about_attack(command)).collect()
     }
 

@@ -306,7 +306,7 @@ fn a_harvest_out_of_order_is_cut() {
         "{:?}",
         story.findings()
     );
-    assert_eq!(story.actions().last(), Some(&Action::RevokeCredential));
+    assert_eq!(story.actions().last(), Some(&Action::RevokeSession));
 }
 
 #[test]

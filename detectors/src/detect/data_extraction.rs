@@ -19,6 +19,11 @@ use crate::units::round_to;
 const REVOKE_BEYOND_BITS: f64 = 3.0;
 /// Where calls take what they always take, there are only more of them: `call_volume` speaks of that.
 const PER_CALL: f64 = 3.0;
+/// Less than this is nothing to end a session for, however unusual.
+const LEAST_BYTES: u64 = 16 << 20;
+const LEAST_RECORDS: u64 = 1000;
+/// Before so many days nobody knows what is usual for somebody.
+const SETTLED_DAYS: u16 = 5;
 /// Fewer bits are an ordinary large report.
 const LEAST_BITS: f64 = 8.0;
 
@@ -32,8 +37,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if surplus.bits.0 < LEAST_BITS {
         return None;
     }
-    let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
-        && surplus.per_call >= PER_CALL;
+    let settled = subject.profile.earlier_days(moment.time()) >= SETTLED_DAYS;
+    let clear = settled
+        && surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
+        && surplus.per_call >= PER_CALL
+        && surplus.amount >= if surplus.unit == "bytes" { LEAST_BYTES } else { LEAST_RECORDS };
     let unit = surplus.unit;
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
     Some(Signal {

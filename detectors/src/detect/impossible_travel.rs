@@ -30,11 +30,12 @@
 //! leaves through the owner's own egress.
 
 use plumbline_schemas::event::{EventKind, Outcome};
+use plumbline_schemas::time::EventTime;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
 use crate::profile::Profile;
-use crate::profile::places::{Conflict, label};
+use crate::profile::places::{Conflict, Place, label};
 use crate::session::Session;
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -49,6 +50,8 @@ const CHANGE_BITS: f64 = 3.3;
 const KNOWN_DEVICE_BITS: f64 = 4.0;
 const EGRESS_BITS: f64 = 8.0;
 const CARRIED_DEVICE_BITS: f64 = 14.0;
+/// Up to so many times the fastest travel it may still be a fast flight and a wrong place.
+const DOUBT: f64 = 1.5;
 /// Nobody switches a VPN on and off so fast.
 const BY_TURNS_MS: i64 = 15 * 60_000;
 /// A place is a person's habit after so many earlier days.
@@ -77,7 +80,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
 
-    let theft = Theft::of(moment, profile, session, &conflict, device_days);
+    let mut theft = Theft::of(moment, profile, session, &conflict, device_days);
+    theft.beyond_doubt = lowest_speed(place, &conflict, event.time) >= DOUBT * max_speed;
     let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
     let bits = Bits(CHANGE_BITS + error_bits - theft.relief()).clamped();
     let alone = match moment.is_machine() {
@@ -104,6 +108,15 @@ struct Theft {
     /// Two devices of somebody of whom nothing is known yet: one of them may be behind a VPN.
     unproven: bool,
     contradiction: bool,
+    /// Whether it is not only a little too fast.
+    beyond_doubt: bool,
+}
+
+/// Lowest possible speed, km/h.
+fn lowest_speed(place: &Place, conflict: &Conflict<'_>, time: EventTime) -> f64 {
+    let radii = f64::from(place.radius) + f64::from(conflict.spot.place.radius);
+    let hours = (time.since(conflict.time).abs() + SKEW_MS) as f64 / 3_600_000.0;
+    (conflict.distance.0 - radii).max(0.0) / hours
 }
 
 impl Theft {
@@ -140,6 +153,7 @@ impl Theft {
             contradiction: new_device
                 || privileged
                 || ((same_session || same_credential) && !known_device),
+            beyond_doubt: false,
         }
     }
 
@@ -156,7 +170,8 @@ impl Theft {
         match (self.contradiction, self.behind_egress) {
             _ if self.carried || self.unproven => Alone::Finding,
             (true, true) => Alone::StepUp,
-            (true, false) => Alone::Revoke,
+            (true, false) if self.beyond_doubt => Alone::Revoke,
+            (true, false) => Alone::StepUp,
             (false, true) => Alone::Finding,
             (false, false) => Alone::StepUp,
         }
@@ -184,8 +199,9 @@ fn signal(
     let radius = moment.place.map_or(0.0, |place| f64::from(place.radius));
     let other_radius = f64::from(spot.place.radius);
     let apart_ms = event.time.since(there_at).abs();
-    let least_km = (conflict.distance.0 - radius - other_radius).max(0.0);
-    let speed = least_km / ((apart_ms + SKEW_MS) as f64 / 3_600_000.0);
+    let speed = moment
+        .place
+        .map_or(0.0, |place| lowest_speed(&place, conflict, event.time));
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     let (here, there) = (label(event), moment.names.text(spot.label));
     let (from, to) = if there_at <= event.time {

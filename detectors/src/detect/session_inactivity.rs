@@ -19,6 +19,9 @@ use crate::signal::{Demand, Signal};
 /// A rest up to so many times the longest before is a machine's habit.
 const HABIT_SLACK: i64 = 2;
 
+/// Days of history before a machine's rest is longer than usual.
+const LEAST_DAYS: u16 = 3;
+
 const TECHNIQUE: &[&str] = &["T1563"];
 
 /// A machine's session goes on after a rest; a person's has met its timer.
@@ -34,7 +37,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if !was_privileged || rested <= limit || rested <= longest * HABIT_SLACK {
         return None;
     }
-    (subject.profile.earlier_days(moment.time()) > 0).then(|| signal(rested, limit))
+    (subject.profile.earlier_days(moment.time()) >= LEAST_DAYS).then(|| signal(rested, limit))
 }
 
 /// The limit has passed without an event of the session.

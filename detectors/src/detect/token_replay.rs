@@ -31,9 +31,8 @@ const LEAST_BITS: f64 = 2.5;
 const TECHNIQUE: &[&str] = &["T1528", "T1550.001"];
 
 /// What tells two places of one credential apart.
-const PLACE_TRAITS: [Trait; 6] = [
+const PLACE_TRAITS: [Trait; 5] = [
     Trait::Network,
-    Trait::Address,
     Trait::Device,
     Trait::Fingerprint,
     Trait::Host,
@@ -55,7 +54,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     // The old place, or one that cannot be told from it.
     let replayed = credential.rival.as_deref().filter(|rival| {
-        let told_apart = moment.setting.differs(&rival.setting).any(|what| PLACE_TRAITS.contains(&what));
+        let went_on = now.since(credential.last) <= AT_ONCE_MS;
+        let told_apart = went_on && moment.setting.differs(&rival.setting).any(|what| PLACE_TRAITS.contains(&what));
         told_apart && now > rival.first && now.since(rival.last).abs() <= AT_ONCE_MS
     });
     let signal = replayed.map(|rival| signal(moment, credential, rival));

@@ -130,16 +130,16 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         2 if bits.0 < REVOKE_BITS || !elsewhere => Alone::StepUp,
         _ => Alone::Revoke,
     };
-    let only_order = detectors.iter().all(|detector| detector.group() == Group::Order);
+    let only_order = detectors
+        .iter()
+        .all(|detector| detector.group() == Group::Order);
     let goes_on = !only_order
         && case.standing.is_some_and(|standing| {
             standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
         });
     let mut due = alone.max(together);
-    if goes_on {
+    if goes_on || changes_tactics(case, counted()) {
         due = Alone::Revoke;
-    } else if changes_tactics(case, counted()) {
-        due = due.next();
     }
     let action = match due {
         Alone::Finding => return None,

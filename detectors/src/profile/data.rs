@@ -133,7 +133,11 @@ impl Hourly {
         let n = self.hours.min(1000) as f32;
         let delta = x - self.mean;
         self.mean += delta / n;
-        let kept = if self.hours > 1000 { 1.0 - 1.0 / n } else { 1.0 };
+        let kept = if self.hours > 1000 {
+            1.0 - 1.0 / n
+        } else {
+            1.0
+        };
         self.squares = self.squares * kept + delta * (x - self.mean);
         self.largest = self.largest.max(self.now);
         self.all += self.now as f64;
@@ -146,8 +150,11 @@ impl Hourly {
             return None;
         }
         let n = f64::from(self.hours.min(1000));
-        let deviation = (f64::from(self.squares) / (n - 1.0)).sqrt().max(LEAST_DEVIATION);
-        let z = ((self.now as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
+        let deviation = (f64::from(self.squares) / (n - 1.0))
+            .sqrt()
+            .max(LEAST_DEVIATION);
+        let z =
+            ((self.now as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
         let chance = 0.5 * erfc(z / std::f64::consts::SQRT_2);
         Some(Surplus {
             unit,

@@ -8,7 +8,7 @@
 use plumbline_schemas::time::EventTime;
 
 use super::hour;
-use crate::memory::grow_by_quarter;
+use crate::memory::{append_exact, replace, retain_exact};
 use crate::units::Bits;
 
 /// What sort of value it is.
@@ -61,7 +61,7 @@ struct Habit {
 
 /// The habits of one identity.
 #[derive(Debug, Default)]
-pub(crate) struct Habits(Vec<Habit>);
+pub(crate) struct Habits(Box<[Habit]>);
 
 /// How surprising a value is, with the numbers to check it by hand.
 #[derive(Clone, Copy, Debug)]
@@ -143,23 +143,26 @@ impl Habits {
             habit.on_probation &= habit.days < PROBATION_DAYS;
             return;
         }
-        self.0
-            .retain(|habit| now.saturating_sub(habit.last_hour) < FORGOTTEN_AFTER_HOURS);
-        if self.of(what).count() >= MOST_OF_TRAIT {
-            let idle = (0..self.0.len()).filter(|at| self.0[*at].what == what);
-            if let Some(idle) = idle.min_by_key(|at| (self.0[*at].last_hour, self.0[*at].days)) {
-                self.0.remove(idle);
-            }
-        }
-        grow_by_quarter(&mut self.0);
-        self.0.push(Habit {
+        let habit = Habit {
             key,
             last_hour: now,
             what,
             hours: 1,
             days: 1,
             on_probation: surprised,
-        });
+        };
+        let is_kept = |habit: &Habit| now.saturating_sub(habit.last_hour) < FORGOTTEN_AFTER_HOURS;
+        if !self.0.iter().all(is_kept) {
+            retain_exact(&mut self.0, is_kept);
+        }
+        if self.of(what).count() < MOST_OF_TRAIT {
+            append_exact(&mut self.0, habit);
+            return;
+        }
+        let of_trait = (0..self.0.len()).filter(|at| self.0[*at].what == what);
+        if let Some(idle) = of_trait.min_by_key(|at| (self.0[*at].last_hour, self.0[*at].days)) {
+            replace(&mut self.0, idle, habit);
+        }
     }
 
     /// Somebody vouches for a value: as good as used on an earlier day.
@@ -173,7 +176,7 @@ impl Habits {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Habit>()
+        size_of_val(&*self.0)
     }
 }
 

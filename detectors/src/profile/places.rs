@@ -185,6 +185,8 @@ impl Spot {
     }
 
     fn stamp(&mut self, time: EventTime, event_id: &str) {
+        // As it is kept, so that it compares with what is.
+        let time = PackedTime::new(time).get();
         let is_near = |stamp: EventTime| time.since(stamp).abs() < STAMP_EVERY_MS;
         let earlier = self.earlier();
         if is_near(self.newest()) || earlier.is_some_and(is_near) {
@@ -351,6 +353,14 @@ impl Places {
             let before = here.newest() < conflict.time;
             before && time.since(here.newest()).abs() <= within_ms
         })
+    }
+
+    /// Whether the identity was lately so far from here that it can only have surfaced here.
+    pub(crate) fn was_far_from(&self, place: &Place, km: f64) -> bool {
+        let most = km * std::f64::consts::FRAC_PI_2;
+        self.recent
+            .iter()
+            .any(|spot| place.distance_at_most(&spot.place) > most)
     }
 
     /// Days on which this place was used before `time`.

@@ -10,7 +10,7 @@ use super::{day, hour};
 /// Before so many days nothing is a schedule;
 const LEAST_DAYS: u16 = 5;
 /// nor is it when more hours than these are usual, those beside them included.
-const MOST_HOURS: usize = 12;
+const MOST_HOURS: usize = 9;
 /// Days of the week say something after so many days of use.
 const LEAST_DAYS_FOR_WEEK: u16 = 15;
 

@@ -131,12 +131,14 @@ impl ScopeProfile {
             .any(|token| token.name == name && !token.usage.usage().on_probation)
     }
 
-    /// Days on which this was used before `time`.
+    /// Days on which this was used before `time`; two and more are not told apart.
     pub(crate) fn days(&self, name: Name, time: EventTime) -> u8 {
+        let name = name.into();
         let token = self.tokens.iter().find(|token| token.name == name);
         token.map_or(0, |token| {
-            let today = hour(time) / 24 <= token.last_hour / 24;
-            token.days.saturating_sub(u8::from(today))
+            let usage = token.usage.usage();
+            let today = hour(time) / 24 <= usage.last_hour / 24;
+            usage.days.saturating_sub(u8::from(today))
         })
     }
 

@@ -204,7 +204,8 @@ impl Ran {
             *action = command.action.max(*action);
         }
         let told = strongest.into_iter();
-        told.map(|(identity, action)| format!("{action} {identity}")).collect()
+        told.map(|(identity, action)| format!("{action} {identity}"))
+            .collect()
     }
 
     /// Ends the test, and shows what came.

@@ -55,7 +55,11 @@ fn builds_elsewhere(story: &mut Story, key: &Machine, elsewhere: Actor, start: i
         .answer(&[Action::Narrow]);
     let granted = ["repo:read", "artifact:write", "deploy:run"];
     let scopes = &narrowed.params.scopes;
-    if !scopes.iter().flatten().all(|scope| granted.contains(&scope.as_str())) {
+    if !scopes
+        .iter()
+        .flatten()
+        .all(|scope| granted.contains(&scope.as_str()))
+    {
         ran.fail("what a session is narrowed to must have been granted");
     }
     ran.expect(key.id())

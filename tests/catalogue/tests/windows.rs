@@ -22,7 +22,11 @@ fn just_in_time(story: &mut Story) -> (Person, Actor, i64, i64) {
     let session = ann
         .logs_in(story, &device, start)
         .with("session.jit_until", clock::written(until));
-    story.add(session.does("other", "access.granted").at(start + 20 * SECOND));
+    story.add(
+        session
+            .does("other", "access.granted")
+            .at(start + 20 * SECOND),
+    );
     (ann, session, start, until)
 }
 

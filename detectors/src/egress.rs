@@ -1,0 +1,79 @@
+//! Networks that many share, learnt from who uses them: a VPN, a carrier's gateway.
+//!
+//! A network (a /24, or a /48 of IPv6) is an egress of a tenant as long as so many established people of it
+//! have surfaced there on several days of the last two weeks although they were far away on the same day. It
+//! stops being one when they leave. An office is none: its people are where it is.
+
+use hashbrown::HashMap;
+use plumbline_schemas::time::EventTime;
+use thin_vec::ThinVec;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use crate::memory::push_exact;
+use crate::profile::day;
+
+/// So many identities share it.
+const USERS: usize = 8;
+/// Users beyond this are not told apart.
+const MOST_USERS: usize = 24;
+/// Who has not used it for so many days has left.
+const LEFT_AFTER_DAYS: u16 = 14;
+
+/// Who uses which network; never walked, so that no order of hashes shows.
+#[derive(Debug, Default)]
+pub(crate) struct Egresses(HashMap<u64, ThinVec<(u32, u16)>, Xxh3DefaultBuilder>);
+
+impl Egresses {
+    /// An established identity used the network, as on earlier days.
+    pub(crate) fn used(&mut self, network: u64, identity: u32, time: EventTime) {
+        let today = day(time);
+        let users = self.0.entry(network).or_default();
+        if let Some(user) = users.iter_mut().find(|(user, _)| *user == identity) {
+            user.1 = user.1.max(today);
+            return;
+        }
+        if users.len() < MOST_USERS {
+            push_exact(users, (identity, today));
+        } else if let Some(idle) = users.iter_mut().min_by_key(|(_, last)| *last) {
+            *idle = (identity, today);
+        }
+    }
+
+    /// Whether many use it, beside this identity.
+    pub(crate) fn is_shared(&self, network: u64, identity: u32, time: EventTime) -> bool {
+        let today = day(time);
+        let uses = |(user, last): &&(u32, u16)| {
+            *user != identity && today.saturating_sub(*last) <= LEFT_AFTER_DAYS
+        };
+        let users = self.0.get(&network);
+        users.is_some_and(|users| users.iter().filter(uses).count() >= USERS)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let users = self.0.values().map(crate::memory::thin_bytes);
+        self.0.allocation_size() + users.sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_make_an_egress_and_it_ends_when_they_leave() {
+        let day =
+            |days: i64| EventTime::from_millis(1_790_000_000_000).plus_millis(days * 86_400_000);
+        let mut egresses = Egresses::default();
+        for identity in 0..USERS as u32 {
+            assert!(!egresses.is_shared(7, 99, day(0)));
+            egresses.used(7, identity, day(0));
+        }
+        assert!(egresses.is_shared(7, 99, day(10)));
+        assert!(
+            !egresses.is_shared(7, 0, day(10)),
+            "one's own use does not count"
+        );
+        assert!(!egresses.is_shared(8, 99, day(10)));
+        assert!(!egresses.is_shared(7, 99, day(15)));
+    }
+}

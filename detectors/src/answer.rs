@@ -32,8 +32,8 @@ pub(crate) struct Publisher<'p> {
     pub(crate) standing: &'p mut StandingCommands,
     pub(crate) facts: &'p mut Facts,
     pub(crate) breaker: &'p mut Breaker,
-    /// Number of the identity in the engine, for the breaker only.
-    pub(crate) identity: u32,
+    /// Hash of the identity, for the breaker only.
+    pub(crate) identity: u64,
     pub(crate) identities: usize,
     pub(crate) clock: EventTime,
     pub(crate) outputs: &'p mut Vec<Output>,
@@ -44,6 +44,8 @@ pub(crate) struct Publisher<'p> {
 pub(crate) struct Given {
     pub(crate) action: Action,
     pub(crate) is_hygiene: bool,
+    /// Whether the breaker counts it.
+    pub(crate) is_counted: bool,
 }
 
 impl Publisher<'_> {
@@ -72,6 +74,7 @@ impl Publisher<'_> {
         Some(Given {
             action: answer.action,
             is_hygiene: answer.is_hygiene,
+            is_counted: mode == Mode::Enforce,
         })
     }
 

@@ -21,28 +21,30 @@ const LEFT_AFTER_DAYS: u16 = 14;
 
 /// Who uses which network; never walked, so that no order of hashes shows.
 #[derive(Debug, Default)]
-pub(crate) struct Egresses(HashMap<u64, ThinVec<(u32, u16)>, Xxh3DefaultBuilder>);
+pub(crate) struct Egresses(HashMap<u64, ThinVec<(u64, u16)>, Xxh3DefaultBuilder>);
 
 impl Egresses {
-    /// An established identity used the network, as on earlier days.
-    pub(crate) fn used(&mut self, network: u64, identity: u32, time: EventTime) {
+    /// An established identity used the network, as on earlier days; whether that was not known today.
+    pub(crate) fn used(&mut self, network: u64, identity: u64, time: EventTime) -> bool {
         let today = day(time);
         let users = self.0.entry(network).or_default();
         if let Some(user) = users.iter_mut().find(|(user, _)| *user == identity) {
+            let is_news = today > user.1;
             user.1 = user.1.max(today);
-            return;
+            return is_news;
         }
         if users.len() < MOST_USERS {
             push_exact(users, (identity, today));
         } else if let Some(idle) = users.iter_mut().min_by_key(|(_, last)| *last) {
             *idle = (identity, today);
         }
+        true
     }
 
     /// Whether many use it, beside this identity.
-    pub(crate) fn is_shared(&self, network: u64, identity: u32, time: EventTime) -> bool {
+    pub(crate) fn is_shared(&self, network: u64, identity: u64, time: EventTime) -> bool {
         let today = day(time);
-        let uses = |(user, last): &&(u32, u16)| {
+        let uses = |(user, last): &&(u64, u16)| {
             *user != identity && today.saturating_sub(*last) <= LEFT_AFTER_DAYS
         };
         let users = self.0.get(&network);
@@ -64,7 +66,7 @@ mod tests {
         let day =
             |days: i64| EventTime::from_millis(1_790_000_000_000).plus_millis(days * 86_400_000);
         let mut egresses = Egresses::default();
-        for identity in 0..USERS as u32 {
+        for identity in 0..USERS as u64 {
             assert!(!egresses.is_shared(7, 99, day(0)));
             egresses.used(7, identity, day(0));
         }

@@ -45,6 +45,8 @@ pub enum Output {
     Finding(Box<Finding>),
     /// For topic `plumbline.control`.
     Command(Box<Command>),
+    /// For the other partitions of the log: an event of kind `context`, as JSON.
+    Context(Vec<u8>),
 }
 
 /// Where an identity is. Half of its hash stands beside, so that nothing else has to be fetched to know
@@ -67,6 +69,8 @@ impl Slot {
 pub struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) threshold: Bits,
+    /// How many partitions the log has; 1 for whoever reads all of it.
+    pub(crate) partitions: u32,
     clock: Option<EventTime>,
     pub(crate) names: Names,
     index: HashTable<Slot>,
@@ -88,6 +92,7 @@ impl Engine {
         Self {
             threshold: Bits((JUDGEMENTS_PER_YEAR / alarms).log2()).clamped(),
             config,
+            partitions: 1,
             clock: None,
             names: Names::default(),
             index: HashTable::new(),
@@ -102,6 +107,29 @@ impl Engine {
         }
     }
 
+    /// The engine of one of so many partitions: it tells the others what concerns their identities.
+    pub fn of_partition(config: Arc<Config>, partitions: u32) -> Self {
+        Self {
+            partitions: partitions.max(1),
+            ..Self::new(config)
+        }
+    }
+
+    /// When the next timer is due, if one is set. A quiet partition needs a tick for it.
+    pub fn next_timer(&self) -> Option<EventTime> {
+        self.timers.next()
+    }
+
+    /// About how many identities the whole log has.
+    pub(crate) fn known_identities(&self) -> usize {
+        self.identities.len() * self.partitions as usize
+    }
+
+    pub(crate) fn hash_of(&self, event: &Event<'_>) -> u64 {
+        let tenant = stable_hash(event.tenant());
+        xxh3_64_with_seed(event.identity.id.as_bytes(), tenant)
+    }
+
     /// Takes the next record of the log and appends what it leads to.
     pub fn apply(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) -> Disposition {
         let clock = self.clock.map_or(event.time, |clock| clock.max(event.time));
@@ -110,6 +138,10 @@ impl Engine {
         self.pass_time(clock, outputs);
         if clock.since(event.time) > lateness_ms {
             return Disposition::Late;
+        }
+        if event.kind == EventKind::Context {
+            self.apply_context(event, clock, outputs);
+            return Disposition::Applied;
         }
         if event.kind == EventKind::Feedback {
             return self.apply_feedback(event, clock, outputs);

@@ -6,6 +6,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
+use crate::context::Told;
 use crate::detect::{DetectorId, Moment, Subject, pair, unapproved};
 use crate::engine::{Engine, Output};
 use crate::event_id::EventId;
@@ -45,7 +46,7 @@ impl Engine {
     ) {
         self.collect_tokens(event);
         let (endpoint, endpoint_hash) = self.names.intern(Space::Endpoint, &event.action.name);
-        let identities = self.identities.len();
+        let (identities, hash) = (self.known_identities(), self.hash_of(event));
         let Identity {
             kind,
             profile,
@@ -68,11 +69,11 @@ impl Engine {
         let tenant = event.action.target_tenant.as_deref();
         let tenant = tenant.map(|tenant| self.names.intern(Space::Tenant, tenant).0);
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
-        let contenders = match contended_within(&self.config.policy, event, class) {
-            Some(within) if !matches!(event.outcome(), Outcome::Failure | Outcome::Denied) => {
-                let change = Change::of(event, kind, session.key, at);
-                self.objects.change(change, within, clock)
-            }
+        let refused = matches!(event.outcome(), Outcome::Failure | Outcome::Denied);
+        let within = contended_within(&self.config.policy, event, class).filter(|_| !refused);
+        let change = within.map(|_| Change::of(event, kind, session.key, Some(at)));
+        let contenders = match (&change, within) {
+            (Some(change), Some(within)) => self.objects.change(change.clone(), within, clock),
             _ => Vec::new(),
         };
 
@@ -88,11 +89,11 @@ impl Engine {
         profile.data.count(event);
         let shared = shared_network(event);
         let is_shared =
-            shared.is_some_and(|network| self.egresses.is_shared(network, at as u32, event.time));
+            shared.is_some_and(|network| self.egresses.is_shared(network, hash, event.time));
         let outage = !facts.failures().is_empty()
             && self
                 .outages
-                .is_outage(stable_hash(event.tenant()), at as u32, event.time);
+                .is_outage(stable_hash(event.tenant()), hash, event.time);
         let step = profile.sequence.step(session.context, symbol, weight);
         let moment = Moment {
             event,
@@ -152,7 +153,7 @@ impl Engine {
                 standing,
                 facts,
                 breaker: &mut self.breaker,
-                identity: at as u32,
+                identity: hash,
                 identities,
                 clock,
                 outputs,
@@ -162,10 +163,10 @@ impl Engine {
         let approved_ms = self.config.policy.approval.within.as_millis();
         let usual = is_usual(profile, &setting, event.time);
         facts.observe(event, usual, endpoint);
-        if facts.fails_in_a_burst(event.time) {
-            self.outages
-                .burst(stable_hash(event.tenant()), at as u32, event.time);
-        }
+        let bursts = facts.fails_in_a_burst(event.time)
+            && self
+                .outages
+                .burst(stable_hash(event.tenant()), hash, event.time);
         let learnt = Learnt {
             kind,
             place: moment.place,
@@ -191,13 +192,17 @@ impl Engine {
             facts.gains(),
             &mut self.names,
         );
+        let mut surfaced = None;
         if let Some(network) = shared
             && kind == IdentityKind::Human
             && new_hour
             && !learnt.suspect
             && learnt.surfaces_here(profile, event)
         {
-            self.egresses.used(network, at as u32, event.time);
+            surfaced = self
+                .egresses
+                .used(network, hash, event.time)
+                .then_some(network);
         }
         facts.worked(
             if event.outcome() == Outcome::Success {
@@ -224,9 +229,20 @@ impl Engine {
             }
         }
         self.watch(at, key, event);
-        if kind == IdentityKind::Human && !contenders.is_empty() {
-            let own = Change::of(event, kind, key, at);
-            self.stop_contenders(&own, &contenders, clock, outputs);
+        if given.is_some_and(|given| given.is_counted) {
+            self.tell_others(Told::Commanded, event, outputs);
+        }
+        if bursts {
+            self.tell_others(Told::Burst, event, outputs);
+        }
+        if let Some(network) = surfaced {
+            self.tell_others(Told::Surfaced { network }, event, outputs);
+        }
+        if let Some(change) = &change {
+            self.tell_others(Told::Changed(change), event, outputs);
+            if kind == IdentityKind::Human {
+                self.stop_contenders(change, &contenders, clock, outputs);
+            }
         }
         if event.action.class.known() == Some(ActionClass::Approval) {
             self.resume_approved(at, event, outputs);

@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod config;
+pub mod context;
 mod decay;
 mod detect;
 mod egress;

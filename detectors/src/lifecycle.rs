@@ -4,14 +4,16 @@
 use plumbline_schemas::command::{Action, Command, CommandReason, Params, Target};
 use plumbline_schemas::event::{ActionClass, Event, Verdict};
 use plumbline_schemas::time::EventTime;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::answer::{Publisher, command_id, number_of};
+use crate::context::Told;
 use crate::detect::{DetectorId, Moment, Relation, against, related};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
 use crate::feedback;
 use crate::identity::Identity;
-use crate::names::Space;
+use crate::names::{Space, stable_hash};
 use crate::objects::Change;
 use crate::policy::standing::Standing;
 use crate::profile::habits::Trait;
@@ -210,6 +212,41 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let compromise = Compromise::of(&self.identities[at], event);
+        let told = Told::Compromised {
+            device: compromise.device,
+            credential: compromise.credential,
+        };
+        self.tell_others(told, event, outputs);
+        self.suspect_all(Some(at), &compromise, event, clock, outputs);
+    }
+
+    /// The same of an identity in another partition.
+    pub(crate) fn suspect_elsewhere(
+        &mut self,
+        event: &Event<'_>,
+        device: u32,
+        credential: u32,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
+        let compromise = Compromise {
+            session: None,
+            credential,
+            device,
+            identity: key(&event.identity.id),
+            is_told: false,
+        };
+        self.suspect_all(None, &compromise, event, clock, outputs);
+    }
+
+    fn suspect_all(
+        &mut self,
+        at: Option<usize>,
+        compromise: &Compromise,
+        event: &Event<'_>,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
         let mut found: Vec<(usize, usize, Relation)> = Vec::new();
         // All are looked at: this is rare, and an index would cost every session.
         for (other, identity) in self.identities.iter().enumerate() {
@@ -217,7 +254,7 @@ impl Engine {
                 continue;
             }
             for (number, session) in identity.sessions.iter().enumerate() {
-                let relation = compromise.relation(session, other == at, event);
+                let relation = compromise.relation(session, Some(other) == at, event);
                 found.extend(relation.map(|relation| (other, number, relation)));
             }
         }
@@ -251,7 +288,9 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         for machine in machines {
-            let sessions = &self.identities[machine.at].sessions;
+            // A machine of another partition is stopped there.
+            let Some(at) = machine.at else { continue };
+            let sessions = &self.identities[at].sessions;
             let Some(number) = sessions.position(machine.session) else {
                 continue;
             };
@@ -266,7 +305,7 @@ impl Engine {
                 clock,
             };
             let signals = vec![against(machine, human)];
-            self.publish_elsewhere(machine.at, number, &trigger, signals, outputs);
+            self.publish_elsewhere(at, number, &trigger, signals, outputs);
         }
     }
 
@@ -285,7 +324,7 @@ impl Engine {
         if signals.is_empty() {
             return;
         }
-        let identities = self.identities.len();
+        let identities = self.known_identities();
         let (endpoint, _) = self.names.intern(Space::Endpoint, trigger.purpose);
         let (described, _) = self.names.intern(Space::Setting, "");
         let Identity {
@@ -303,6 +342,7 @@ impl Engine {
             &name[*tenant_bytes as usize + 1..],
         );
         let event = trigger.event(tenant, id);
+        let hash = xxh3_64_with_seed(id.as_bytes(), stable_hash(tenant));
         let (session, _) = sessions.split(number);
         let mut bearer = Bearer::of(&event);
         bearer.session = session.key;
@@ -339,7 +379,7 @@ impl Engine {
             standing,
             facts,
             breaker: &mut self.breaker,
-            identity: at as u32,
+            identity: hash,
             identities,
             clock: trigger.clock,
             outputs,

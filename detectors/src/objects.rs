@@ -21,15 +21,20 @@ pub(crate) struct Change {
     pub(crate) action: String,
     /// On whose behalf.
     pub(crate) behalf: Vec<String>,
-    /// Number of the identity in the engine, and its session.
-    pub(crate) at: usize,
+    /// Number of the identity in the engine, if it is in this partition, and its session.
+    pub(crate) at: Option<usize>,
     pub(crate) session: u32,
     pub(crate) time: EventTime,
     pub(crate) event_id: String,
 }
 
 impl Change {
-    pub(crate) fn of(event: &Event<'_>, kind: IdentityKind, session: u32, at: usize) -> Self {
+    pub(crate) fn of(
+        event: &Event<'_>,
+        kind: IdentityKind,
+        session: u32,
+        at: Option<usize>,
+    ) -> Self {
         Self {
             tenant: event.tenant().to_owned(),
             resource: event
@@ -81,6 +86,11 @@ pub(crate) fn contended_within(
     if !changes || !in_production || policy.contention.is_empty() {
         return None;
     }
+    within(policy, resource)
+}
+
+/// How far apart changes of this object must be, if any rule is about it.
+pub(crate) fn within(policy: &PolicyConfig, resource: &str) -> Option<i64> {
     let rules = policy.contention.iter();
     rules
         .filter(|rule| glob::matches(&rule.resource, resource))

@@ -11,21 +11,28 @@ const MOST: usize = 4096;
 
 /// The identities that lately failed in bursts, in the order of their coming.
 #[derive(Debug, Default)]
-pub(crate) struct Outages(VecDeque<(EventTime, u64, u32)>);
+pub(crate) struct Outages(VecDeque<(EventTime, u64, u64)>);
 
 impl Outages {
-    /// Remembers a burst of an identity of this tenant.
-    pub(crate) fn burst(&mut self, tenant: u64, identity: u32, time: EventTime) {
+    /// Remembers a burst of an identity of this tenant; whether it was news that others need.
+    pub(crate) fn burst(&mut self, tenant: u64, identity: u64, time: EventTime) -> bool {
+        let known = self
+            .0
+            .iter()
+            .any(|(at, _, other)| *other == identity && time.since(*at).abs() <= WINDOW_MS);
+        // Once it is an outage, more of it tells nothing.
+        let news = !known && !self.is_outage(tenant, identity, time);
         self.0
             .retain(|(at, _, other)| *other != identity && time.since(*at) <= 2 * WINDOW_MS);
         if self.0.len() >= MOST {
             self.0.pop_front();
         }
         self.0.push_back((time, tenant, identity));
+        news
     }
 
     /// Whether so many others of the tenant fail at this time.
-    pub(crate) fn is_outage(&self, tenant: u64, identity: u32, time: EventTime) -> bool {
+    pub(crate) fn is_outage(&self, tenant: u64, identity: u64, time: EventTime) -> bool {
         let others = self.0.iter().filter(|(at, other_tenant, other)| {
             *other_tenant == tenant && *other != identity && time.since(*at).abs() <= WINDOW_MS
         });
@@ -33,6 +40,6 @@ impl Outages {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<(EventTime, u64, u32)>()
+        self.0.capacity() * size_of::<(EventTime, u64, u64)>()
     }
 }

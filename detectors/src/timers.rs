@@ -52,6 +52,10 @@ impl Timers {
         due
     }
 
+    pub(crate) fn next(&self) -> Option<EventTime> {
+        self.0.peek().map(|Reverse(timer)| timer.due)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.0.capacity() * size_of::<Timer>()
     }

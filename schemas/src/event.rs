@@ -29,6 +29,8 @@ vocabulary! {
     EventKind {
         Auth = "auth", Api = "api", Token = "token", Admin = "admin", Device = "device",
         Session = "session", Feedback = "feedback",
+        /// Written by Plumbline itself: what concerns identities of other partitions, and ticks.
+        Context = "context",
     }
 }
 vocabulary! {

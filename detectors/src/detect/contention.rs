@@ -21,7 +21,7 @@ const TECHNIQUE: &[&str] = &["T1565"];
 pub(super) fn judge(moment: &Moment<'_>, _: &mut Subject<'_>) -> Option<Signal> {
     let human = moment.contender?;
     let event = moment.event;
-    let own = Change::of(event, moment.kind, moment.bearer.session, 0);
+    let own = Change::of(event, moment.kind, moment.bearer.session, None);
     Some(against(&own, human))
 }
 

@@ -11,7 +11,7 @@ use crate::config::BreakerConfig;
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     /// In the order of the commands; an identity is here once, with its latest command.
-    commanded: VecDeque<(EventTime, u32)>,
+    commanded: VecDeque<(EventTime, u64)>,
     open: bool,
 }
 
@@ -32,11 +32,19 @@ pub(crate) enum Ruling {
 }
 
 impl Breaker {
+    /// Takes in a command that the engine of another partition has given.
+    pub(crate) fn note(&mut self, config: &BreakerConfig, identity: u64, time: EventTime) {
+        let oldest = time.plus_millis(-config.window.as_millis());
+        self.commanded
+            .retain(|(at, other)| *at > oldest && *other != identity);
+        self.commanded.push_back((time, identity));
+    }
+
     /// Takes in a command about an identity, of so many known.
     pub(crate) fn rule(
         &mut self,
         config: &BreakerConfig,
-        identity: u32,
+        identity: u64,
         identities: usize,
         now: EventTime,
     ) -> Ruling {
@@ -60,7 +68,7 @@ impl Breaker {
     pub(crate) fn is_open(
         &self,
         config: &BreakerConfig,
-        identity: u32,
+        identity: u64,
         identities: usize,
         now: EventTime,
     ) -> bool {
@@ -73,7 +81,7 @@ impl Breaker {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.commanded.capacity() * size_of::<(EventTime, u32)>()
+        self.commanded.capacity() * size_of::<(EventTime, u64)>()
     }
 }
 

@@ -194,7 +194,7 @@ impl Story {
             .iter()
             .filter_map(|output| match output {
                 Output::Finding(finding) => Some(&**finding),
-                Output::Command(_) => None,
+                Output::Command(_) | Output::Context(_) => None,
             })
             .collect()
     }
@@ -204,7 +204,7 @@ impl Story {
             .iter()
             .filter_map(|output| match output {
                 Output::Command(command) => Some(&**command),
-                Output::Finding(_) => None,
+                Output::Finding(_) | Output::Context(_) => None,
             })
             .collect()
     }

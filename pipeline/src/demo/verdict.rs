@@ -169,6 +169,7 @@ fn problem(planned: &Output, published: Option<&Published>) -> Option<String> {
     let json = match planned {
         Output::Finding(finding) => serde_json::to_vec(finding),
         Output::Command(command) => serde_json::to_vec(command),
+        Output::Context(value) => Ok(value.clone()),
     };
     let same = json.is_ok_and(|json| json == published.value);
     (!same).then(|| "not the bytes that the engine alone gives".to_owned())
@@ -178,6 +179,7 @@ fn id_of(output: &Output) -> &str {
     match output {
         Output::Finding(finding) => &finding.id,
         Output::Command(command) => &command.id,
+        Output::Context(_) => "",
     }
 }
 

@@ -124,11 +124,13 @@ impl Results {
     }
 
     fn release(&mut self, summary: &mut Summary) -> Result<(), ReplayError> {
+        // What a timer publishes carries its due time, which is before that of the event at hand.
         self.held.sort_by(|a, b| subject(a).cmp(&subject(b)));
         for output in self.held.drain(..) {
             match &output {
                 Output::Finding(finding) => self.findings.line(finding)?,
                 Output::Command(command) => self.commands.line(command)?,
+                Output::Context(_) => {}
             }
             summary.count(&output);
         }
@@ -175,9 +177,16 @@ impl Results {
     }
 }
 
-fn subject(output: &Output) -> (&str, &str) {
+fn subject(output: &Output) -> (Option<EventTime>, &str, &str) {
     match output {
-        Output::Finding(finding) => (&finding.tenant, &finding.identity.id),
-        Output::Command(command) => (&command.target.tenant, &command.target.identity),
+        Output::Finding(finding) => {
+            let subject = (&*finding.tenant, &*finding.identity.id);
+            (Some(finding.time), subject.0, subject.1)
+        }
+        Output::Command(command) => {
+            let subject = (&*command.target.tenant, &*command.target.identity);
+            (Some(command.time), subject.0, subject.1)
+        }
+        Output::Context(_) => (None, "", ""),
     }
 }

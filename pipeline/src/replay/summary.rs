@@ -50,6 +50,8 @@ impl Summary {
             Output::Finding(finding) => {
                 *self.findings.entry(finding.detector.clone()).or_default() += 1
             }
+            // A replay is one engine, which needs no other to tell it anything.
+            Output::Context(_) => {}
             Output::Command(command) => {
                 *self.commands.entry(command.action.as_str()).or_default() += 1;
                 *self

@@ -91,6 +91,11 @@ impl Source {
             let detail = "kind: only `feedback` is taken from the feedback topic";
             return Some(Reject::new(Reason::WrongFormat, detail));
         }
+        if event.kind == EventKind::Context {
+            // What engines tell each other nobody else may say.
+            let detail = "kind: `context` is written to the log by Plumbline alone";
+            return Some(Reject::new(Reason::UnknownKind, detail));
+        }
         too_far_ahead(event.time, broker_millis)
     }
 }

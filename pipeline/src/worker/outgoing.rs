@@ -1,7 +1,9 @@
 //! What a worker publishes, serialised once and kept until it is committed.
 
+use plumbline_detectors::context;
 use plumbline_detectors::engine::Output;
 use plumbline_schemas::log_key;
+use plumbline_schemas::time::EventTime;
 use rdkafka::message::OwnedHeaders;
 use serde::Serialize;
 
@@ -13,6 +15,8 @@ pub(super) enum Destination {
     Findings,
     Control,
     DeadLetter,
+    /// The log itself, one partition of it.
+    Log(i32),
 }
 
 /// One record to be published.
@@ -25,22 +29,41 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// What the engine says, as JSON.
-    pub(super) fn from_output(output: &Output) -> Self {
+    /// What the engine of a partition says, as JSON; to the engines of the other partitions, each a copy.
+    pub(super) fn of(output: &Output, partition: i32, partitions: i32) -> Vec<Self> {
         match output {
-            Output::Finding(finding) => Self {
+            Output::Finding(finding) => vec![Self {
                 destination: Destination::Findings,
                 key: log_key(&finding.tenant, &finding.identity.id).into_bytes(),
                 value: json(finding),
                 headers: None,
-            },
-            Output::Command(command) => Self {
+            }],
+            Output::Command(command) => vec![Self {
                 destination: Destination::Control,
                 key: log_key(&command.target.tenant, &command.target.identity).into_bytes(),
                 value: json(command),
                 headers: Some(headers(&command.cloud_event_headers())),
-            },
+            }],
+            Output::Context(value) => (0..partitions)
+                .filter(|other| *other != partition)
+                .map(|other| Self::to_log(other, value.clone()))
+                .collect(),
         }
+    }
+
+    /// A record of the log for one partition.
+    pub(super) fn to_log(partition: i32, value: Vec<u8>) -> Self {
+        Self {
+            destination: Destination::Log(partition),
+            key: b"plumbline".to_vec(),
+            value,
+            headers: None,
+        }
+    }
+
+    /// A record that lets time go on in a quiet partition.
+    pub(super) fn tick(partition: i32, time: EventTime) -> Self {
+        Self::to_log(partition, json(&context::tick(time)))
     }
 
     /// Bytes that it holds.

@@ -1,12 +1,13 @@
 //! One partition of the log: its engine, how far it has come, and what it has yet to publish.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plumbline_detectors::config::Config as EngineConfig;
 use plumbline_detectors::engine::{Disposition, Engine, Output};
 use plumbline_schemas::formats::read_event;
 use plumbline_schemas::reject::Reject;
+use plumbline_schemas::time::EventTime;
 
 use super::outgoing::{Destination, Outgoing};
 use crate::kafka::{Origin, dead_letter, headers, too_far_ahead};
@@ -40,7 +41,16 @@ pub(super) struct Partition {
     live_from: i64,
     restoring: Option<Restoring>,
     outputs: Vec<Outgoing>,
+    /// How many partitions the log has.
+    partitions: i32,
+    /// The clock as the last record left it, and when that was.
+    clock: Option<(EventTime, Instant)>,
+    /// When it was last told that time goes on.
+    ticked: Option<Instant>,
 }
+
+/// A tick that has not arrived after so long is sent again.
+const TICK_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Restoring {
@@ -50,10 +60,10 @@ struct Restoring {
 
 impl Partition {
     /// A partition of which the group has committed everything below this offset.
-    pub(super) fn new(config: Arc<EngineConfig>, committed: Option<i64>) -> Self {
+    pub(super) fn new(config: Arc<EngineConfig>, committed: Option<i64>, partitions: i32) -> Self {
         let live_from = committed.unwrap_or(0);
         Self {
-            engine: Engine::new(config),
+            engine: Engine::of_partition(config, partitions.unsigned_abs()),
             next: 0,
             committed: live_from,
             live_from,
@@ -62,7 +72,31 @@ impl Partition {
                 records: 0,
             }),
             outputs: Vec::new(),
+            partitions,
+            clock: None,
+            ticked: None,
         }
+    }
+
+    /// The log's clock here, going on at the pace of the wall since the last record.
+    pub(super) fn clock(&self) -> Option<EventTime> {
+        let (clock, since) = self.clock?;
+        let millis = i64::try_from(since.elapsed().as_millis()).unwrap_or(0);
+        Some(clock.plus_millis(millis))
+    }
+
+    /// Lets time come to `now` where a timer waits for it: by a record of the log, like everything that
+    /// the engine knows.
+    pub(super) fn tick(&mut self, partition: i32, now: EventTime) -> bool {
+        let is_live = self.next >= self.live_from;
+        let is_due = self.engine.next_timer().is_some_and(|due| due <= now);
+        let is_sent = self.ticked.is_some_and(|at| at.elapsed() < TICK_AGAIN);
+        if !is_live || !is_due || is_sent {
+            return false;
+        }
+        self.ticked = Some(Instant::now());
+        self.outputs.push(Outgoing::tick(partition, now));
+        true
     }
 
     /// Applies the next record. `None` if it was applied before or is only re-read to restore state.
@@ -79,6 +113,12 @@ impl Partition {
         self.next = offset + 1;
         scratch.clear();
         let refused = self.judge(record, scratch);
+        if let Some(clock) = self.engine.clock()
+            && self.clock.is_none_or(|(before, _)| clock > before)
+        {
+            self.clock = Some((clock, Instant::now()));
+            self.ticked = None;
+        }
         if offset < self.live_from {
             if let Some(restoring) = &mut self.restoring {
                 restoring.records += 1;
@@ -98,8 +138,10 @@ impl Partition {
                 self.outputs.push(refuse(record, &reject));
             }
         }
+        let (own, partitions) = (record.origin.partition, self.partitions);
+        let outgoing = scratch.iter();
         self.outputs
-            .extend(scratch.iter().map(Outgoing::from_output));
+            .extend(outgoing.flat_map(|output| Outgoing::of(output, own, partitions)));
         Some(self.added_since(first, counters))
     }
 
@@ -126,7 +168,7 @@ impl Partition {
                     counters.command();
                     added.command = true;
                 }
-                Destination::DeadLetter => {}
+                Destination::DeadLetter | Destination::Log(_) => {}
             }
         }
         added
@@ -155,7 +197,7 @@ impl Partition {
 
     /// The offset to commit, if there is anything to.
     pub(super) fn to_commit(&self) -> Option<i64> {
-        (self.next > self.committed).then_some(self.next)
+        (self.next > self.committed || !self.outputs.is_empty()).then_some(self.next)
     }
 
     /// Everything applied so far is committed.
@@ -213,7 +255,7 @@ mod tests {
     }
 
     fn partition(committed: Option<i64>) -> Partition {
-        Partition::new(Arc::default(), committed)
+        Partition::new(Arc::default(), committed, 1)
     }
 
     #[test]

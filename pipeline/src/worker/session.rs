@@ -149,6 +149,7 @@ impl<'w> Session<'w> {
         }
         let positions = positions(self.consumer.client())
             .map_err(|error| SessionError::Broken(error.to_string()))?;
+        self.tick();
         let now = Instant::now();
         for (_, number, position) in positions {
             if let Some(partition) = self.partitions.get_mut(&number) {
@@ -201,6 +202,7 @@ impl<'w> Session<'w> {
         assigned
             .set_all_offsets(Offset::Beginning)
             .map_err(|error| SessionError::Broken(error.to_string()))?;
+        let count = self.partitions_of_log()?;
         for element in assigned.elements() {
             let number = element.partition();
             let committed = committed.get(&number).copied();
@@ -211,11 +213,31 @@ impl<'w> Session<'w> {
                 progress.committed(&self.worker.topics.events, number, offset);
             }
             self.partitions
-                .insert(number, Partition::new(engine, committed));
+                .insert(number, Partition::new(engine, committed, count));
         }
         self.consumer
             .assign(&assigned)
             .map_err(|error| SessionError::Broken(error.to_string()))
+    }
+
+    /// How many partitions the log has: each of the others is told what concerns it.
+    fn partitions_of_log(&self) -> Result<i32, SessionError> {
+        let log = &*self.worker.topics.events;
+        let count = partition_count(self.consumer.client(), log)
+            .map_err(|error| SessionError::Broken(error.to_string()))?;
+        count.ok_or_else(|| SessionError::Broken(format!("topic {log} is gone")))
+    }
+
+    /// Lets time go on in partitions that are quiet, as far as it has come in any other.
+    fn tick(&mut self) {
+        let Some(now) = self.partitions.values().filter_map(Partition::clock).max() else {
+            return;
+        };
+        for (number, partition) in &mut self.partitions {
+            if partition.tick(*number, now) {
+                self.pace.applied(Instant::now(), 0, true);
+            }
+        }
     }
 
     /// Whether the log holds records of these partitions and somebody has already published findings.

@@ -186,10 +186,14 @@ fn send_all<'o>(
             Destination::Findings => &topics.findings,
             Destination::Control => &topics.control,
             Destination::DeadLetter => &topics.deadletter,
+            Destination::Log(_) => &topics.events,
         };
         let mut record = BaseRecord::with_opaque_to(topic, 0)
             .key(&outgoing.key)
             .payload(&outgoing.value);
+        if let Destination::Log(partition) = outgoing.destination {
+            record = record.partition(partition);
+        }
         record.headers.clone_from(&outgoing.headers);
         while let Err((error, refused)) = producer.send(record) {
             let full = error.rdkafka_error_code() == Some(Code::QueueFull);

@@ -140,6 +140,7 @@ impl Story {
             match output {
                 Output::Finding(finding) => ran.findings.push(*finding),
                 Output::Command(command) => ran.commands.push(*command),
+                Output::Context(_) => {}
             }
         }
         ran

@@ -1,0 +1,164 @@
+//! Context records: what happens to one identity and concerns others, who may be in another partition of
+//! the log.
+//!
+//! An engine that holds the whole log needs none. One of several writes a record for all the others where it
+//! would otherwise only tell itself: on a command, a compromise, a change of a contended object, a burst of
+//! failures, the use of a network that many may share. Rare by construction, and records of the log like any
+//! other, so that a replay of a partition finds what the live engine found.
+
+use plumbline_schemas::event::{Event, EventKind, IdentityKind};
+use plumbline_schemas::time::EventTime;
+
+use crate::engine::{Engine, Output};
+use crate::objects::Change;
+
+/// Time goes on: a record for one partition whose identities are quiet.
+const TICK: &str = "plumbline.tick";
+const COMMANDED: &str = "plumbline.commanded";
+const COMPROMISED: &str = "plumbline.compromised";
+const CHANGED: &str = "plumbline.changed";
+const BURST: &str = "plumbline.burst";
+const SURFACED: &str = "plumbline.surfaced";
+
+/// A record that does nothing but move the clock of one partition.
+pub fn tick(time: EventTime) -> Event<'static> {
+    Event::bare(
+        format!("tick/{time}"),
+        time,
+        EventKind::Context,
+        "plumbline",
+        TICK,
+    )
+}
+
+/// What is to be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told<'t> {
+    Commanded,
+    /// With the device and credential of the compromised session, which its event may not state.
+    Compromised {
+        device: u32,
+        credential: u32,
+    },
+    Changed(&'t Change),
+    Burst,
+    Surfaced {
+        network: u64,
+    },
+}
+
+impl Engine {
+    /// Tells the engines of the other partitions about an event, if there are any.
+    pub(crate) fn tell_others(&self, told: Told<'_>, event: &Event<'_>, outputs: &mut Vec<Output>) {
+        if self.partitions < 2 {
+            return;
+        }
+        let name = match told {
+            Told::Commanded => COMMANDED,
+            Told::Compromised { .. } => COMPROMISED,
+            Told::Changed(_) => CHANGED,
+            Told::Burst => BURST,
+            Told::Surfaced { .. } => SURFACED,
+        };
+        let id = format!("{name}/{}", event.id);
+        let mut record = Event::bare(
+            id,
+            event.time,
+            EventKind::Context,
+            &*event.identity.id,
+            name,
+        );
+        record.tenant = Some(event.tenant().into());
+        record.identity.kind = event.identity.kind;
+        match told {
+            Told::Commanded | Told::Burst => {}
+            Told::Compromised { device, credential } => {
+                record.session.id.clone_from(&event.session.id);
+                record.action.bytes_out = Some(u64::from(device));
+                record.action.records = Some(u64::from(credential));
+                record.feedback.verdict = event.feedback.verdict;
+            }
+            Told::Changed(change) => {
+                record.identity.kind = change.kind.into();
+                record.action.resource = Some(change.resource.as_str().into());
+                record.task.objective = Some(change.action.as_str().into());
+                record.delegation.clone_from(&event.delegation);
+            }
+            Told::Surfaced { network } => {
+                record.action.resource = Some(format!("{network:016x}").into());
+            }
+        }
+        let json = serde_json::to_vec(&record).unwrap_or_default();
+        outputs.push(Output::Context(json));
+    }
+
+    /// Takes in what another partition's engine tells.
+    pub(crate) fn apply_context(
+        &mut self,
+        event: &Event<'_>,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
+        // Whoever holds the whole log has seen what it is about.
+        if self.partitions < 2 {
+            return;
+        }
+        let identity = self.hash_of(event);
+        let number = |number: Option<u64>| u32::try_from(number.unwrap_or(0)).unwrap_or(0);
+        match &*event.action.name {
+            COMMANDED => self
+                .breaker
+                .note(&self.config.policy.breaker, identity, event.time),
+            COMPROMISED => {
+                let (device, credential) =
+                    (number(event.action.bytes_out), number(event.action.records));
+                let mut told = event.clone();
+                told.id = original_id(event).to_owned().into();
+                self.suspect_elsewhere(&told, device, credential, clock, outputs);
+            }
+            CHANGED => self.changed_elsewhere(event, clock, outputs),
+            BURST => {
+                let tenant = crate::names::stable_hash(event.tenant());
+                self.outages.burst(tenant, identity, event.time);
+            }
+            SURFACED => {
+                let network = event.action.resource.as_deref();
+                let network = network.and_then(|hash| u64::from_str_radix(hash, 16).ok());
+                if let Some(network) = network {
+                    self.egresses.used(network, identity, event.time);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn changed_elsewhere(
+        &mut self,
+        event: &Event<'_>,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
+        let resource = event.action.resource.as_deref().unwrap_or_default();
+        let kind = event.identity.kind.known().unwrap_or(IdentityKind::Human);
+        let Some(within) = crate::objects::within(&self.config.policy, resource) else {
+            return;
+        };
+        let mut change = Change::of(event, kind, 0, None);
+        change.event_id = original_id(event).to_owned();
+        change.action = event
+            .task
+            .objective
+            .as_deref()
+            .unwrap_or_default()
+            .to_owned();
+        let machines = self.objects.change(change.clone(), within, clock);
+        if kind == IdentityKind::Human {
+            self.stop_contenders(&change, &machines, clock, outputs);
+        }
+    }
+}
+
+/// The id of the event that a record tells of.
+fn original_id<'e>(event: &'e Event<'_>) -> &'e str {
+    event.id.split_once('/').map_or(&*event.id, |(_, id)| id)
+}

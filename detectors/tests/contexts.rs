@@ -1,0 +1,130 @@
+//! Engines of several partitions: what one identity does concerns others who are elsewhere.
+
+mod story;
+
+use std::sync::Arc;
+
+use plumbline_detectors::config::{Config, ContentionRule, Span};
+use plumbline_detectors::{Engine, Output};
+use plumbline_schemas::command::{Action, Command};
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Verdict};
+use story::*;
+
+/// Two engines, and a log of two partitions: by the length of an identity's name.
+struct Partitions {
+    engines: [Engine; 2],
+    commands: Vec<Command>,
+    told: u32,
+}
+
+impl Partitions {
+    fn new(config: Config) -> Self {
+        let config = Arc::new(config);
+        let engine = || Engine::of_partition(Arc::clone(&config), 2);
+        Self {
+            engines: [engine(), engine()],
+            commands: Vec::new(),
+            told: 0,
+        }
+    }
+
+    fn tell(&mut self, tell: Tell) {
+        self.told += 1;
+        let mut event = tell.0;
+        event.id = format!("e{}", self.told).into();
+        let partition = event.identity.id.len() % 2;
+        self.apply(partition, &event);
+    }
+
+    fn apply(&mut self, partition: usize, event: &Event<'_>) {
+        let mut outputs = Vec::new();
+        self.engines[partition].apply(event, &mut outputs);
+        for output in outputs {
+            match output {
+                Output::Command(command) => self.commands.push(*command),
+                Output::Context(value) => {
+                    let record = Event::parse(&value).expect("a context record is an event");
+                    self.apply(1 - partition, &record);
+                }
+                Output::Finding(_) => {}
+            }
+        }
+    }
+
+    fn answered(&self, identity: &str) -> Vec<Action> {
+        let own = self.commands.iter();
+        own.filter(|command| command.target.identity == identity)
+            .map(|command| command.action)
+            .collect()
+    }
+}
+
+fn changes(identity: &str, kind: IdentityKind, minute: i64) -> Tell {
+    let mut tell = call(identity, "PATCH /deployments/{id}")
+        .kind(kind)
+        .class(ActionClass::Write)
+        .session("s")
+        .at(monday(minute * MINUTE));
+    tell.0.action.resource = Some("k8s/payments".into());
+    tell.0.action.environment = Some("production".into());
+    tell
+}
+
+#[test]
+fn a_machine_waits_for_a_person_of_another_partition_whoever_comes_first() {
+    for person_first in [true, false] {
+        let mut config = Config::default();
+        config.policy.contention.push(ContentionRule {
+            resource: "*".to_owned(),
+            within: Span::minutes(5),
+        });
+        let mut log = Partitions::new(config);
+        let (person, machine) = match person_first {
+            true => (1, 2),
+            false => (2, 1),
+        };
+        let mut tells = [
+            (person, changes("eve", IdentityKind::Human, person)),
+            (
+                machine,
+                changes("bots", IdentityKind::ServiceAccount, machine),
+            ),
+        ];
+        tells.sort_by_key(|(minute, _)| *minute);
+        tells.into_iter().for_each(|(_, tell)| log.tell(tell));
+        assert_eq!(log.answered("bots"), [Action::Pause], "{person_first}");
+        assert!(log.answered("eve").is_empty());
+    }
+}
+
+#[test]
+fn a_device_that_is_compromised_is_asked_about_in_every_partition() {
+    let mut log = Partitions::new(Config::default());
+    for (minute, who) in [(0, "eve"), (1, "adam")] {
+        log.tell(
+            login(who)
+                .on("laptop-7")
+                .session(who)
+                .at(monday(minute * MINUTE)),
+        );
+    }
+    let stolen = call("eve", "report")
+        .session("eve")
+        .verdict(Verdict::TruePositive, None)
+        .at(monday(2 * MINUTE));
+    log.tell(stolen);
+    assert_eq!(log.answered("eve"), [Action::RevokeSession]);
+    assert_eq!(log.answered("adam"), [Action::StepUp]);
+}
+
+#[test]
+fn a_tick_ends_a_window_in_a_quiet_partition() {
+    let mut log = Partitions::new(Config::default());
+    let mut granted = call("eve", "access.granted").session("s").at(monday(0));
+    granted.0.session.jit_until = Some(monday(HOUR));
+    log.tell(granted);
+    assert_eq!(log.engines[1].next_timer(), Some(monday(HOUR)));
+    log.apply(1, &plumbline_detectors::context::tick(monday(HOUR)));
+    assert_eq!(log.answered("eve"), [Action::RevokeSession]);
+    assert_eq!(log.commands[0].time, monday(HOUR));
+}

@@ -75,7 +75,7 @@ pub struct Engine {
     pub(crate) names: Names,
     index: HashTable<Slot>,
     pub(crate) identities: Identities,
-    hashes: Vec<u64>,
+    pub(crate) hashes: Vec<u64>,
     pub(crate) breaker: Breaker,
     pub(crate) timers: Timers,
     pub(crate) objects: Objects,

@@ -16,6 +16,7 @@ mod feedback;
 pub mod glob;
 mod identity;
 mod judge;
+mod learn;
 mod lifecycle;
 mod memory;
 mod names;

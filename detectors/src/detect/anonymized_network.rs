@@ -14,7 +14,7 @@ use plumbline_schemas::event::{Anonymizer, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
-use crate::judge::anonymizer_key;
+use crate::learn::anonymizer_key;
 use crate::profile::habits::Trait;
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::Bits;

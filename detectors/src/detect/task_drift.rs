@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{DetectorId, Moment, Subject};
 use crate::facts::task_key;
 use crate::glob;
-use crate::judge::family;
+use crate::learn::family;
 use crate::profile::habits::Trait;
 use crate::setting::key;
 use crate::signal::{Demand, Signal};

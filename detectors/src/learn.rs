@@ -1,0 +1,306 @@
+//! What an event leaves: facts always, habits only where nothing about it was suspect.
+
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Outcome};
+use plumbline_schemas::time::EventTime;
+
+use crate::detect::{DetectorId, pair, unapproved};
+use crate::engine::Engine;
+use crate::event_id::EventId;
+use crate::facts::{Facts, is_authentication, is_machine, task_key};
+use crate::identity::Identity;
+use crate::names::{Name, Names, Space, stable_hash};
+use crate::profile::habits::Trait;
+use crate::profile::places::{Bearer, Place};
+use crate::profile::scope::{Trust, is_sensitive};
+use crate::profile::sequence::{Context, Step, Symbol};
+use crate::profile::{Profile, hour};
+use crate::risk::DetectorSet;
+use crate::session::{Session, Sessions};
+use crate::setting::{Setting, key};
+
+/// From so much surprise on something new is learnt only when it stays.
+const PROBATION_BITS: f64 = 8.0;
+/// From so much evidence of another order on, the order is not learnt: two odd steps.
+const ODD_ORDER_BITS: f64 = 6.0;
+/// Nobody commutes so far.
+const SURFACES_KM: f64 = 500.0;
+/// What is done with a privilege within this time belongs to it.
+const PAIR_MS: i64 = 30 * 60_000;
+/// An approval covers what follows; what is learnt of it does not depend on the configured time.
+const APPROVED_MS: i64 = 15 * 60_000;
+
+/// What others may have to be told.
+pub(crate) struct Left {
+    /// The identity fails to authenticate in a burst that was not known.
+    pub(crate) bursts: bool,
+    /// A network where it surfaces, which was not known today.
+    pub(crate) surfaced: Option<u64>,
+}
+
+impl Engine {
+    /// Takes in what an event leaves.
+    pub(crate) fn remember(&mut self, at: usize, event: &Event<'_>, learnt: &Learnt) -> Left {
+        let hash = self.hashes[at];
+        let Identity {
+            profile,
+            sessions,
+            facts,
+            ..
+        } = &mut self.identities[at];
+        let usual = is_usual(profile, &learnt.setting, event.time);
+        facts.observe(event, usual, learnt.endpoint);
+        let tenant = || stable_hash(event.tenant());
+        let bursts =
+            facts.fails_in_a_burst(event.time) && self.outages.burst(tenant(), hash, event.time);
+        learn_parallel(profile, sessions, learnt, event);
+        let (session, _) = sessions.split(learnt.number);
+        let new_hour = session.learnt_hour != hour(event.time);
+        learnt.learn(
+            event,
+            &self.tokens,
+            profile,
+            session,
+            facts,
+            &mut self.names,
+        );
+        let surfaces = new_hour && learnt.surfaces_here(profile, event);
+        let network = learnt.network.filter(|_| surfaces);
+        let surfaced = network.filter(|network| self.egresses.used(*network, hash, event.time));
+        if event.outcome() == Outcome::Success {
+            facts.worked(learnt.bearer.credential, event.time);
+            if !learnt.suspect {
+                for scope in event.credential.scopes.iter().chain(&event.action.scopes) {
+                    facts.hold(self.names.intern(Space::Scope, scope).0, event.time);
+                }
+            }
+        }
+        session.credential = learnt.bearer.credential;
+        session.described = Some(learnt.described);
+        settle(session, event);
+        Left { bursts, surfaced }
+    }
+}
+
+/// The most sessions at once.
+fn learn_parallel(
+    profile: &mut Profile,
+    sessions: &mut Sessions,
+    learnt: &Learnt,
+    event: &Event<'_>,
+) {
+    if learnt.begins && !learnt.suspect {
+        let (_, others) = sessions.split(learnt.number);
+        let is_live = |other: &&Session| other.id.is_some() && other.is_live(event.time);
+        let live = others.iter().filter(is_live).count() + 1;
+        profile.most_parallel = profile.most_parallel.max(live.min(255) as u8);
+    }
+}
+
+/// Whether it comes from the identity's own device or, where none is stated, from its network.
+fn is_usual(profile: &Profile, setting: &Setting, time: EventTime) -> bool {
+    let known = |what| setting.get(what) != 0 && setting.is_known(what, &profile.habits, time);
+    let device = [Trait::Device, Trait::Fingerprint, Trait::Host];
+    if device.iter().any(|what| setting.get(*what) != 0) {
+        return device.iter().any(|what| known(*what));
+    }
+    known(Trait::Network)
+}
+
+/// What the event says of the session itself.
+fn settle(session: &mut Session, event: &Event<'_>) {
+    let class = event.action.class.known();
+    let succeeded = event.outcome() == Outcome::Success;
+    if succeeded && is_authentication(event, class) {
+        session.authenticated = session.authenticated.max(event.time);
+        session.ended = false;
+    }
+    if succeeded && class == Some(ActionClass::Logout) {
+        session.ended = true;
+    }
+    for (kept, link) in session.behalf.iter_mut().zip(&event.delegation) {
+        *kept = key(&link.id);
+    }
+    if session.privileged || session.waits_until.is_some() || event.session.jit_until.is_some() {
+        session.last_event = Some(EventId::new(&event.id));
+    }
+}
+
+/// What the judgement of an event leaves for learning.
+pub(crate) struct Learnt {
+    pub(crate) kind: IdentityKind,
+    pub(crate) place: Option<Place>,
+    pub(crate) is_egress: bool,
+    /// It was answered, or happened under a standing command: nothing of it becomes usual.
+    pub(crate) suspect: bool,
+    /// The detectors that had something to say.
+    pub(crate) raised: DetectorSet,
+    pub(crate) bearer: Bearer,
+    pub(crate) weight: f32,
+    pub(crate) endpoint: Name,
+    pub(crate) symbol: Symbol,
+    pub(crate) step: Option<Step>,
+    pub(crate) setting: Setting,
+    pub(crate) described: Name,
+    /// Whether its session began with it, and the number of that session.
+    pub(crate) begins: bool,
+    pub(crate) number: usize,
+    /// Its network, if others may share it.
+    pub(crate) network: Option<u64>,
+}
+
+impl Learnt {
+    /// Whether an established identity surfaces where it did on two earlier days, far from where it also
+    /// is: an office is where its people are, a VPN is not.
+    fn surfaces_here(&self, profile: &Profile, event: &Event<'_>) -> bool {
+        let cell = self.place.map_or(0, |place| place.cell);
+        event.outcome() == Outcome::Success
+            && self.kind == IdentityKind::Human
+            && !self.suspect
+            && profile.earlier_days(event.time) >= 3
+            && profile.places.days_at(cell, event.time) >= 2
+            && self
+                .place
+                .is_some_and(|place| profile.places.was_far_from(&place, SURFACES_KM))
+    }
+
+    fn learn(
+        &self,
+        event: &Event<'_>,
+        tokens: &[(Name, ActionClass)],
+        profile: &mut Profile,
+        session: &mut Session,
+        facts: &Facts,
+        names: &mut Names,
+    ) {
+        let in_order = session.in_order && event.outcome() == Outcome::Success;
+        if !self.suspect {
+            self.learn_scope(event, tokens, profile, session);
+            if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
+                profile
+                    .sequence
+                    .learn(session.context, self.symbol, self.weight);
+                if let Some(step) = &self.step {
+                    profile.order.learn(step);
+                }
+            }
+            if self.raised & DetectorId::ImpossibleTravel.bit() == 0 {
+                let cell = self.place.map(|place| place.cell);
+                profile
+                    .places
+                    .learn(cell, self.bearer.device, event.time, self.weight);
+            }
+            self.learn_habits(event, profile, session, facts);
+        }
+        profile.data.settle(self.suspect);
+        if in_order {
+            session.context.push(self.symbol);
+            session.last_endpoint = Some(self.endpoint);
+        } else {
+            session.context = Context::LOST;
+            session.last_endpoint = None;
+        }
+        if let Some(place) = &self.place {
+            profile
+                .places
+                .sight(event, place, self.bearer, self.is_egress, names);
+        }
+        session.setting.update(&self.setting);
+    }
+
+    fn learn_scope(
+        &self,
+        event: &Event<'_>,
+        tokens: &[(Name, ActionClass)],
+        profile: &mut Profile,
+        session: &Session,
+    ) {
+        for &(name, class) in tokens {
+            let surprising = session
+                .novelty_of(name)
+                .is_some_and(|novel| f64::from(novel.bits) >= PROBATION_BITS);
+            let trust = if surprising {
+                Trust::Probation
+            } else {
+                Trust::Usual
+            };
+            profile
+                .scope
+                .learn(name, class, event.time, self.weight, trust);
+        }
+    }
+
+    /// What succeeded becomes a habit; who fails may be anybody.
+    fn learn_habits(
+        &self,
+        event: &Event<'_>,
+        profile: &mut Profile,
+        session: &mut Session,
+        facts: &Facts,
+    ) {
+        if event.outcome() != Outcome::Success {
+            return;
+        }
+        let this_hour = hour(event.time);
+        let again =
+            session.learnt_hour == this_hour && self.setting.adds_nothing_to(&session.setting);
+        session.learnt_hour = this_hour;
+        profile.active(event.time);
+        if is_machine(self.kind) {
+            profile.schedule.learn(event.time);
+        }
+        if !again {
+            let odd = DetectorId::NewNetwork.bit() | DetectorId::DeviceDrift.bit();
+            let surprised = self.raised & odd != 0 || session.changed().is_some();
+            self.setting
+                .learn(&mut profile.habits, event.time, surprised);
+            if let Some(anonymizer) = anonymizer_key(event, &self.setting) {
+                let surprised = self.raised & DetectorId::AnonymizedNetwork.bit() != 0;
+                profile
+                    .habits
+                    .learn(Trait::Anonymizer, anonymizer, event.time, surprised);
+            }
+        }
+        if let Some(tenant) = event.action.target_tenant.as_deref() {
+            let surprised = self.raised & DetectorId::TenantFanout.bit() != 0;
+            profile
+                .habits
+                .learn(Trait::Tenant, key(tenant), event.time, surprised);
+        }
+        if self.kind == IdentityKind::AiAgent {
+            let (name, habits) = (&*event.action.name, &mut profile.habits);
+            let task = task_key(event);
+            let is_approved = facts
+                .approval(event.time, self.bearer.session, task, APPROVED_MS)
+                .is_some();
+            habits.learn(Trait::Family, key(family(name)), event.time, false);
+            if event.action.class.known().is_some_and(is_sensitive) && !is_approved {
+                habits.learn(Trait::Pair, unapproved(name), event.time, false);
+            }
+        }
+        for gain in facts.gains() {
+            let used = event.action.class.known().is_some_and(is_sensitive);
+            if used && (0..PAIR_MS).contains(&event.time.since(gain.time)) {
+                let pair = pair(gain.privilege, &event.action.name);
+                profile.habits.learn(Trait::Pair, pair, event.time, false);
+            }
+        }
+        if event.action.class.known() == Some(ActionClass::Privilege) {
+            let privilege = crate::facts::privilege_key(event);
+            profile
+                .habits
+                .learn(Trait::Privilege, privilege, event.time, false);
+        }
+    }
+}
+
+/// The anonymiser that an event comes through, with its network.
+pub(crate) fn anonymizer_key(event: &Event<'_>, setting: &Setting) -> Option<u32> {
+    let anonymizer = event.network.anonymizer.known()?;
+    Some((anonymizer as u32 + 1).wrapping_mul(0x9E37_79B9) ^ setting.get(Trait::Network) | 1)
+}
+
+/// The family of a tool: `tool:ticket.comment` belongs to `tool:ticket`.
+pub(crate) fn family(name: &str) -> &str {
+    let end = name.rfind(['.', '/', ' ']).unwrap_or(name.len());
+    &name[..end]
+}

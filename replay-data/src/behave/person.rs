@@ -8,7 +8,7 @@
 use rand::RngExt as _;
 
 use super::travel::{Trip, trip, week_of};
-use super::{Bout, Pen};
+use super::{Bout, Pen, retain_from};
 use crate::catalogue::apps::{self, APPS, DEPARTMENTS};
 use crate::catalogue::aws::CONSOLE;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
@@ -45,17 +45,6 @@ pub(super) fn bouts(
         plan(world, who, person, day, out);
         retain_from(out, begin, |bout| (from..to).contains(&bout.start));
     }
-}
-
-fn retain_from(out: &mut Vec<Bout>, begin: usize, keep: impl Fn(&Bout) -> bool) {
-    let mut kept = begin;
-    for index in begin..out.len() {
-        if keep(&out[index]) {
-            out.swap(kept, index);
-            kept += 1;
-        }
-    }
-    out.truncate(kept);
 }
 
 /// One local day, at home or away or partly each.

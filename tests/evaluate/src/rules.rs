@@ -1,0 +1,144 @@
+//! What the policy demands whatever is usual: such a command on somebody innocent is no false alarm.
+//!
+//! Told from the events alone, by a reading of the rules that shares no code with the engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use plumbline_detectors::config::Config;
+use plumbline_schemas::command::{Action, Command};
+use plumbline_schemas::event::{ActionClass, Event, EventKind, IdentityKind, Outcome, Verdict};
+use plumbline_schemas::time::EventTime;
+
+/// Sessions, and what the rules have to know of them.
+pub(crate) struct Rules {
+    config: Arc<Config>,
+    sessions: HashMap<String, Session>,
+}
+
+#[derive(Clone, Copy)]
+struct Session {
+    proven: EventTime,
+    last: EventTime,
+    lent_until: Option<EventTime>,
+    is_sensitive: bool,
+    is_over: bool,
+}
+
+fn key(identity: &str, session: &str) -> String {
+    format!("{identity}\n{session}")
+}
+
+impl Rules {
+    pub(crate) fn new(config: &Arc<Config>) -> Self {
+        Self {
+            config: Arc::clone(config),
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// The rule that demands a command, which was given on this event before it was learnt.
+    pub(crate) fn demands(&self, command: &Command, event: &Event<'_>) -> Option<&'static str> {
+        let is_own = command.target.identity == event.identity.id;
+        match command.action {
+            Action::Shorten if is_own && reads_for_another(event) => Some("delegated read (C3)"),
+            Action::StepUp if is_own && self.is_stale(event) => Some("old authentication (D1, E1)"),
+            Action::StepUp if is_own && self.is_over_age(event) => Some("old credential (E5)"),
+            Action::RevokeSession => self.timer(command),
+            _ => None,
+        }
+    }
+
+    fn session(&self, identity: &str, session: Option<&str>) -> Option<&Session> {
+        self.sessions.get(&key(identity, session?))
+    }
+
+    fn is_stale(&self, event: &Event<'_>) -> bool {
+        let Some(class) = event.action.class.known() else {
+            return false;
+        };
+        let Some(limit) = self.config.policy.freshness.0.get(&class) else {
+            return false;
+        };
+        if event.identity_kind() != IdentityKind::Human {
+            return false;
+        }
+        let known = self.session(&event.identity.id, event.session.id.as_deref());
+        let proven = known
+            .map(|session| session.proven)
+            .max(event.session.authenticated_at)
+            .or(event.session.started_at);
+        proven.is_some_and(|proven| event.time.since(proven) > limit.as_millis())
+    }
+
+    fn is_over_age(&self, event: &Event<'_>) -> bool {
+        let limit = self.config.policy.credential.max_age.as_millis();
+        let issued = event.credential.issued_at;
+        issued.is_some_and(|issued| event.time.since(issued) > limit)
+    }
+
+    fn timer(&self, command: &Command) -> Option<&'static str> {
+        let target = &command.target;
+        let session = self.session(&target.identity, target.session_id.as_deref())?;
+        if session.is_over {
+            return None;
+        }
+        if session.lent_until.is_some_and(|end| command.time >= end) {
+            return Some("end of lent access (D4)");
+        }
+        let idle = command.time.since(session.last);
+        let limit = self.config.policy.session.inactivity.as_millis();
+        (session.is_sensitive && idle >= limit).then_some("idle console (E4)")
+    }
+
+    /// Takes in an event after the engine has.
+    pub(crate) fn learn(&mut self, event: &Event<'_>) {
+        let Some(id) = event.session.id.as_deref() else {
+            return;
+        };
+        let begun = event.session.started_at.unwrap_or(event.time);
+        let session = self
+            .sessions
+            .entry(key(&event.identity.id, id))
+            .or_insert(Session {
+                proven: begun.min(event.time),
+                last: event.time,
+                lent_until: None,
+                is_sensitive: false,
+                is_over: false,
+            });
+        if event.kind == EventKind::Feedback {
+            if event.feedback.verdict.known() == Some(Verdict::StepUpPassed) {
+                session.proven = session.proven.max(event.time);
+            }
+            return;
+        }
+        session.last = session.last.max(event.time);
+        session.lent_until = session.lent_until.max(event.session.jit_until);
+        if let Some(proven) = event.session.authenticated_at {
+            session.proven = session.proven.max(proven);
+        }
+        use ActionClass::{Admin, Deploy, Login, Logout, Mfa, Privilege, Secret, TokenIssue};
+        let succeeds = event.outcome() == Outcome::Success;
+        match event.action.class.known() {
+            Some(Login | Mfa | TokenIssue) if succeeds => {
+                session.proven = session.proven.max(event.time);
+            }
+            Some(Admin | Privilege | Deploy | Secret) => session.is_sensitive = true,
+            Some(Logout) => session.is_over = true,
+            _ => {}
+        }
+    }
+}
+
+fn reads_for_another(event: &Event<'_>) -> bool {
+    let is_sensitive = matches!(
+        event.action.class.known(),
+        Some(ActionClass::Secret | ActionClass::Export)
+    );
+    let works = matches!(
+        event.identity_kind(),
+        IdentityKind::Workload | IdentityKind::AiAgent
+    );
+    is_sensitive && works && !event.delegation.is_empty()
+}

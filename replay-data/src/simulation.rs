@@ -4,7 +4,7 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use crate::attack;
-use crate::attack::rows::Told;
+use crate::attack::rows::{Plot, Told};
 use crate::behave;
 use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::draft::Draft;
@@ -43,8 +43,8 @@ pub struct Simulation {
     book: Book,
     /// Drafts of attacks that were not reached yet, the earliest last.
     planted: Vec<Draft>,
-    /// Events of the catalogue's rows that have not arrived, the earliest last.
-    told: Vec<Told>,
+    /// Events of the catalogue's rows that have not arrived, the earliest last, and what they replace.
+    plot: Plot,
     /// Drafts that were performed and have not arrived, in no order.
     pending: Vec<Draft>,
     /// Drafts that arrive within the span, the earliest last.
@@ -61,6 +61,10 @@ pub struct Simulation {
 const LATE: f64 = 0.005;
 /// Share of events that are delivered twice.
 const TWICE: f64 = 0.003;
+
+/// How many collectors there are, and the share of their hours in which each hangs.
+const COLLECTORS: u32 = 8;
+const HANGS: f64 = 0.002;
 
 /// How much is performed at once. Long spans are faster, since everybody is asked for their plans
 /// once in each; short ones need less memory. What comes out is the same.
@@ -80,10 +84,10 @@ impl Simulation {
         let world = World::new(options);
         let (mut planted, mut drafts) = attack::plan(&world);
         drafts.reverse();
-        let mut told = Vec::new();
+        let mut plot = Plot::default();
         if options.catalogue {
-            told = attack::rows::plan(&world, &mut planted);
-            told.reverse();
+            plot = attack::rows::plan(&world, &mut planted);
+            plot.told.reverse();
         }
         Ok(Self {
             at: world.from,
@@ -91,7 +95,7 @@ impl Simulation {
             world,
             book: Book::new(planted),
             planted: drafts,
-            told,
+            plot,
             is_complete: false,
             pending: Vec::new(),
             ready: Vec::new(),
@@ -123,6 +127,11 @@ impl Simulation {
         for who in &self.world.profiles {
             self.bouts.clear();
             behave::bouts(&self.world, who, from, to, &mut self.bouts);
+            let cancelled = &self.plot.cancelled;
+            if !cancelled.is_empty() {
+                self.bouts
+                    .retain(|bout| !cancelled.contains(&(who.index, bout.number)));
+            }
             for bout in &self.bouts {
                 behave::perform(&self.world, who, bout, &mut self.pending);
             }
@@ -145,13 +154,13 @@ impl Simulation {
 
     /// The next event of a row's story, where it is due before the next draft.
     fn next_told(&mut self) -> Option<Told> {
-        let next = self.told.last()?;
+        let next = self.plot.told.last()?;
         let is_performed = self.is_complete || next.arrival < self.at;
         let comes_first = self
             .ready
             .last()
             .is_none_or(|draft| next.arrival < draft.arrival);
-        (is_performed && comes_first).then(|| self.told.pop())?
+        (is_performed && comes_first).then(|| self.plot.told.pop())?
     }
 
     /// An event as it reaches the log, noted where it belongs to something planted.
@@ -189,6 +198,9 @@ impl Simulation {
             if share(draw) < LATE {
                 draft.arrival += delay(90 * SECOND, 2).min(15 * MINUTE);
             }
+            if let Some(hours) = stuck(&self.world, draft) {
+                draft.arrival += hours * HOUR;
+            }
             if share(hash([draw, 3])) < TWICE {
                 let mut again = *draft;
                 again.arrival += SECOND + delay(20 * SECOND, 4).min(10 * MINUTE);
@@ -196,6 +208,18 @@ impl Simulation {
             }
         }
     }
+}
+
+/// Where the whole catalogue is played, one collector in eight or so hangs for an hour now and then, and
+/// delivers hours later what it gathered.
+fn stuck(world: &World, draft: &Draft) -> Option<i64> {
+    if !world.options.catalogue {
+        return None;
+    }
+    let hour = draft.time.div_euclid(HOUR) as u64;
+    let collector = u64::from(draft.identity % COLLECTORS);
+    let draw = hash([world.seed(), collector, hour, 82]);
+    (share(draw) < HANGS).then_some(1 + (draw % 5) as i64)
 }
 
 /// The earliest comes last. Nothing is equal to another, so the order never depends on the sort.

@@ -239,7 +239,10 @@ impl<'a> Diary<'a> {
 
     /// The phone on the way.
     fn phone(&mut self, start: i64, length: i64, work: f64, begins_session: bool) {
-        let carrier = match PLACES[usize::from(self.place)].country {
+        // Who roams goes out through the carrier at home, wherever the telephone is.
+        let roams = self.world.options.catalogue && self.who.index.is_multiple_of(3);
+        let surfaces = if roams { self.person.home } else { self.place };
+        let carrier = match PLACES[usize::from(surfaces)].country {
             "GB" | "IE" => Some(place_index("Birmingham")),
             "BR" => PLACES
                 .iter()
@@ -248,7 +251,7 @@ impl<'a> Diary<'a> {
             _ => None,
         };
         // Elsewhere the carrier's gateway is in the city itself.
-        let place = carrier.unwrap_or(self.place);
+        let place = carrier.unwrap_or(surfaces);
         let host = self.rng.random_range(27..30);
         let setting = Setting {
             place,

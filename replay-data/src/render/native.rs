@@ -7,7 +7,7 @@ use plumbline_schemas::time::EventTime;
 
 use super::{Opening, open, some};
 use crate::catalogue::deeds::Deed;
-use crate::clock::{HOUR, SECOND};
+use crate::clock::{DAY, HOUR, SECOND};
 use crate::draft::{Draft, FOREIGN, LAPTOP, PHONE};
 use crate::native::{Native, Office};
 use crate::profile::{Profile, Role};
@@ -96,13 +96,25 @@ fn human(who: &Profile, draft: &Draft, event: &mut Event<'static>) {
     if setting.session != 0 {
         event.credential.id = some(format!("cookie-{:016x}", hash([setting.session, 94])));
     }
-    let device = hash([who.seed, who.index.into(), setting.device.into(), 95]);
+    // A device is replaced every 120 days, a browser renewed every 28, not for all at once.
+    let day = setting.session_start.div_euclid(DAY) + i64::from(who.index) * 7;
+    let (generation, version) = (day.div_euclid(120), day.div_euclid(28));
+    let device = hash([
+        who.seed,
+        who.index.into(),
+        setting.device.into(),
+        generation as u64,
+        95,
+    ]);
     event.device.id = some(format!("dev-{device:016x}"));
     event.device.posture = (setting.device == LAPTOP)
         .then_some(Posture::Compliant)
         .into();
     event.device.user_agent = some(match setting.device {
-        LAPTOP => "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/146.0.0.0 Safari/537.36",
+        LAPTOP if version % 2 == 0 => {
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/146.0.0.0 Safari/537.36"
+        }
+        LAPTOP => "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Chrome/147.0.0.0 Safari/537.36",
         PHONE => "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) Safari/604.1",
         _ => "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     });

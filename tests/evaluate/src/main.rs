@@ -99,3 +99,55 @@ fn config() -> Config {
     }];
     config
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn judged() -> (Vec<Judged>, Innocent, Calibration) {
+        let options = Options {
+            identities: 80,
+            days: 13,
+            catalogue: true,
+            ..Options::default()
+        };
+        let played = play::play(&options, &Arc::new(config())).unwrap();
+        let (mut innocent, mut calibration) = (Innocent::default(), Calibration::default());
+        calibration.add(&played);
+        innocent.add(&played);
+        (judge::attacks_and_twins(&played), innocent, calibration)
+    }
+
+    fn printed() -> String {
+        let (judged, innocent, calibration) = judged();
+        let mut out = Vec::new();
+        tables::rows(&mut out, &judged).unwrap();
+        tables::innocent(&mut out, &innocent).unwrap();
+        tables::calibration(&mut out, &calibration).unwrap();
+        tables::details(&mut out, &judged, &innocent, &[]).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_same_populations_print_the_same_tables() {
+        let text = printed();
+        assert!(text.contains("C1 at once"), "{text}");
+        assert_eq!(text, printed());
+    }
+
+    #[test]
+    fn a_twin_is_answered_by_nothing_and_an_attack_by_what_its_row_accepts() {
+        let (judged, innocent, calibration) = judged();
+        let twins = judged.iter().filter(|it| it.label.is_twin);
+        assert!(twins.clone().count() > 10);
+        assert!(twins.clone().all(|it| it.answer.is_none()));
+        let answered: Vec<_> = judged.iter().filter(|it| it.answer.is_some()).collect();
+        assert!(!answered.is_empty());
+        let has_events = |it: &&Judged| it.answer.as_ref().is_some_and(|answer| answer.events > 0);
+        assert!(answered.iter().all(has_events));
+        assert!(innocent.identity_days >= 80 * 13);
+        assert!(calibration.hours > 1000);
+    }
+}

@@ -64,10 +64,11 @@ fn fails_over(tale: &mut Tale<'_>) -> Option<String> {
     };
     let second = native.second_region;
     let away = tale.bout_of(tale.who, |bout| bout.setting.region == second)?;
+    tale.instead_of(&away);
     let events = tale.usual(tale.who, &away);
     for event in &events {
         let again = tale.again(event, ms(event) + 10 * MINUTE);
         tale.then(again);
     }
-    Some("a round more in the account's second region".to_owned())
+    Some("a round in the account's second region, later than it would have been".to_owned())
 }

@@ -86,6 +86,7 @@ fn owner_moves(tale: &mut Tale<'_>) -> Option<String> {
     };
     let second = native.second_region;
     let away = tale.bout_of(tale.who, |bout| bout.setting.region == second)?;
+    tale.instead_of(&away);
     for event in tale.usual(tale.who, &away) {
         let again = tale.again(&event, ms(&event) + 11 * MINUTE);
         tale.then(again);

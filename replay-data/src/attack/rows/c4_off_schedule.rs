@@ -55,13 +55,14 @@ fn late(tale: &mut Tale<'_>) -> Option<String> {
     let shift = native.jitter as i64;
     run_shifted(tale, shift)?;
     Some(format!(
-        "a second run {} seconds after the first",
+        "a run {} seconds later than it would have been",
         shift / SECOND
     ))
 }
 
 fn run_shifted(tale: &mut Tale<'_>, shift: i64) -> Option<()> {
     let bout = tale.bout_of(tale.who, |_| true)?;
+    tale.instead_of(&bout);
     let events = tale.usual(tale.who, &bout);
     let session = tale.fresh(events.first()?, bout.start + shift);
     for event in &events {

@@ -132,14 +132,23 @@ pub(crate) struct Told {
     pub event: Event<'static>,
 }
 
+/// What the rows do to the log.
+#[derive(Default)]
+pub(crate) struct Plot {
+    /// Events in order of arrival.
+    pub told: Vec<Told>,
+    /// Stretches of ordinary work that do not happen, by identity and number.
+    pub cancelled: BTreeSet<(u32, i64)>,
+}
+
 /// Plans every row after the attacks that are planted already.
-pub(crate) fn plan(world: &World, planted: &mut Vec<Planted>) -> Vec<Told> {
+pub(crate) fn plan(world: &World, planted: &mut Vec<Planted>) -> Plot {
     let mut casting = Casting {
         world,
         victims: planted.iter().map(|it| it.victim).collect(),
         twins: BTreeMap::new(),
         planted,
-        told: Vec::new(),
+        plot: Plot::default(),
     };
     let copies = (world.options.identities / IDENTITIES_PER_COPY).max(1);
     for is_twin in [false, true] {
@@ -154,9 +163,10 @@ pub(crate) fn plan(world: &World, planted: &mut Vec<Planted>) -> Vec<Told> {
             }
         }
     }
-    let mut told = casting.told;
-    told.sort_by(|a, b| (a.arrival, &a.event.id).cmp(&(b.arrival, &b.event.id)));
-    told
+    let mut plot = casting.plot;
+    plot.told
+        .sort_by(|a, b| (a.arrival, &a.event.id).cmp(&(b.arrival, &b.event.id)));
+    plot
 }
 
 struct Casting<'a> {
@@ -165,7 +175,7 @@ struct Casting<'a> {
     /// How many twins an identity plays.
     twins: BTreeMap<u32, u32>,
     planted: &'a mut Vec<Planted>,
-    told: Vec<Told>,
+    plot: Plot,
 }
 
 impl Casting<'_> {
@@ -189,7 +199,7 @@ impl Casting<'_> {
             if self.victims.contains(&who.index) || is_twin && plays >= TWINS_OF_ONE {
                 continue;
             }
-            let Some((planted, told)) = self.attempt(row, variant, who, owner, is_twin) else {
+            let Some((planted, plot)) = self.attempt(row, variant, who, owner, is_twin) else {
                 continue;
             };
             if is_twin {
@@ -198,7 +208,8 @@ impl Casting<'_> {
                 self.victims.insert(who.index);
             }
             self.planted.push(planted);
-            self.told.extend(told);
+            self.plot.told.extend(plot.told);
+            self.plot.cancelled.extend(plot.cancelled);
             return;
         }
     }
@@ -210,7 +221,7 @@ impl Casting<'_> {
         who: &Profile,
         owner: u64,
         is_twin: bool,
-    ) -> Option<(Planted, Vec<Told>)> {
+    ) -> Option<(Planted, Plot)> {
         let world = self.world;
         let end = world.to - 5 * HOUR - if is_twin { WINDOW } else { 0 };
         let who_and_what = hash([owner, who.index.into()]);
@@ -222,6 +233,7 @@ impl Casting<'_> {
             plant: self.planted.len() as u32 + 1,
             told: Vec::new(),
             target: None,
+            cancelled: Vec::new(),
         };
         let tell = if is_twin {
             variant.twin
@@ -247,7 +259,11 @@ impl Casting<'_> {
                 target: tale.target,
             }),
         };
-        Some((planted, tale.told))
+        let plot = Plot {
+            told: tale.told,
+            cancelled: tale.cancelled.into_iter().collect(),
+        };
+        Some((planted, plot))
     }
 }
 

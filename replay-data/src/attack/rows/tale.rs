@@ -27,6 +27,8 @@ pub(in crate::attack) struct Tale<'a> {
     pub told: Vec<Told>,
     /// Who is to be commanded, where it is not the first to act.
     pub target: Option<String>,
+    /// Stretches of ordinary work, by identity and number, that do not happen.
+    pub cancelled: Vec<(u32, i64)>,
 }
 
 impl<'a> Tale<'a> {
@@ -37,6 +39,11 @@ impl<'a> Tale<'a> {
         behave::bouts(self.world, who, from, to, &mut bouts);
         bouts.retain(fits);
         (!bouts.is_empty()).then(|| pick(&mut self.rng, &bouts))
+    }
+
+    /// What is told comes instead of this stretch of the victim's ordinary work.
+    pub(super) fn instead_of(&mut self, bout: &Bout) {
+        self.cancelled.push((self.who.index, bout.number));
     }
 
     /// The events of a stretch of ordinary work, in order of time.

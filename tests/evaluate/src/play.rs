@@ -123,12 +123,7 @@ impl Stage {
     }
 
     fn apply(&mut self, event: &Event<'_>, at: EventTime) {
-        self.sensitive.apply(event, &mut self.outputs);
-        for output in self.outputs.drain(..) {
-            if let Output::Finding(finding) = output {
-                self.watch.found(&finding);
-            }
-        }
+        self.listen(event);
         let mut outputs = std::mem::take(&mut self.outputs);
         self.engine.apply(event, &mut outputs);
         for output in outputs.drain(..) {
@@ -138,6 +133,34 @@ impl Stage {
         }
         self.outputs = outputs;
         self.rules.learn(event);
+    }
+
+    /// Counts what the sensitive engine finds. What it commands is cleared at once: it would ask for much,
+    /// and does not learn while something stands.
+    fn listen(&mut self, event: &Event<'_>) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.sensitive.apply(event, &mut outputs);
+        let mut answers = Vec::new();
+        for output in outputs.drain(..) {
+            match output {
+                Output::Finding(finding) => self.watch.found(&finding),
+                Output::Command(command) => {
+                    let verdict = match command.action {
+                        Action::StepUp => "step_up_passed",
+                        _ => "restored",
+                    };
+                    answers.push(answer(&command, verdict, event.time));
+                }
+            }
+        }
+        for answer in answers {
+            // It is made of the command above; what could not be read back would only not be cleared.
+            if let Ok(event) = Event::parse(answer.as_bytes()) {
+                self.sensitive.apply(&event, &mut outputs);
+            }
+        }
+        outputs.clear();
+        self.outputs = outputs;
     }
 
     fn command(&mut self, command: Command, event: &Event<'_>, at: EventTime) {

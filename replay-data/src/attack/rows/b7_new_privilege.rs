@@ -31,22 +31,22 @@ pub(super) const ROW: Row = Row {
 };
 
 /// Somebody else grants it, as the rules want.
-fn granted(tale: &mut Tale<'_>, live: &Event<'static>, time: i64) -> Option<()> {
+fn granted(tale: &mut Tale<'_>, live: &Event<'static>, time: i64) -> Option<Event<'static>> {
     let by = tale.another(operator)?;
     let mut grant = tale.done(live, time, &GRANT, 0);
     grant.delegation = vec![Delegate {
         id: by.id().into(),
         kind: IdentityKind::Human.into(),
     }];
-    tale.then(grant);
-    Some(())
+    Some(grant)
 }
 
 fn person(tale: &mut Tale<'_>, later: i64) -> Option<String> {
     let pattern = tale.pattern()?;
     let start = ms(&pattern) + 12 * MINUTE;
     let live = tale.session(&pattern, start);
-    granted(tale, &live, start + MINUTE)?;
+    let grant = granted(tale, &live, start + MINUTE)?;
+    tale.then(grant);
     for nth in 0..4 {
         let read = tale.done(
             &live,
@@ -62,7 +62,8 @@ fn person(tale: &mut Tale<'_>, later: i64) -> Option<String> {
 fn account(tale: &mut Tale<'_>) -> Option<String> {
     let live = tale.pattern()?;
     let start = ms(&live) + 2 * MINUTE;
-    granted(tale, &live, start)?;
+    let grant = granted(tale, &live, start)?;
+    tale.then(grant);
     for nth in 0..4 {
         let read = tale.done(
             &live,
@@ -80,7 +81,9 @@ fn a_week_later(tale: &mut Tale<'_>) -> Option<String> {
     let pattern = tale.pattern()?;
     let start = ms(&pattern) + 12 * MINUTE;
     let live = tale.session(&pattern, start);
-    granted(tale, &live, start + MINUTE)?;
+    // The use is the twin, not the week between.
+    let grant = granted(tale, &live, start + MINUTE)?;
+    tale.before(grant);
     end(tale, &live, start + 2 * MINUTE);
     let start = start + 7 * DAY;
     let live = tale.session(&pattern, start);

@@ -142,3 +142,97 @@ fn reads_for_another(event: &Event<'_>) -> bool {
     );
     is_sensitive && works && !event.delegation.is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use plumbline_schemas::command::{CommandReason, Mode, Params, Target};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(time: &str, class: &str, more: Value) -> Value {
+        let mut event = json!({
+            "id": format!("{time}{class}"), "time": format!("2026-03-02T{time}Z"), "kind": "api",
+            "identity": { "id": "ann" }, "session": { "id": "s" },
+            "action": { "name": class, "class": class },
+        });
+        for (key, value) in more.as_object().unwrap() {
+            event[key] = value.clone();
+        }
+        event
+    }
+
+    fn demanded(
+        before: &[Value],
+        action: Action,
+        time: &str,
+        trigger: &Value,
+    ) -> Option<&'static str> {
+        let mut rules = Rules::new(&Arc::default());
+        for event in before {
+            rules.learn(&Event::parse(event.to_string().as_bytes()).unwrap());
+        }
+        let time = EventTime::parse(&format!("2026-03-02T{time}Z")).unwrap();
+        let command = Command {
+            id: "c-1".to_owned(),
+            time,
+            expires_at: time,
+            action,
+            mode: Mode::Enforce,
+            target: Target {
+                tenant: "acme".to_owned(),
+                identity: "ann".to_owned(),
+                kind: IdentityKind::Human,
+                session_id: Some("s".to_owned()),
+                credential_id: None,
+            },
+            params: Params::default(),
+            reason: CommandReason {
+                summary: String::new(),
+                risk: 0,
+                detectors: Vec::new(),
+                finding_ids: Vec::new(),
+            },
+            supersedes: None,
+        };
+        let trigger = trigger.to_string();
+        rules.demands(&command, &Event::parse(trigger.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn an_old_proof_demands_a_new_one_and_a_fresh_one_does_not() {
+        let login = [event("09:00:00", "login", json!({}))];
+        let late = event("10:30:00", "admin", json!({}));
+        let soon = event("09:30:00", "admin", json!({}));
+        let rule = demanded(&login, Action::StepUp, "10:30:00", &late);
+        assert_eq!(rule, Some("old authentication (D1, E1)"));
+        assert_eq!(demanded(&login, Action::StepUp, "09:30:00", &soon), None);
+        assert_eq!(
+            demanded(&login, Action::RevokeSession, "10:30:00", &late),
+            None
+        );
+    }
+
+    #[test]
+    fn an_idle_console_demands_its_end_unless_somebody_logged_out() {
+        let work = event("09:00:00", "admin", json!({}));
+        let logout = event("09:01:00", "logout", json!({}));
+        let other = event("09:45:00", "read", json!({ "identity": { "id": "bob" } }));
+        let ends = |before: &[Value]| demanded(before, Action::RevokeSession, "09:31:00", &other);
+        assert_eq!(ends(std::slice::from_ref(&work)), Some("idle console (E4)"));
+        assert_eq!(ends(&[work, logout]), None);
+    }
+
+    #[test]
+    fn what_a_delegated_workload_reads_shortens_its_session() {
+        let identity = json!({ "id": "ann", "kind": "workload" });
+        let own = event("09:00:00", "secret", json!({ "identity": identity }));
+        let mut delegated = own.clone();
+        delegated["delegation"] = json!([{ "id": "bob", "kind": "human" }]);
+        let shortens = |trigger| demanded(&[], Action::Shorten, "09:00:00", trigger);
+        assert_eq!(shortens(&delegated), Some("delegated read (C3)"));
+        assert_eq!(shortens(&own), None);
+    }
+}

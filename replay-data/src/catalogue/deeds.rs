@@ -93,7 +93,7 @@ pub(crate) static CONFIG_READ: Deed = api(Class::Read, "config.read", "config/{}
     .bytes(3_000, 0);
 pub(crate) static CONFIG_WRITE: Deed = admin(Class::Admin, "config.update", "config/{}");
 pub(crate) static POLICY_WRITE: Deed = admin(Class::Admin, "policy.update", "policy/{}");
-pub(crate) static RESTART: Deed = admin(Class::Write, "service.restart", "service/{}");
+pub(crate) static RESTART: Deed = admin(Class::Write, "service.restart", "unit/{}");
 pub(crate) static CONSOLE: &[&Deed] = &[
     &CONFIG_READ,
     &CONFIG_WRITE,

@@ -40,7 +40,7 @@ fn purge(
     is_own_host: bool,
     is_own_network: bool,
 ) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let time = ms(&pattern) + 3 * SECOND;
     // The approval is for this task, by whom the agent works for.
     if is_approved {

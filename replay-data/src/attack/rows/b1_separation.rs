@@ -32,7 +32,7 @@ pub(super) const ROW: Row = Row {
 
 /// A ticket is opened, as the task allows.
 fn opens(tale: &mut Tale<'_>) -> Option<Event<'static>> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let opened = tale.done(&pattern, ms(&pattern) + 5 * SECOND, &AGENT_TICKET, 9_001);
     tale.then(opened.clone());
     Some(opened)
@@ -61,13 +61,13 @@ fn both(tale: &mut Tale<'_>, overlapping: bool) -> Option<String> {
 
 /// One opens, another pays.
 fn by_two(tale: &mut Tale<'_>) -> Option<String> {
-    let opened = opens(tale)?;
+    opens(tale)?;
     let other = tale.another(|who| {
         matches!(&who.role, crate::profile::Role::Agent(agent) if agent.objective.approved.is_some())
     })?;
-    let pattern = tale.pattern_of(other, |_| true)?;
+    let pattern = tale.task_of(other)?;
     let who = whose(&pattern);
-    let time = ms(&opened) + 40 * SECOND;
+    let time = ms(&pattern) + 15 * SECOND;
     let approval = tale.done(&pattern, time - 10 * SECOND, &AGENT_APPROVAL, 0);
     tale.before(approval);
     let refund = crate::catalogue::tools::OBJECTIVES

@@ -28,7 +28,7 @@ pub(super) const ROW: Row = Row {
 };
 
 fn vault(tale: &mut Tale<'_>, count: u32, pause: i64) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let mut time = ms(&pattern) + 2 * SECOND;
     let list = tale.done(&pattern, time, &AGENT_VAULT_LIST, 0);
     tale.then(list);

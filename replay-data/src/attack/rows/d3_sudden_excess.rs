@@ -96,7 +96,7 @@ fn exports(tale: &mut Tale<'_>, deed: &'static Deed, count: u32, times: u64) -> 
 }
 
 fn approvals(tale: &mut Tale<'_>, failures: i64) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let start = ms(&pattern) + 2 * SECOND;
     for nth in 0..failures {
         let mut approval = tale.done(&pattern, start + nth * 9 * SECOND, &AGENT_APPROVAL, 0);

@@ -52,7 +52,7 @@ fn after_the_end(tale: &mut Tale<'_>) -> Option<String> {
 }
 
 fn drifts(tale: &mut Tale<'_>, deed: &'static Deed) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let mut time = ms(&pattern) + SECOND;
     for nth in 0..6 {
         let call = tale.done(&pattern, time, deed, nth);

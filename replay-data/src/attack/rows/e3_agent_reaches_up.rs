@@ -42,7 +42,7 @@ fn reaches(
     deed: &'static crate::catalogue::deeds::Deed,
     outcome: Outcome,
 ) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let mut time = ms(&pattern) + 2 * SECOND;
     for nth in 0..3 {
         let mut call = tale.done(&pattern, time, deed, nth);
@@ -55,7 +55,7 @@ fn reaches(
 
 /// What its grant covers and what every agent of its class does in every task.
 fn peers_tool(tale: &mut Tale<'_>) -> Option<String> {
-    let pattern = tale.pattern_of(tale.who, |bout| bout.work > 2)?;
+    let pattern = tale.task()?;
     let tools = crate::catalogue::tools::OBJECTIVES.first()?.steps;
     let mut time = ms(&pattern) + 2 * SECOND;
     for tool in tools {

@@ -234,6 +234,7 @@ impl Casting<'_> {
             told: Vec::new(),
             target: None,
             cancelled: Vec::new(),
+            open_tasks: Vec::new(),
         };
         let tell = if is_twin {
             variant.twin
@@ -241,6 +242,7 @@ impl Casting<'_> {
             variant.attack
         };
         let story = tell(&mut tale)?;
+        tale.close();
         let is_within = |told: &Told| {
             let time = told.event.time.as_millis();
             time >= world.from && told.arrival < world.to

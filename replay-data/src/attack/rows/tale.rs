@@ -29,6 +29,8 @@ pub(in crate::attack) struct Tale<'a> {
     pub target: Option<String>,
     /// Stretches of ordinary work, by identity and number, that do not happen.
     pub cancelled: Vec<(u32, i64)>,
+    /// Ends of tasks that wait for the story's own.
+    pub open_tasks: Vec<Event<'static>>,
 }
 
 impl<'a> Tale<'a> {
@@ -78,6 +80,44 @@ impl<'a> Tale<'a> {
     /// Something ordinary that the victim does.
     pub(super) fn pattern(&mut self) -> Option<Event<'static>> {
         self.pattern_of(self.who, |_| true)
+    }
+
+    /// A task of an agent that is still open: it goes its ordinary way, but ends after the story. What is
+    /// done in it is to be like the event that is returned.
+    pub(super) fn task_of(&mut self, who: &Profile) -> Option<Event<'static>> {
+        let bout = self.bout_of(who, |bout| bout.work > 2)?;
+        self.cancelled.push((who.index, bout.number));
+        let mut last = None;
+        for event in self.usual(who, &bout) {
+            match event.action.class.known() {
+                Some(ActionClass::TaskEnd) => self.open_tasks.push(event),
+                _ => {
+                    if event.action.resource.is_some() {
+                        last = Some(event.clone());
+                    }
+                    self.before(event);
+                }
+            }
+        }
+        last
+    }
+
+    /// A task of the agent that the story is about.
+    pub(super) fn task(&mut self) -> Option<Event<'static>> {
+        self.task_of(self.who)
+    }
+
+    /// Ends what was left open, each task after what was done in it.
+    pub(super) fn close(&mut self) {
+        for end in std::mem::take(&mut self.open_tasks) {
+            let in_task = self
+                .told
+                .iter()
+                .filter(|it| it.event.task.id == end.task.id);
+            let last = in_task.map(|told| ms(&told.event)).max();
+            let end = self.again(&end, last.unwrap_or(ms(&end)) + 5 * SECOND);
+            self.before(end);
+        }
     }
 
     /// Somebody else.

@@ -25,6 +25,15 @@ struct Session {
     is_over: bool,
 }
 
+/// Detectors that only ever score what is unusual: a command with nothing else behind it is no rule's,
+/// whatever a rule would have said of the same event.
+const SCORES: [&str; 4] = [
+    "impossible_travel",
+    "scope_drift",
+    "endpoint_sequence",
+    "call_volume",
+];
+
 fn key(identity: &str, session: &str) -> String {
     format!("{identity}\n{session}")
 }
@@ -39,6 +48,10 @@ impl Rules {
 
     /// The rule that demands a command, which was given on this event before it was learnt.
     pub(crate) fn demands(&self, command: &Command, event: &Event<'_>) -> Option<&'static str> {
+        let mut behind = command.reason.detectors.iter();
+        if behind.all(|it| SCORES.contains(&it.as_str())) && command.action != Action::Shorten {
+            return None;
+        }
         let is_own = command.target.identity == event.identity.id;
         match command.action {
             Action::Shorten if is_own && reads_for_another(event) => Some("delegated read (C3)"),
@@ -170,6 +183,16 @@ mod tests {
         time: &str,
         trigger: &Value,
     ) -> Option<&'static str> {
+        demanded_of("freshness", before, action, time, trigger)
+    }
+
+    fn demanded_of(
+        detector: &str,
+        before: &[Value],
+        action: Action,
+        time: &str,
+        trigger: &Value,
+    ) -> Option<&'static str> {
         let mut rules = Rules::new(&Arc::default());
         for event in before {
             rules.learn(&Event::parse(event.to_string().as_bytes()).unwrap());
@@ -192,7 +215,7 @@ mod tests {
             reason: CommandReason {
                 summary: String::new(),
                 risk: 0,
-                detectors: Vec::new(),
+                detectors: vec![detector.to_owned()],
                 finding_ids: Vec::new(),
             },
             supersedes: None,
@@ -213,6 +236,15 @@ mod tests {
             demanded(&login, Action::RevokeSession, "10:30:00", &late),
             None
         );
+    }
+
+    #[test]
+    fn what_only_a_score_asks_for_is_no_rules() {
+        let login = [event("09:00:00", "login", json!({}))];
+        let late = event("10:30:00", "admin", json!({}));
+        let by = |detector| demanded_of(detector, &login, Action::StepUp, "10:30:00", &late);
+        assert_eq!(by("scope_drift"), None);
+        assert!(by("freshness").is_some());
     }
 
     #[test]

@@ -16,8 +16,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use plumbline_detectors::config::{Config, ContentionRule, EnvironmentRule, SeparationRule, Span};
+use plumbline_detectors::config::{
+    Config, ContentionRule, EgressKind, EgressRule, EnvironmentRule, SeparationRule, Span,
+};
 use plumbline_replay_data::Options;
+use plumbline_replay_data::places::{Access, place_with};
 
 use calibration::Calibration;
 use judge::{Innocent, Judged};
@@ -35,6 +38,10 @@ struct Arguments {
     /// Days of each population; from 73 on a credential has time to sleep for two months (row E5)
     #[arg(long, default_value_t = 74, value_parser = clap::value_parser!(u32).range(1..=3660))]
     days: u32,
+    /// Name the organisation's own VPN as an egress in the policy, as an operator may; by default the engine
+    /// is told of no network
+    #[arg(long)]
+    name_vpn: bool,
     /// Only these rows in the details, e.g. A3,D5
     #[arg(long, value_delimiter = ',')]
     rows: Vec<String>,
@@ -55,7 +62,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let config = Arc::new(config());
+    let mut config = config();
+    if arguments.name_vpn {
+        config.policy.egress = own_vpn()?;
+    }
+    let config = Arc::new(config);
     let mut judged: Vec<Judged> = Vec::new();
     let mut innocent = Innocent::default();
     let mut calibration = Calibration::default();
@@ -98,6 +109,16 @@ fn config() -> Config {
         within: Span::minutes(5),
     }];
     config
+}
+
+/// The organisation's concentrator, where all who use its VPN surface.
+fn own_vpn() -> Result<Vec<EgressRule>, Box<dyn Error>> {
+    let place = place_with(Access::CorporateVpn).ok_or("the world has no VPN of its own")?;
+    let (network, length) = place.v4;
+    Ok(vec![EgressRule {
+        cidr: format!("{network}/{length}").parse()?,
+        kind: EgressKind::Vpn,
+    }])
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 # `make demo` needs Rust, a C/C++ compiler and make. `make test` installs what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench kafka geoip setup
+.PHONY: help demo test lint bench evaluate kafka geoip setup
 
 CARGO ?= cargo
 # The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
@@ -21,6 +21,9 @@ lint: ## formatting and clippy, as CI wants them
 
 bench: setup ## events/s, bytes per identity, latency on a real broker; a quarter of an hour
 	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(CARGO) run --locked --release -p plumbline-bench
+
+evaluate: ## which attacks of the catalogue are answered, and what the innocent suffer; no Kafka
+	$(CARGO) run --locked --release -p plumbline-evaluate
 
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
 	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka

@@ -3,6 +3,7 @@
 
 use crate::catalogue::apps::OktaAct;
 use crate::catalogue::aws::AwsCall;
+use crate::catalogue::deeds::Deed;
 use crate::catalogue::gateway::Route;
 use crate::catalogue::tools::Tool;
 
@@ -25,6 +26,10 @@ pub(crate) struct Setting {
     pub credential: u64,
     /// Number of the agent's task; none outside of one.
     pub task: u64,
+    /// Whether the session is lent for a limited time.
+    pub is_lent: bool,
+    /// When whoever acts last proved who it is, milliseconds; 0 where the log does not say.
+    pub authenticated: i64,
 }
 
 /// A person's laptop.
@@ -70,6 +75,15 @@ pub(crate) enum Act {
         tool: &'static Tool,
         /// On what.
         object: u32,
+    },
+    /// Something in a log of native events.
+    Deed {
+        /// What.
+        deed: &'static Deed,
+        /// On what.
+        object: u32,
+        /// Whose data; 0 where it is nobody's in particular.
+        tenant: u32,
     },
 }
 

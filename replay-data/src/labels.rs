@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{Event, IdentityKind};
 use plumbline_schemas::time::EventTime;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,17 @@ use crate::world::World;
 /// One planted attack: a line of `labels.ndjson`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Label {
-    /// Kind of attack, named as the detector that is to find it.
+    /// Kind of attack, named as the detector that is to find it, or the row of the catalogue.
     pub attack: String,
+    /// Variant of the row's story.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Whether it is the benign twin of the attack: nothing of it is to be answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_twin: bool,
+    /// Actions that answer it; any, where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<Action>,
     /// Id of the identity as its source's log gives it.
     pub identity: String,
     /// What the identity is.
@@ -53,9 +63,12 @@ impl Book {
         }
     }
 
+    /// What the events of an attack are labelled with; those of a twin are not.
     pub(crate) fn name(&self, attack: u32) -> Option<&'static str> {
         let index = attack.checked_sub(1)? as usize;
-        self.planted.get(index).map(|planted| planted.name)
+        let planted = self.planted.get(index)?;
+        let is_twin = planted.row.as_ref().is_some_and(|row| row.is_twin);
+        (!is_twin).then_some(planted.name)
     }
 
     /// Notes an event of an attack.
@@ -69,9 +82,16 @@ impl Book {
         let text = |text: &Option<plumbline_schemas::known::Text<'_>>| {
             text.as_ref().map(|text| text.to_string())
         };
+        let row = planted.row.as_ref();
         let label = self.labels[index].get_or_insert_with(|| Label {
             attack: planted.name.to_owned(),
-            identity: event.identity.id.to_string(),
+            variant: row.map(|row| row.variant.to_owned()),
+            is_twin: row.is_some_and(|row| row.is_twin),
+            accepted: row.map(|row| row.accepts.to_vec()).unwrap_or_default(),
+            identity: match row.and_then(|row| row.target.clone()) {
+                Some(target) => target,
+                None => event.identity.id.to_string(),
+            },
             identity_kind: world.profiles[planted.victim as usize].kind(),
             source: event.source.as_deref().unwrap_or_default().to_owned(),
             session_id: text(&event.session.id),

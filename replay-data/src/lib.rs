@@ -14,6 +14,7 @@ pub mod emit;
 pub mod geo;
 mod labels;
 pub mod mmdb;
+mod native;
 mod options;
 pub mod places;
 mod profile;

@@ -27,6 +27,10 @@ pub struct Options {
     pub rate: Option<f64>,
     /// Whether attacks are planted, in the last three days.
     pub attacks: bool,
+    /// The whole catalogue instead of a sample: half of the identities speak native events with all
+    /// that those can carry, ordinary life has more of its oddities, and each row of the catalogue
+    /// is planted in its variants, each with a benign twin.
+    pub catalogue: bool,
 }
 
 impl Default for Options {
@@ -38,6 +42,7 @@ impl Default for Options {
             start: DEFAULT_START,
             rate: None,
             attacks: true,
+            catalogue: false,
         }
     }
 }

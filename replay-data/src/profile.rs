@@ -7,8 +7,9 @@ use crate::catalogue::apps::DEPARTMENTS;
 use crate::catalogue::aws::{DEPLOYMENT, JOBS, Job, SERVICES};
 use crate::catalogue::gateway::{APIS, Api, PARTNERS, PIPELINES};
 use crate::catalogue::names::okta_id;
-use crate::catalogue::tools::{OBJECTIVES, Objective};
+use crate::catalogue::tools::{OBJECTIVES, Objective, VAULT};
 use crate::clock::{HOUR, MINUTE, date_of};
+use crate::native::{Native, Office};
 use crate::places::{Access, PLACES};
 use crate::random::{Purpose, Rng, chance, hash, lognormal, normal, pick, rng};
 use crate::render::IPV6_HOST;
@@ -38,6 +39,30 @@ const MIX: [Sort; 20] = [
     Sort::Person,
 ];
 
+/// The same where the whole catalogue is played: every second twenty speak native events.
+const NATIVE_MIX: [Sort; 20] = [
+    Sort::Native(Office::Operator),
+    Sort::Native(Office::Service),
+    Sort::Native(Office::Finance),
+    Sort::Native(Office::Pipeline),
+    Sort::Native(Office::Operator),
+    Sort::Agent,
+    Sort::Native(Office::Deployer),
+    Sort::Native(Office::Scheduled),
+    Sort::Native(Office::OnCall),
+    Sort::Native(Office::Assistant),
+    Sort::Native(Office::Operator),
+    Sort::Native(Office::Service),
+    Sort::Native(Office::Finance),
+    Sort::Native(Office::Pipeline),
+    Sort::Native(Office::Operator),
+    Sort::Agent,
+    Sort::Native(Office::Service),
+    Sort::Native(Office::Scheduled),
+    Sort::Native(Office::Operator),
+    Sort::Agent,
+];
+
 #[derive(Clone, Copy, Debug)]
 enum Sort {
     Person,
@@ -48,6 +73,7 @@ enum Sort {
     Pipeline,
     Partner,
     Agent,
+    Native(Office),
 }
 
 /// Who somebody is.
@@ -77,6 +103,8 @@ pub(crate) enum Role {
     /// Something that calls an API.
     Client(Client),
     Agent(Agent),
+    /// Somebody whose systems write native events.
+    Native(Native),
 }
 
 /// A human.
@@ -169,7 +197,7 @@ pub(crate) struct Agent {
 }
 
 /// Cities with an office, by how many people work there.
-const OFFICES: &[&str] = &[
+pub(crate) const OFFICES: &[&str] = &[
     "London",
     "London",
     "London",
@@ -201,10 +229,16 @@ pub(crate) fn quarter(day: i64, rotates_on: i8) -> i64 {
 }
 
 impl Profile {
-    pub(crate) fn new(seed: u64, index: u32, first_day: i64) -> Self {
+    pub(crate) fn new(seed: u64, index: u32, first_day: i64, catalogue: bool) -> Self {
         let mut rng = rng(seed, index.into(), Purpose::Profile, 0);
-        let sort = MIX[index as usize % MIX.len()];
-        let is_person = matches!(sort, Sort::Person);
+        let is_native = catalogue && (index as usize / MIX.len()) % 2 == 1;
+        let mix = if is_native { &NATIVE_MIX } else { &MIX };
+        let sort = mix[index as usize % mix.len()];
+        let is_person = match sort {
+            Sort::Person => true,
+            Sort::Native(office) => office.is_human(),
+            _ => false,
+        };
         let sigma = if is_person { 0.4 } else { 0.55 };
         let activity = lognormal(&mut rng, 1.0, sigma).clamp(0.25, 6.0);
         let (joins, leaves) = if is_person {
@@ -222,7 +256,9 @@ impl Profile {
             Sort::Client => Role::Client(client(&mut rng, index, ClientSort::Service)),
             Sort::Pipeline => Role::Client(client(&mut rng, index, ClientSort::Pipeline)),
             Sort::Partner => Role::Client(client(&mut rng, index, ClientSort::Partner)),
+            Sort::Agent if is_native => Role::Agent(vault_or_other(&mut rng, index)),
             Sort::Agent => Role::Agent(agent(&mut rng, index)),
+            Sort::Native(office) => Role::Native(Native::new(&mut rng, office, index)),
         };
         Self {
             index,
@@ -245,6 +281,7 @@ impl Profile {
             }) => IdentityKind::ServiceAccount,
             Role::Client(_) => IdentityKind::ApiKey,
             Role::Agent(_) => IdentityKind::AiAgent,
+            Role::Native(native) => native.office.kind(),
         }
     }
 
@@ -271,6 +308,7 @@ impl Profile {
             }
             Role::Client(Client { api, .. }) => format!("{}-{index}", api.name),
             Role::Agent(agent) => format!("agent-{}-{index}", agent.objective.agent),
+            Role::Native(native) => format!("{}-{index}", native.office.word()),
         }
     }
 
@@ -282,6 +320,7 @@ impl Profile {
             Role::Deployer => DEPLOYMENT.name,
             Role::Client(client) => client.api.name,
             Role::Agent(agent) => agent.objective.agent,
+            Role::Native(native) => native.office.word(),
         }
     }
 
@@ -323,7 +362,7 @@ fn person(rng: &mut Rng) -> Person {
     }
 }
 
-fn regions(rng: &mut Rng) -> (u8, u8) {
+pub(crate) fn regions(rng: &mut Rng) -> (u8, u8) {
     let first = rng.random_range(0..REGIONS.len());
     let second = (first + rng.random_range(1..REGIONS.len())) % REGIONS.len();
     (first as u8, second as u8)
@@ -406,4 +445,15 @@ fn agent(rng: &mut Rng, index: u32) -> Agent {
         region: regions(rng).0,
         tasks: rng.random_range(3.0..8.0),
     }
+}
+
+/// Of the agents among those that speak native events, every fourth rotates secrets.
+fn vault_or_other(rng: &mut Rng, index: u32) -> Agent {
+    let mut agent = agent(rng, index);
+    let slot = index % 20 + index / 40;
+    agent.objective = match slot % 4 {
+        0 => &VAULT,
+        other => &OBJECTIVES[other as usize - 1],
+    };
+    agent
 }

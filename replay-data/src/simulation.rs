@@ -4,6 +4,7 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use crate::attack;
+use crate::attack::rows::{Plot, Told};
 use crate::behave;
 use crate::clock::{HOUR, MINUTE, SECOND};
 use crate::draft::Draft;
@@ -42,6 +43,8 @@ pub struct Simulation {
     book: Book,
     /// Drafts of attacks that were not reached yet, the earliest last.
     planted: Vec<Draft>,
+    /// Events of the catalogue's rows that have not arrived, the earliest last, and what they replace.
+    plot: Plot,
     /// Drafts that were performed and have not arrived, in no order.
     pending: Vec<Draft>,
     /// Drafts that arrive within the span, the earliest last.
@@ -49,6 +52,8 @@ pub struct Simulation {
     bouts: Vec<behave::Bout>,
     /// From where on nothing has been performed yet.
     at: i64,
+    /// Everything was performed and is ready.
+    is_complete: bool,
     span: i64,
 }
 
@@ -56,6 +61,10 @@ pub struct Simulation {
 const LATE: f64 = 0.005;
 /// Share of events that are delivered twice.
 const TWICE: f64 = 0.003;
+
+/// How many collectors there are, and the share of their hours in which each hangs.
+const COLLECTORS: u32 = 8;
+const HANGS: f64 = 0.002;
 
 /// How much is performed at once. Long spans are faster, since everybody is asked for their plans
 /// once in each; short ones need less memory. What comes out is the same.
@@ -73,14 +82,21 @@ impl Simulation {
     pub fn new(options: &Options) -> Result<Self, OptionsError> {
         options.check()?;
         let world = World::new(options);
-        let (planted, mut drafts) = attack::plan(&world);
+        let (mut planted, mut drafts) = attack::plan(&world);
         drafts.reverse();
+        let mut plot = Plot::default();
+        if options.catalogue {
+            plot = attack::rows::plan(&world, &mut planted);
+            plot.told.reverse();
+        }
         Ok(Self {
             at: world.from,
             span: span(options),
             world,
             book: Book::new(planted),
             planted: drafts,
+            plot,
+            is_complete: false,
             pending: Vec::new(),
             ready: Vec::new(),
             bouts: Vec::new(),
@@ -98,18 +114,24 @@ impl Simulation {
         ((self.at - from) as f64 / (to - from) as f64).clamp(0.0, 1.0)
     }
 
-    /// Performs the next span of time; false after the last.
-    fn advance(&mut self) -> bool {
+    /// Performs the next span of time.
+    fn advance(&mut self) {
         if self.at >= self.world.to {
             self.ready.append(&mut self.pending);
             sort_for_popping(&mut self.ready);
-            return !self.ready.is_empty();
+            self.is_complete = true;
+            return;
         }
         let (from, to) = (self.at, (self.at + self.span).min(self.world.to));
         let begin = self.pending.len();
         for who in &self.world.profiles {
             self.bouts.clear();
             behave::bouts(&self.world, who, from, to, &mut self.bouts);
+            let cancelled = &self.plot.cancelled;
+            if !cancelled.is_empty() {
+                self.bouts
+                    .retain(|bout| !cancelled.contains(&(who.index, bout.number)));
+            }
             for bout in &self.bouts {
                 behave::perform(&self.world, who, bout, &mut self.pending);
             }
@@ -128,7 +150,29 @@ impl Simulation {
             }
         }
         sort_for_popping(&mut self.ready);
-        true
+    }
+
+    /// The next event of a row's story, where it is due before the next draft.
+    fn next_told(&mut self) -> Option<Told> {
+        let next = self.plot.told.last()?;
+        let is_performed = self.is_complete || next.arrival < self.at;
+        let comes_first = self
+            .ready
+            .last()
+            .is_none_or(|draft| next.arrival < draft.arrival);
+        (is_performed && comes_first).then(|| self.plot.told.pop())?
+    }
+
+    /// An event as it reaches the log, noted where it belongs to something planted.
+    fn arrive(&mut self, mut event: Event<'static>, plant: u32, arrival: i64) -> Arrival {
+        if plant > 0 {
+            event.labels.attack = self.book.name(plant).map(Into::into);
+            self.book.note(&self.world, plant, &event);
+        }
+        Arrival {
+            at: EventTime::from_millis(arrival),
+            event,
+        }
     }
 
     /// Decides when each new draft arrives, and which arrive twice.
@@ -154,6 +198,9 @@ impl Simulation {
             if share(draw) < LATE {
                 draft.arrival += delay(90 * SECOND, 2).min(15 * MINUTE);
             }
+            if let Some(hours) = stuck(&self.world, draft) {
+                draft.arrival += hours * HOUR;
+            }
             if share(hash([draw, 3])) < TWICE {
                 let mut again = *draft;
                 again.arrival += SECOND + delay(20 * SECOND, 4).min(10 * MINUTE);
@@ -161,6 +208,18 @@ impl Simulation {
             }
         }
     }
+}
+
+/// Where the whole catalogue is played, one collector in eight or so hangs for an hour now and then, and
+/// delivers hours later what it gathered.
+fn stuck(world: &World, draft: &Draft) -> Option<i64> {
+    if !world.options.catalogue {
+        return None;
+    }
+    let hour = draft.time.div_euclid(HOUR) as u64;
+    let collector = u64::from(draft.identity % COLLECTORS);
+    let draw = hash([world.seed(), collector, hour, 82]);
+    (share(draw) < HANGS).then_some(1 + (draw % 5) as i64)
 }
 
 /// The earliest comes last. Nothing is equal to another, so the order never depends on the sort.
@@ -175,23 +234,20 @@ impl Iterator for Simulation {
 
     fn next(&mut self) -> Option<Arrival> {
         let draft = loop {
+            if let Some(told) = self.next_told() {
+                return Some(self.arrive(told.event, told.plant, told.arrival));
+            }
             if let Some(draft) = self.ready.pop() {
                 break draft;
             }
-            if !self.advance() {
+            if self.is_complete {
                 return None;
             }
+            self.advance();
         };
         let who = &self.world.profiles[draft.identity as usize];
-        let mut event = render::event(&self.world, who, &draft);
-        if let Some(name) = self.book.name(draft.attack) {
-            event.labels.attack = Some(name.into());
-            self.book.note(&self.world, draft.attack, &event);
-        }
-        Some(Arrival {
-            at: EventTime::from_millis(draft.arrival),
-            event,
-        })
+        let event = render::event(&self.world, who, &draft);
+        Some(self.arrive(event, draft.attack, draft.arrival))
     }
 }
 

@@ -27,6 +27,7 @@ fn options() -> impl Strategy<Value = Options> {
                 start,
                 rate,
                 attacks,
+                catalogue: false,
             }
         })
 }
@@ -191,4 +192,70 @@ fn wrong_options_say_what_is_wrong() {
         ..Options::default()
     };
     assert_eq!(Simulation::new(&never).err(), Some(OptionsError::BadRate));
+}
+
+fn catalogue() -> Options {
+    Options {
+        identities: 500,
+        days: 14,
+        catalogue: true,
+        ..Options::default()
+    }
+}
+
+#[test]
+fn the_catalogue_is_the_same_in_spans_of_any_length_and_every_event_is_valid() {
+    let options = Options {
+        identities: 80,
+        ..catalogue()
+    };
+    let at_once = lines(&options);
+    let mut simulation = Simulation::new(&options).unwrap();
+    simulation.span = 20 * MINUTE;
+    let mut last = options.start;
+    let mut by_and_by = Vec::new();
+    for Arrival { at, event } in simulation {
+        let line = native::record(&event);
+        let parsed = Event::parse(line.as_bytes());
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        assert_eq!(parsed.unwrap(), event);
+        assert_eq!(event.unrecognised_words(), 0);
+        assert!(at >= last, "{line} arrives at {at}, after {last}");
+        last = at;
+        by_and_by.push(line);
+    }
+    let differs = at_once.iter().zip(&by_and_by).find(|(a, b)| a != b);
+    assert_eq!(differs, None);
+    assert_eq!(at_once.len(), by_and_by.len());
+}
+
+#[test]
+fn every_variant_of_every_row_is_planted_with_its_twin() {
+    let mut simulation = Simulation::new(&catalogue()).unwrap();
+    let mut labelled = HashSet::new();
+    for arrival in simulation.by_ref() {
+        if arrival.event.labels.attack.is_some() {
+            labelled.insert(arrival.event.id.to_string());
+        }
+    }
+    let labels = simulation.labels();
+    let mut missing = Vec::new();
+    for (row, variant) in crate::attack::rows::variants() {
+        for is_twin in [false, true] {
+            let is_planted = labels.iter().any(|label| {
+                label.attack == row
+                    && label.variant.as_deref() == Some(variant)
+                    && label.is_twin == is_twin
+            });
+            // Nobody sleeps for two months within two weeks.
+            if !is_planted && variant != "after long sleep" {
+                missing.push(format!("{row} {variant}, twin: {is_twin}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+    for label in &labels {
+        let bear_labels = label.event_ids.iter().all(|id| labelled.contains(id));
+        assert_eq!(bear_labels, !label.is_twin, "{label:?}");
+    }
 }

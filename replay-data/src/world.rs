@@ -87,7 +87,7 @@ impl World {
             .map(|day| facts_of(options.seed, day))
             .collect();
         let profiles = (0..options.identities)
-            .map(|index| Profile::new(options.seed, index, first))
+            .map(|index| Profile::new(options.seed, index, first, options.catalogue))
             .collect();
         Self {
             options: options.clone(),

@@ -11,8 +11,10 @@
 mod call_volume;
 mod endpoint_sequence;
 mod impossible_travel;
+pub(crate) mod rows;
 mod scope_drift;
 
+use plumbline_schemas::command::Action;
 use rand::RngExt as _;
 
 use crate::behave::{self, Bout, Pen};
@@ -73,6 +75,18 @@ pub(crate) struct Planted {
     pub name: &'static str,
     pub victim: u32,
     pub story: String,
+    /// What a row of the catalogue adds; none for the attacks of the sample.
+    pub row: Option<RowLabel>,
+}
+
+/// What the label of a row's story says beyond the others.
+pub(crate) struct RowLabel {
+    pub variant: &'static str,
+    /// Nothing of it is hostile.
+    pub is_twin: bool,
+    pub accepts: &'static [Action],
+    /// Who is to be commanded, where it is not who is first seen.
+    pub target: Option<String>,
 }
 
 /// What an attack is planned with.
@@ -184,6 +198,7 @@ pub(crate) fn plan(world: &World) -> (Vec<Planted>, Vec<Draft>) {
                     name: attack.name,
                     victim,
                     story,
+                    row: None,
                 });
                 break;
             }

@@ -10,6 +10,7 @@
 mod agent;
 mod client;
 mod cron;
+mod native;
 pub(crate) mod person;
 mod travel;
 mod worker;
@@ -46,6 +47,7 @@ pub(crate) fn bouts(world: &World, who: &Profile, from: i64, to: i64, out: &mut 
         Role::Deployer => worker::deployments(world, who, from, to, out),
         Role::Client(client) => client::bouts(world, who, client, from, to, out),
         Role::Agent(agent) => agent::bouts(world, who, agent, from, to, out),
+        Role::Native(native) => native::bouts(world, who, native, from, to, out),
     }
 }
 
@@ -66,7 +68,19 @@ pub(crate) fn perform(world: &World, who: &Profile, bout: &Bout, out: &mut Vec<D
         Role::Deployer => worker::deploy(world, who, bout, &mut pen),
         Role::Client(client) => client::perform(world, who, client, bout, &mut pen),
         Role::Agent(agent) => agent::perform(world, who, agent, bout, &mut pen),
+        Role::Native(native) => native::perform(world, who, native, bout, &mut pen),
     }
+}
+
+fn retain_from(out: &mut Vec<Bout>, begin: usize, keep: impl Fn(&Bout) -> bool) {
+    let mut kept = begin;
+    for index in begin..out.len() {
+        if keep(&out[index]) {
+            out.swap(kept, index);
+            kept += 1;
+        }
+    }
+    out.truncate(kept);
 }
 
 /// Writes drafts of one identity in one setting.

@@ -8,7 +8,7 @@
 use rand::RngExt as _;
 
 use super::travel::{Trip, trip, week_of};
-use super::{Bout, Pen};
+use super::{Bout, Pen, retain_from};
 use crate::catalogue::apps::{self, APPS, DEPARTMENTS};
 use crate::catalogue::aws::CONSOLE;
 use crate::clock::{DAY, HOUR, MINUTE, SECOND, offset};
@@ -45,17 +45,6 @@ pub(super) fn bouts(
         plan(world, who, person, day, out);
         retain_from(out, begin, |bout| (from..to).contains(&bout.start));
     }
-}
-
-fn retain_from(out: &mut Vec<Bout>, begin: usize, keep: impl Fn(&Bout) -> bool) {
-    let mut kept = begin;
-    for index in begin..out.len() {
-        if keep(&out[index]) {
-            out.swap(kept, index);
-            kept += 1;
-        }
-    }
-    out.truncate(kept);
 }
 
 /// One local day, at home or away or partly each.
@@ -250,7 +239,10 @@ impl<'a> Diary<'a> {
 
     /// The phone on the way.
     fn phone(&mut self, start: i64, length: i64, work: f64, begins_session: bool) {
-        let carrier = match PLACES[usize::from(self.place)].country {
+        // Who roams goes out through the carrier at home, wherever the telephone is.
+        let roams = self.world.options.catalogue && self.who.index.is_multiple_of(3);
+        let surfaces = if roams { self.person.home } else { self.place };
+        let carrier = match PLACES[usize::from(surfaces)].country {
             "GB" | "IE" => Some(place_index("Birmingham")),
             "BR" => PLACES
                 .iter()
@@ -259,7 +251,7 @@ impl<'a> Diary<'a> {
             _ => None,
         };
         // Elsewhere the carrier's gateway is in the city itself.
-        let place = carrier.unwrap_or(self.place);
+        let place = carrier.unwrap_or(surfaces);
         let host = self.rng.random_range(27..30);
         let setting = Setting {
             place,

@@ -90,6 +90,7 @@ fn instance(world: &World, who: &Profile, worker: &Worker, replica: i64, start: 
         session_start: epoch * SESSION,
         credential: session,
         task: machine,
+        ..Setting::default()
     }
 }
 

@@ -42,6 +42,10 @@ struct Arguments {
     /// Whether attacks are planted
     #[arg(long, value_enum, default_value_t = Switch::On)]
     attacks: Switch,
+    /// Plant every row of the catalogue, with benign twins, into an organisation half of whose
+    /// identities write native events
+    #[arg(long)]
+    rows: bool,
     /// Directory to write to, or - for standard output, without labels and for one format only
     #[arg(long, value_name = "DIR|-")]
     out: PathBuf,
@@ -113,6 +117,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         start: arguments.start,
         rate: arguments.rate,
         attacks: arguments.attacks == Switch::On,
+        catalogue: arguments.rows,
     };
     let to_stdout = arguments.out.as_os_str() == "-";
     if to_stdout && arguments.format == Format::Raw {

@@ -3,6 +3,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod aws;
+pub(crate) mod deeds;
 pub(crate) mod gateway;
 pub(crate) mod names;
 pub(crate) mod tools;

@@ -108,6 +108,19 @@ pub(crate) static OBJECTIVES: &[Objective] = &[
     },
 ];
 
+static VAULT_LIST: Tool = tool("tool:vault.list", Read, "vault:read", 3_000);
+static VAULT_READ: Tool = tool("tool:vault.read", Secret, "vault:read", 600);
+static CERT_STATUS: Tool = tool("tool:cert.status", Read, "certs:read", 900);
+
+/// Agents whose work is in the vault; nobody stands behind them in a delegation.
+pub(crate) static VAULT: Objective = Objective {
+    agent: "secret-audit",
+    words: "find secrets that are about to expire",
+    allowed: &["tool:vault.*", "tool:cert.status"],
+    steps: &[&VAULT_LIST, &VAULT_READ, &CERT_STATUS, &VAULT_READ],
+    approved: None,
+};
+
 /// Tools outside every objective: where a hijacked agent goes.
 pub(crate) static ELSEWHERE: &[Tool] = &[
     tool("tool:vault.list", Read, "vault:read", 3_000),

@@ -5,10 +5,11 @@ use plumbline_schemas::time::EventTime;
 
 use super::{Opening, open, some};
 use crate::catalogue::names::uuid;
-use crate::catalogue::tools::Tool;
+use crate::catalogue::tools::{Tool, VAULT};
 use crate::clock::HOUR;
 use crate::draft::Draft;
 use crate::profile::{Profile, Role};
+use crate::random::hash;
 use crate::world::{REGIONS, World};
 
 pub(super) fn event(
@@ -51,7 +52,20 @@ pub(super) fn event(
         .iter()
         .map(|glob| (*glob).into())
         .collect();
-    if let Some(owner) = world.profiles.get(agent.owner as usize) {
+    if world.options.catalogue {
+        let host = who.index / 20 % 2;
+        event.workload.host = some(format!("agent-host-{host}"));
+        event.device.id = some(format!(
+            "enclave-{:08x}",
+            hash([who.index.into(), 93]) >> 32
+        ));
+    }
+    // Nobody stands behind an audit.
+    let owner = match std::ptr::eq(agent.objective, &VAULT) {
+        true => None,
+        false => world.profiles.get(agent.owner as usize),
+    };
+    if let Some(owner) = owner {
         event.delegation.push(Delegate {
             id: owner.id().into(),
             kind: IdentityKind::Human.into(),

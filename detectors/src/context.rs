@@ -3,7 +3,7 @@
 //!
 //! An engine that holds the whole log needs none. One of several writes a record for all the others where it
 //! would otherwise only tell itself: on a command, a compromise, a change of a contended object, a burst of
-//! failures, the use of a network that many may share. Rare by construction, and records of the log like any
+//! failures, the use of a network or tool that many may share. Rare by construction, and records of the log like any
 //! other, so that a replay of a partition finds what the live engine found.
 
 use plumbline_schemas::event::{Event, EventKind, IdentityKind};
@@ -18,7 +18,7 @@ const COMMANDED: &str = "plumbline.commanded";
 const COMPROMISED: &str = "plumbline.compromised";
 const CHANGED: &str = "plumbline.changed";
 const BURST: &str = "plumbline.burst";
-const SURFACED: &str = "plumbline.surfaced";
+const SHARED: &str = "plumbline.shared";
 
 /// A record that does nothing but move the clock of one partition.
 pub fn tick(time: EventTime) -> Event<'static> {
@@ -42,8 +42,8 @@ pub(crate) enum Told<'t> {
     },
     Changed(&'t Change),
     Burst,
-    Surfaced {
-        network: u64,
+    Shared {
+        what: u64,
     },
 }
 
@@ -58,7 +58,7 @@ impl Engine {
             Told::Compromised { .. } => COMPROMISED,
             Told::Changed(_) => CHANGED,
             Told::Burst => BURST,
-            Told::Surfaced { .. } => SURFACED,
+            Told::Shared { .. } => SHARED,
         };
         let id = format!("{name}/{}", event.id);
         let mut record = Event::bare(
@@ -84,8 +84,8 @@ impl Engine {
                 record.task.objective = Some(change.action.as_str().into());
                 record.delegation.clone_from(&event.delegation);
             }
-            Told::Surfaced { network } => {
-                record.action.resource = Some(format!("{network:016x}").into());
+            Told::Shared { what } => {
+                record.action.resource = Some(format!("{what:016x}").into());
             }
         }
         let json = serde_json::to_vec(&record).unwrap_or_default();
@@ -121,11 +121,11 @@ impl Engine {
                 let tenant = crate::names::stable_hash(event.tenant());
                 self.outages.burst(tenant, identity, event.time);
             }
-            SURFACED => {
-                let network = event.action.resource.as_deref();
-                let network = network.and_then(|hash| u64::from_str_radix(hash, 16).ok());
-                if let Some(network) = network {
-                    self.egresses.used(network, identity, event.time);
+            SHARED => {
+                let what = event.action.resource.as_deref();
+                let what = what.and_then(|hash| u64::from_str_radix(hash, 16).ok());
+                if let Some(what) = what {
+                    self.shared.used(what, identity, event.time);
                 }
             }
             _ => {}

@@ -15,12 +15,12 @@ use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Config;
-use crate::egress::Egresses;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
 use crate::outage::Outages;
 use crate::policy::breaker::Breaker;
+use crate::shared::Shared;
 use crate::timers::Timers;
 use crate::units::Bits;
 
@@ -80,7 +80,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) objects: Objects,
     pub(crate) outages: Outages,
-    pub(crate) egresses: Egresses,
+    pub(crate) shared: Shared,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
@@ -102,7 +102,7 @@ impl Engine {
             timers: Timers::default(),
             objects: Objects::default(),
             outages: Outages::default(),
-            egresses: Egresses::default(),
+            shared: Shared::default(),
             tokens: Vec::new(),
         }
     }
@@ -184,7 +184,7 @@ impl Engine {
             + self.breaker.bytes()
             + self.timers.bytes()
             + self.outages.bytes()
-            + self.egresses.bytes()
+            + self.shared.bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.

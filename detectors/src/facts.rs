@@ -375,7 +375,7 @@ impl Facts {
         Some((habit.days.saturating_sub(today), habit.oldest_ms))
     }
 
-    /// Learns how old the authentication was. The habit follows what becomes younger by a tenth a day.
+    /// Learns how old the authentication was.
     pub(crate) fn learn_age(&mut self, class: ActionClass, age_ms: i64, time: EventTime) {
         let today = day(time);
         let Some(habit) = self.ages.iter_mut().find(|habit| habit.class == class) else {
@@ -390,7 +390,6 @@ impl Facts {
         };
         if today > habit.last_day {
             (habit.last_day, habit.days) = (today, habit.days.saturating_add(1));
-            habit.oldest_ms -= habit.oldest_ms / 10;
         }
         habit.oldest_ms = habit.oldest_ms.max(age_ms);
     }

@@ -17,10 +17,12 @@ use crate::names::{Name, Names, Space, stable_hash};
 use crate::objects::{Change, contended_within};
 use crate::policy;
 use crate::profile::places::{Bearer, Place};
+use crate::profile::scope::is_sensitive;
 use crate::profile::sequence::{Symbol, symbol};
 use crate::risk::DetectorSet;
 use crate::session::{Session, session_key};
 use crate::setting::{Setting, describe, shared_network};
+use crate::shared::{NETWORK_USERS, PEERS};
 use crate::signal::Signal;
 
 /// What the engine knows of an event before it looks at the identity.
@@ -35,6 +37,7 @@ struct Known {
     network: Option<u64>,
     is_egress: bool,
     is_outage: bool,
+    peers_do: bool,
     /// The change it makes to a contended object, and those by others that it meets.
     change: Option<Change>,
     contenders: Vec<Change>,
@@ -66,8 +69,8 @@ impl Engine {
         if left.bursts {
             self.tell_others(Told::Burst, event, outputs);
         }
-        if let Some(network) = left.surfaced {
-            self.tell_others(Told::Surfaced { network }, event, outputs);
+        for what in left.shared {
+            self.tell_others(Told::Shared { what }, event, outputs);
         }
         if let Some(change) = &known.change {
             self.tell_others(Told::Changed(change), event, outputs);
@@ -94,7 +97,12 @@ impl Engine {
         let kind = identity.kind;
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
         let network = shared_network(event);
-        let shared = |network| self.egresses.is_shared(network, hash, event.time);
+        let shared = |network| {
+            self.shared
+                .is_shared(network, hash, event.time, NETWORK_USERS)
+        };
+        let peers_do = group_actions(event, kind, class)
+            .any(|action| self.shared.is_shared(action, hash, event.time, PEERS));
         let is_egress = is_egress(&self.config, event) || network.is_some_and(shared);
         let is_outage = !identity.facts.failures().is_empty() && {
             let tenant = stable_hash(event.tenant());
@@ -117,6 +125,7 @@ impl Engine {
             network,
             is_egress,
             is_outage,
+            peers_do,
             change,
             contenders,
         }
@@ -153,6 +162,9 @@ impl Engine {
             .volume
             .count(known.kind, event.time, weight, known.symbol, suspect);
         profile.data.count(event);
+        if known.peers_do && profile.scope.days(known.endpoint, event.time) == 0 {
+            profile.data.hush();
+        }
         let step = profile.sequence.step(session.context, known.symbol, weight);
         let contender = known.contenders.last();
         let moment = Moment {
@@ -171,6 +183,7 @@ impl Engine {
             begins,
             is_timer: false,
             is_outage: known.is_outage,
+            peers_do: known.peers_do,
             is_egress: known.is_egress,
             weight,
             step,
@@ -270,6 +283,25 @@ fn makes_privileged(class: ActionClass) -> bool {
         class,
         ActionClass::Admin | ActionClass::Privilege | ActionClass::Deploy | ActionClass::Secret
     )
+}
+
+/// What stands for an action among those that peers do: of every group of the identity, of agents that state
+/// none their kind. Only what is worth asking about is told.
+pub(crate) fn group_actions<'e>(
+    event: &'e Event<'_>,
+    kind: IdentityKind,
+    class: ActionClass,
+) -> impl Iterator<Item = u64> + 'e {
+    let is_agent = kind == IdentityKind::AiAgent;
+    let told = is_agent || is_sensitive(class);
+    let groups = event.identity.groups.iter().map(|group| &**group);
+    let kind = (is_agent && event.identity.groups.is_empty()).then_some("ai_agent");
+    let tenant = stable_hash(event.tenant());
+    let action = stable_hash(&event.action.name);
+    groups
+        .chain(kind)
+        .filter(move |_| told)
+        .map(move |group| stable_hash(group) ^ action.rotate_left(17) ^ tenant.rotate_left(31))
 }
 
 /// How a person reads the circumstances of the session, put into words again when they change.

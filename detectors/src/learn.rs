@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::event_id::EventId;
 use crate::facts::{Facts, is_authentication, is_machine, task_key};
 use crate::identity::Identity;
+use crate::judge::group_actions;
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::profile::habits::Trait;
 use crate::profile::places::{Bearer, Place};
@@ -33,8 +34,9 @@ const APPROVED_MS: i64 = 15 * 60_000;
 pub(crate) struct Left {
     /// The identity fails to authenticate in a burst that was not known.
     pub(crate) bursts: bool,
-    /// A network where it surfaces, which was not known today.
-    pub(crate) surfaced: Option<u64>,
+    /// What it shares with others, which was not known today: the network where it surfaces, what it does as
+    /// on earlier days.
+    pub(crate) shared: Vec<u64>,
 }
 
 impl Engine {
@@ -64,8 +66,13 @@ impl Engine {
             &mut self.names,
         );
         let surfaces = new_hour && learnt.surfaces_here(profile, event);
-        let network = learnt.network.filter(|_| surfaces);
-        let surfaced = network.filter(|network| self.egresses.used(*network, hash, event.time));
+        let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
+        let class = event.action.class.known().unwrap_or(ActionClass::Other);
+        let is_export = class == ActionClass::Export;
+        if (new_hour || is_export) && learnt.does_as_ever(profile, event) {
+            shared.extend(group_actions(event, learnt.kind, class));
+        }
+        shared.retain(|what| self.shared.used(*what, hash, event.time));
         if event.outcome() == Outcome::Success {
             facts.worked(learnt.bearer.credential, event.time);
             if !learnt.suspect {
@@ -77,7 +84,7 @@ impl Engine {
         session.credential = learnt.bearer.credential;
         session.described = Some(learnt.described);
         settle(session, event);
-        Left { bursts, surfaced }
+        Left { bursts, shared }
     }
 }
 
@@ -149,6 +156,14 @@ pub(crate) struct Learnt {
 }
 
 impl Learnt {
+    /// Whether it has done this on earlier days.
+    fn does_as_ever(&self, profile: &Profile, event: &Event<'_>) -> bool {
+        // Exports come at the end of a month, of all who make them: the first few tell the others.
+        let is_rare = event.action.class.known() == Some(ActionClass::Export);
+        let days = profile.scope.days(self.endpoint, event.time);
+        event.outcome() == Outcome::Success && (is_rare || (days >= 2 && !self.suspect))
+    }
+
     /// Whether an established identity surfaces where it did on two earlier days, far from where it also
     /// is: an office is where its people are, a VPN is not.
     fn surfaces_here(&self, profile: &Profile, event: &Event<'_>) -> bool {

@@ -364,6 +364,7 @@ impl Engine {
             begins: false,
             is_timer: true,
             is_outage: false,
+            peers_do: false,
             is_egress: false,
             weight: 1.0,
             step: None,

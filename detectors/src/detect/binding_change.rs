@@ -4,7 +4,8 @@
 //!
 //! **Model.** A contradiction: what a token is bound to is opaque, so region, runtime and device are
 //! learnt from its first use; the host is free. Where the source states no binding, a workload's token is
-//! taken as bound to region and runtime, unless the identity uses the other one as well. **Evidence:**
+//! taken as bound to region and runtime, unless the identity uses the other one as well; Service
+//! accounts are at home in several regions: `token_replay` looks at theirs. **Evidence:**
 //! bound to, before, now. **Configuration:** mode only. **Blind spots:** sources that state none of it.
 
 use plumbline_schemas::command::Action;
@@ -27,9 +28,12 @@ const TECHNIQUE: &[&str] = &["T1528"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let stated = moment.event.credential.bound_to.as_deref();
-    let is_tracked = moment.is_machine()
-        && moment.bearer.credential != 0
-        && (stated.is_some() || moment.kind == IdentityKind::Workload);
+    let bound = match moment.kind {
+        IdentityKind::Workload => true,
+        IdentityKind::ApiKey => stated.is_some(),
+        _ => false,
+    };
+    let is_tracked = bound && moment.bearer.credential != 0;
     if !is_tracked || moment.was_refused() {
         return None;
     }

@@ -1,7 +1,7 @@
 //! `data_extraction`: more data than ever leaves.
 //!
 //! **Catches** an export of everything with a session that usually takes little (T1530, T1567). The session
-//! ends.
+//! ends; somebody's first export of its kind is asked about, unless it is fifty times the largest hour.
 //!
 //! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
 //! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
@@ -9,6 +9,7 @@
 //! state no amounts.
 
 use plumbline_schemas::command::Action;
+use plumbline_schemas::event::ActionClass;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -24,6 +25,8 @@ const LEAST_BYTES: u64 = 16 << 20;
 const LEAST_RECORDS: u64 = 1000;
 /// Before so many days nobody knows what is usual for somebody.
 const SETTLED_DAYS: u16 = 5;
+/// A first export is asked about up to so many times the largest hour.
+const FIRST_EXPORT: f64 = 50.0;
 /// Fewer bits are an ordinary large report.
 const LEAST_BITS: f64 = 8.0;
 
@@ -42,13 +45,21 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         && surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
         && surplus.per_call >= PER_CALL
         && surplus.amount >= if surplus.unit == "bytes" { LEAST_BYTES } else { LEAST_RECORDS };
+    // Somebody's first export is large by nature.
+    let first = moment.class == ActionClass::Export
+        && subject.profile.scope.days(moment.endpoint, moment.time()) == 0
+        && (surplus.amount as f64) < FIRST_EXPORT * surplus.largest as f64;
+    let action = match first {
+        true => Action::StepUp,
+        false => Action::RevokeSession,
+    };
     let unit = surplus.unit;
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
     Some(Signal {
         detector: DetectorId::DataExtraction,
         bits: surplus.bits,
         alone: Alone::Finding,
-        demand: clear.then(|| Demand::of(Action::RevokeSession)),
+        demand: clear.then(|| Demand::of(action)),
         technique: TECHNIQUE,
         summary: format!(
             "{} {unit} in an hour, {times} times the usual {}; the largest hour had {}",

@@ -47,6 +47,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) is_timer: bool,
     /// Whether many others fail to authenticate at this time.
     pub(crate) is_outage: bool,
+    /// Whether several peers of its group do this as ever.
+    pub(crate) peers_do: bool,
     /// Whether its network is an egress: configured, or a known VPN, proxy or relay.
     pub(crate) is_egress: bool,
     /// Forward-decay weight of the event's time.

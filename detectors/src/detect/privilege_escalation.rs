@@ -81,7 +81,8 @@ fn scopes(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
         return None;
     }
     let held = &subject.facts.scopes;
-    if held.is_empty() {
+    // What a delegated token may do was the delegator's to give.
+    if held.is_empty() || !event.delegation.is_empty() {
         return None;
     }
     let stated = event.credential.scopes.iter().chain(&event.action.scopes);

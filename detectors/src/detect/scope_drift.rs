@@ -7,7 +7,8 @@
 //! (`profile/scope.rs`), times the share of the action's class among its endpoints. Novelties of a
 //! session add up with a half-life of six hours: sensitive ones fully, ordinary ones by half after the
 //! first, because a new release brings several at once; of people, who turn to administration as a
-//! whole, sensitive ones of a class by half after its first too. What an agent's task names is no drift.
+//! whole, sensitive ones of a class by half after its first too. What an agent's task names is no drift, nor what
+//! three peers of its group do as ever.
 //!
 //! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
 //! formula; the endpoints in usual use. **Configuration:** mode only.
@@ -51,6 +52,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let mut last: Option<(Name, Novelty)> = None;
     for &(name, class) in moment.tokens {
         if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
+            continue;
+        }
+        // What peers of the group do every week is new to this one alone.
+        if name == moment.endpoint && moment.peers_do {
             continue;
         }
         let novelty = profile

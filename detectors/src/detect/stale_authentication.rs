@@ -19,7 +19,7 @@ use crate::signal::{Demand, Signal};
 /// A machine's habit of acting on older authentications counts after so many days;
 const HABIT_DAYS: u8 = 3;
 /// up to so many times the oldest of them.
-const HABIT_SLACK: f64 = 1.25;
+const HABIT_SLACK: f64 = 2.0;
 /// Before it has so many days of history nothing is said of a machine that never did this.
 const LEAST_DAYS: u16 = 3;
 
@@ -40,6 +40,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         subject.facts.learn_age(moment.class, age, moment.time());
         let tolerated = match habit {
             Some((days, _)) if days < HABIT_DAYS => true,
+            Some((_, oldest)) if oldest <= limit.as_millis() => false,
             Some((_, oldest)) => (age as f64) <= oldest as f64 * HABIT_SLACK,
             None => subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
         };

@@ -134,7 +134,7 @@ fn strange_tool(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Value> {
     let covered = !granted.is_empty()
         && !used.is_empty()
         && used.iter().all(|scope| granted.contains(scope));
-    (!known && !covered && strange.bits.0 >= LEAST_BITS).then(|| {
+    (!known && !covered && !moment.peers_do && strange.bits.0 >= LEAST_BITS).then(|| {
         json!({
             "family": family, "families_used": strange.distinct, "days_of_use": strange.days,
             "scopes": used, "granted": granted,

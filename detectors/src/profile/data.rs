@@ -40,6 +40,8 @@ struct Sums {
     records: Hourly,
     /// Whether the hour is not to be learnt.
     tainted: bool,
+    /// Whether nothing is to be said of the hour.
+    hushed: bool,
 }
 
 /// The data of one identity; nothing for those whose logs do not say.
@@ -86,9 +88,16 @@ impl DataProfile {
         }
     }
 
+    /// What leaves in this hour is what peers take, and new to this identity alone.
+    pub(crate) fn hush(&mut self) {
+        if let Some(sums) = &mut self.0 {
+            sums.hushed = true;
+        }
+    }
+
     /// What is unusual in the hour of an event that took data with it.
     pub(crate) fn surplus(&self, event: &Event<'_>) -> Option<Surplus> {
-        let sums = self.0.as_ref()?;
+        let sums = self.0.as_ref().filter(|sums| !sums.hushed)?;
         let took = |amount: Option<u64>| amount.is_some_and(|amount| amount > 0);
         let bytes = took(event.action.bytes_out).then(|| sums.bytes.surplus("bytes"));
         let records = took(event.action.records).then(|| sums.records.surplus("records"));
@@ -110,7 +119,7 @@ impl Sums {
                 sums.close();
             }
         }
-        self.tainted = false;
+        (self.tainted, self.hushed) = (false, false);
     }
 }
 

@@ -9,8 +9,12 @@ use super::{day, hour};
 
 /// Before so many days nothing is a schedule;
 const LEAST_DAYS: u16 = 5;
-/// nor is it when more hours than these are usual, those beside them included.
-const MOST_HOURS: usize = 9;
+/// nor are bouts that last longer than so many hours,
+const MOST_HOURS: usize = 3;
+/// nor more bouts a day than these,
+const MOST_BOUTS: usize = 6;
+/// nor those that come on less than this share of the days.
+const REGULAR: f64 = 0.6;
 /// Days of the week say something after so many days of use.
 const LEAST_DAYS_FOR_WEEK: u16 = 15;
 
@@ -46,7 +50,7 @@ impl Schedule {
             return None;
         }
         let usual: Vec<usize> = (0..24).filter(|at| counts.is_usual(*at)).collect();
-        if counts.with_neighbours() > MOST_HOURS {
+        if !counts.is_regular() {
             return None;
         }
         let now = (hour(time) % 24) as i32;
@@ -114,11 +118,28 @@ impl Counts {
         self.hours[at] > 0
     }
 
-    fn with_neighbours(&self) -> usize {
-        let near = |at: &usize| {
-            self.is_usual(*at) || self.is_usual((at + 1) % 24) || self.is_usual((at + 23) % 24)
+    /// Whether it is a schedule: a few short bouts that come on most days, and hardly anything else.
+    fn is_regular(&self) -> bool {
+        let Some(quiet) = (0..24).find(|at| !self.is_usual(*at)) else {
+            return false;
         };
-        (0..24).filter(near).count()
+        let (mut regular, mut all, mut bouts) = (0, 0, 0);
+        let mut at = 0;
+        while at < 24 {
+            let hours = (at..24).take_while(|at| self.is_usual((quiet + at) % 24));
+            let counts: Vec<u32> = hours
+                .map(|at| u32::from(self.hours[(quiet + at) % 24]))
+                .collect();
+            let days: u32 = counts.iter().sum();
+            all += days;
+            if !counts.is_empty() && counts.len() <= MOST_HOURS {
+                let is_daily = f64::from(days) >= REGULAR * f64::from(self.days);
+                bouts += usize::from(is_daily);
+                regular += if is_daily { days } else { 0 };
+            }
+            at += counts.len().max(1);
+        }
+        (1..=MOST_BOUTS).contains(&bouts) && f64::from(regular) >= 0.8 * f64::from(all)
     }
 }
 
@@ -151,5 +172,16 @@ mod tests {
         let mut hourly = Schedule::default();
         (0..240).for_each(|hour| hourly.learn(at(0, hour, 0)));
         assert_eq!(hourly.outside(at(20, 13, 0)), None);
+        let mut by_hand = Schedule::default();
+        (0..20).for_each(|day| by_hand.learn(at(day, 9 + day * 5 % 9, 0)));
+        assert_eq!(by_hand.outside(at(20, 7, 0)), None);
+    }
+
+    #[test]
+    fn four_times_a_day_is_a_schedule() {
+        let mut schedule = Schedule::default();
+        (0..40).for_each(|run| schedule.learn(at(0, run * 6, 10)));
+        assert_eq!(schedule.outside(at(10, 14, 44)), Some(Outside::Hours(2)));
+        assert_eq!(schedule.outside(at(10, 12, 50)), None);
     }
 }

@@ -144,6 +144,7 @@ impl Stage {
         for output in outputs.drain(..) {
             match output {
                 Output::Finding(finding) => self.watch.found(&finding),
+                Output::Context(_) => {}
                 Output::Command(command) => {
                     let verdict = match command.action {
                         Action::StepUp => "step_up_passed",

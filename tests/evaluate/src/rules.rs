@@ -25,13 +25,15 @@ struct Session {
     is_over: bool,
 }
 
-/// Detectors that only ever score what is unusual: a command with nothing else behind it is no rule's,
+/// Detectors that keep a rule, whatever is usual: a command with none of them behind it is no rule's,
 /// whatever a rule would have said of the same event.
-const SCORES: [&str; 4] = [
-    "impossible_travel",
-    "scope_drift",
-    "endpoint_sequence",
-    "call_volume",
+const KEEPERS: [&str; 6] = [
+    "related_compromise",
+    "delegated_access",
+    "stale_authentication",
+    "credential_lifecycle",
+    "session_inactivity",
+    "jit_expiry",
 ];
 
 fn key(identity: &str, session: &str) -> String {
@@ -49,7 +51,7 @@ impl Rules {
     /// The rule that demands a command, which was given on this event before it was learnt.
     pub(crate) fn demands(&self, command: &Command, event: &Event<'_>) -> Option<&'static str> {
         let mut behind = command.reason.detectors.iter();
-        if behind.all(|it| SCORES.contains(&it.as_str())) && command.action != Action::Shorten {
+        if !behind.any(|it| KEEPERS.contains(&it.as_str())) {
             return None;
         }
         let is_own = command.target.identity == event.identity.id;
@@ -57,6 +59,9 @@ impl Rules {
             Action::Shorten if is_own && reads_for_another(event) => Some("delegated read (C3)"),
             Action::StepUp if is_own && self.is_stale(event) => Some("old authentication (D1, E1)"),
             Action::StepUp if is_own && self.is_over_age(event) => Some("old credential (E5)"),
+            _ if event.feedback.verdict.known() == Some(Verdict::TruePositive) => {
+                Some("related to a compromise (B4)")
+            }
             Action::RevokeSession => self.timer(command),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! A pipeline's key is used from a runner outside the environments where it may run.
 
-use plumbline_schemas::command::Action::{Narrow, StepUp};
+use plumbline_schemas::command::Action::{Narrow, RevokeCredential, StepUp};
 
 use super::tale::{Tale, ms};
 use super::{Row, Variant, pipeline};
@@ -12,7 +12,7 @@ pub(super) const ROW: Row = Row {
     variants: &[
         Variant {
             name: "another environment",
-            accepts: &[Narrow, StepUp],
+            accepts: &[Narrow, StepUp, RevokeCredential],
             suits: pipeline,
             attack: |tale| build(tale, Some(("partner-runners", "self-hosted")), "Warsaw"),
             twin_suits: pipeline,
@@ -20,7 +20,7 @@ pub(super) const ROW: Row = Row {
         },
         Variant {
             name: "a developer's laptop",
-            accepts: &[Narrow, StepUp],
+            accepts: &[Narrow, StepUp, RevokeCredential],
             suits: pipeline,
             attack: |tale| build(tale, Some(("laptops", "shell")), "Berlin"),
             twin_suits: pipeline,

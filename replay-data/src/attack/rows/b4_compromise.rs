@@ -86,7 +86,11 @@ fn found(
         tale.before(live);
     }
     let verdict = verdict(tale, &lost, start + 2 * MINUTE);
-    tale.before(verdict);
+    match tie {
+        // The answer comes with the verdict.
+        Some(_) => tale.then(verdict),
+        None => tale.before(verdict),
+    }
     tale.target = Some(own.identity.id.to_string());
     for (nth, event) in (1..).zip(calls.skip(3)) {
         let live = tale.again(event, start + 2 * MINUTE + nth * 20 * SECOND);

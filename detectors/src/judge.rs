@@ -219,9 +219,7 @@ impl Engine {
         settle(session, event);
         let key = session.key;
         if !learnt.suspect && event.outcome() == Outcome::Success {
-            for scope in event.credential.scopes.iter().chain(&event.action.scopes) {
-                facts.hold(self.names.intern(Space::Scope, scope).0, event.time);
-            }
+            facts.learn_access(event, &mut self.names);
         }
         self.watch(at, key, event);
         if kind == IdentityKind::Human && !contenders.is_empty() {

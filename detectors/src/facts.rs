@@ -7,14 +7,14 @@ use thin_vec::ThinVec;
 
 use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes};
-use crate::names::Name;
+use crate::names::{Name, Names};
 use crate::profile::day;
 use crate::profile::places::Bearer;
 use crate::risk::DetectorSet;
+use crate::scopes::{Held, Scopes};
 use crate::setting::{Setting, key};
 
 const MOST_CREDENTIALS: usize = 6;
-const MOST_SCOPES: usize = 32;
 /// So many failures within this time are a burst.
 pub(crate) const BURST: usize = 5;
 pub(crate) const BURST_MS: i64 = 15 * 60_000;
@@ -124,13 +124,6 @@ pub(crate) struct EndedTask {
     pub(crate) event_id: EventId,
 }
 
-/// A scope that was held or used.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) name: Name,
-    pub(crate) used: EventTime,
-}
-
 /// How old the authentications are on which a machine usually does something.
 #[derive(Debug)]
 struct AgeHabit {
@@ -159,8 +152,7 @@ pub(crate) struct Recent {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) credentials: ThinVec<Credential>,
-    /// Scopes that were held or used.
-    pub(crate) scopes: ThinVec<Held>,
+    access: Option<Box<Scopes>>,
     ages: ThinVec<AgeHabit>,
     longest_rest_s: u32,
     recent: Option<Box<Recent>>,
@@ -404,18 +396,22 @@ impl Facts {
         self.longest_rest_s = self.longest_rest_s.max(seconds);
     }
 
-    /// Learns that a scope is held or used.
-    pub(crate) fn hold(&mut self, name: Name, time: EventTime) {
-        if let Some(held) = self.scopes.iter_mut().find(|held| held.name == name) {
-            held.used = held.used.max(time);
-            return;
+    /// Learns which scopes an event states as granted, and which it used.
+    pub(crate) fn learn_access(&mut self, event: &Event<'_>, names: &mut Names) {
+        let states = !event.credential.scopes.is_empty() || !event.action.scopes.is_empty();
+        if states || self.access.is_some() {
+            self.access.get_or_insert_default().learn(event, names);
         }
-        if self.scopes.len() >= MOST_SCOPES
-            && let Some(idle) = (0..self.scopes.len()).min_by_key(|at| self.scopes[*at].used)
-        {
-            self.scopes.remove(idle);
-        }
-        push_exact(&mut self.scopes, Held { name, used: time });
+    }
+
+    /// What is granted and used, where anything ever was.
+    pub(crate) fn access(&self) -> Option<&Scopes> {
+        self.access.as_deref()
+    }
+
+    /// Scopes that were granted or used.
+    pub(crate) fn scopes(&self) -> &[Held] {
+        self.access.as_ref().map_or(&[], |access| &access.held)
     }
 
     /// Remembers which detectors were answered.
@@ -470,7 +466,7 @@ impl Facts {
                 .iter()
                 .for_each(|rival| mark(rival.described));
         }
-        self.scopes.iter().for_each(|held| mark(held.name));
+        self.access.iter().for_each(|access| access.each_name(mark));
         self.gains().iter().for_each(|gain| mark(gain.label));
         self.duties().iter().for_each(|duty| mark(duty.action));
     }
@@ -505,7 +501,7 @@ impl Facts {
         });
         credentials
             + thin_bytes(&self.credentials)
-            + thin_bytes(&self.scopes)
+            + self.access.as_ref().map_or(0, |access| access.bytes())
             + thin_bytes(&self.ages)
             + recent
     }

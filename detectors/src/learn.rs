@@ -9,7 +9,7 @@ use crate::event_id::EventId;
 use crate::facts::{Facts, is_authentication, is_machine, task_key};
 use crate::identity::Identity;
 use crate::judge::group_actions;
-use crate::names::{Name, Names, Space, stable_hash};
+use crate::names::{Name, Names, stable_hash};
 use crate::profile::habits::Trait;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::{Trust, is_sensitive};
@@ -76,9 +76,7 @@ impl Engine {
         if event.outcome() == Outcome::Success {
             facts.worked(learnt.bearer.credential, event.time);
             if !learnt.suspect {
-                for scope in event.credential.scopes.iter().chain(&event.action.scopes) {
-                    facts.hold(self.names.intern(Space::Scope, scope).0, event.time);
-                }
+                facts.learn_access(event, &mut self.names);
             }
         }
         session.credential = learnt.bearer.credential;

@@ -3,6 +3,7 @@
 //! Pure: no clock, no I/O, no randomness, no order that depends on a hash. Time is the event time
 //! of the log, so the same log gives the same findings and commands, byte for byte.
 
+pub mod access;
 mod answer;
 pub mod config;
 pub mod context;
@@ -24,6 +25,7 @@ mod outage;
 mod policy;
 mod profile;
 mod risk;
+mod scopes;
 mod seen;
 mod session;
 mod setting;

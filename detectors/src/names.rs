@@ -16,6 +16,7 @@ pub(crate) enum Space {
     Tenant = 3,
     Place = 4,
     Setting = 5,
+    Group = 6,
 }
 
 /// An interned name.

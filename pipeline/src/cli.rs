@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod explain;
 mod failure;
 mod replay;
 mod run;
@@ -23,6 +24,7 @@ use crate::config::{self, Config};
 use crate::telemetry;
 use check::CheckArgs;
 use demo::DemoArgs;
+use explain::ExplainArgs;
 use failure::Failure;
 use replay::ReplayArgs;
 use run::RunArgs;
@@ -49,6 +51,7 @@ enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
     Replay(ReplayArgs),
+    Explain(ExplainArgs),
     Check(CheckArgs),
     Topics(TopicsArgs),
 }
@@ -70,6 +73,7 @@ impl Command {
             Self::Demo(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
+            Self::Explain(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
             Self::Topics(arguments) => arguments.execute(),
         }

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod enrich;
+pub mod explain;
 pub mod kafka;
 pub mod normalise;
 pub mod replay;

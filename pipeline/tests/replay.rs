@@ -80,10 +80,15 @@ impl Place {
         replay(&config)
     }
 
-    /// Findings, commands and the dead letters of a result.
-    fn results(&self, out: &str) -> [String; 3] {
-        ["findings.ndjson", "commands.ndjson", "deadletter.ndjson"]
-            .map(|name| fs::read_to_string(self.path(out).join(name)).unwrap())
+    /// Findings, commands, the access report and the dead letters of a result.
+    fn results(&self, out: &str) -> [String; 4] {
+        [
+            "findings.ndjson",
+            "commands.ndjson",
+            "access.ndjson",
+            "deadletter.ndjson",
+        ]
+        .map(|name| fs::read_to_string(self.path(out).join(name)).unwrap())
     }
 }
 
@@ -159,7 +164,7 @@ fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
             .replay(std::slice::from_ref(&input), "wrapped")
             .unwrap();
         let (plain, wrapped) = (place.results("plain"), place.results("wrapped"));
-        assert_eq!(plain[..2], wrapped[..2], "{input}");
+        assert_eq!(plain[..3], wrapped[..3], "{input}");
     }
 }
 
@@ -198,7 +203,7 @@ fn every_malformed_record_is_a_dead_letter_and_the_rest_goes_on() {
     assert_eq!(summary.dead_letters, broken.len() as u64);
     assert_eq!(summary.events, good + broken.len() as u64);
     assert_eq!(summary.commands.get("revoke_session"), Some(&1));
-    let dead = place.results("out")[2].clone();
+    let dead = place.results("out")[3].clone();
     let reasons: Vec<String> = dead
         .lines()
         .map(|line| {
@@ -273,8 +278,32 @@ fn an_empty_log_gives_empty_results() {
     let place = Place::new();
     let summary = place.replay(&[place.bytes("empty", b"")], "out").unwrap();
     assert_eq!((summary.events, summary.event_time_first), (0, None));
-    assert_eq!(place.results("out"), [""; 3]);
+    assert_eq!(place.results("out"), [""; 4]);
     assert!(Path::new(&place.path("out").join("summary.json")).exists());
+}
+
+#[test]
+fn what_is_granted_and_used_is_listed_for_every_identity_with_scopes() {
+    let place = Place::new();
+    let lines: Vec<String> = (0..4)
+        .map(|at| {
+            let time = EventTime::parse("2026-11-02T09:00:00Z").unwrap();
+            let line = event(at, ["b", "a", "c", "none"][at], time, "Oslo");
+            let mut line: Value = serde_json::from_str(&line).unwrap();
+            line["time"] = json!(time.plus_millis(at as i64 * 86_400_000));
+            if at < 3 {
+                line["credential"] = json!({ "scopes": ["mail:send", "mail:read"] });
+                line["action"]["scopes"] = json!(["mail:read"]);
+                let group = ["ops", "ops", "sales"][at];
+                line["identity"]["groups"] = json!([group]);
+            }
+            line.to_string()
+        })
+        .collect();
+    let input = place.write("log.ndjson", &lines);
+    place.replay(&[input], "out").unwrap();
+    let report = fs::read_to_string(place.path("out").join("access.ndjson")).unwrap();
+    insta::assert_snapshot!(report);
 }
 
 proptest! {

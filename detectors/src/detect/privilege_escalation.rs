@@ -80,7 +80,7 @@ fn scopes(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
     if !moment.succeeded() || subject.profile.earlier_days(moment.time()) < LEAST_DAYS {
         return None;
     }
-    let held = &subject.facts.scopes;
+    let held = subject.facts.scopes();
     // What a delegated token may do was the delegator's to give.
     if held.is_empty() || !event.delegation.is_empty() {
         return None;

@@ -8,6 +8,7 @@ use miette::GraphicalTheme;
 
 use crate::config::ConfigError;
 use crate::demo::DemoError;
+use crate::explain::ExplainError;
 use crate::replay::ReplayError;
 use crate::run::RunError;
 use crate::telemetry::TelemetryError;
@@ -34,6 +35,9 @@ pub(super) enum Failure {
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The explanation.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// The topics.
     #[error(transparent)]
     Topics(#[from] TopicsError),
@@ -71,6 +75,7 @@ impl Failure {
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
+            Self::Explain(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),
         }
     }

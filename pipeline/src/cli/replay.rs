@@ -12,8 +12,8 @@ use crate::replay;
 
 /// Put historical logs through the same engine, without Kafka
 ///
-/// Writes findings.ndjson, commands.ndjson, deadletter.ndjson and summary.json. The same input and
-/// configuration give the same bytes.
+/// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json. The
+/// same input and configuration give the same bytes.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result"

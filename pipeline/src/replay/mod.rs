@@ -8,8 +8,9 @@
 //! A time that jumps ahead of its file is believed only when the next record confirms it ([`feed`]).
 //!
 //! **Results**, in the directory given: `findings.ndjson`, `commands.ndjson`, `deadletter.ndjson`
-//! (`reason`, `detail`, `source`, `line`, `raw` without secrets) and `summary.json` ([`Summary`]). The
-//! same inputs and configuration give the same bytes, but for `wall_ms`.
+//! (`reason`, `detail`, `source`, `line`, `raw` without secrets), `access.ndjson` (what every identity is
+//! granted against what it uses, [`Access`](plumbline_detectors::access::Access)) and `summary.json`
+//! ([`Summary`]). The same inputs and configuration give the same bytes, but for `wall_ms`.
 
 mod feed;
 mod inputs;
@@ -133,10 +134,11 @@ pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
     progress.finish();
     let Run {
         engine,
-        results,
+        mut results,
         mut summary,
         ..
     } = run;
+    results.access(engine.access())?;
     results.publish(&mut summary, |summary| {
         summary.identities = engine.identities() as u64;
         summary.state_bytes = engine.state_bytes() as u64;

@@ -1,4 +1,4 @@
-//! What a replay writes: findings, commands, dead letters and a summary.
+//! What a replay writes: findings, commands, dead letters, the access report and a summary.
 //!
 //! Everything is written under temporary names and renamed at the end, so that a replay that failed
 //! leaves nothing that looks like a result.
@@ -8,6 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use plumbline_detectors::Output;
+use plumbline_detectors::access::Access;
 use plumbline_schemas::formats::secret;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
@@ -85,6 +86,7 @@ pub(super) struct Results {
     findings: Writing,
     commands: Writing,
     dead_letters: Writing,
+    access: Writing,
     summary: Writing,
     /// Outputs of events of one time, which are written in the order of their identities.
     held: Vec<Output>,
@@ -98,6 +100,7 @@ impl Results {
             findings: Writing::begin(directory, "findings.ndjson")?,
             commands: Writing::begin(directory, "commands.ndjson")?,
             dead_letters: Writing::begin(directory, "deadletter.ndjson")?,
+            access: Writing::begin(directory, "access.ndjson")?,
             summary: Writing::begin(directory, "summary.json")?,
             held: Vec::new(),
             held_time: None,
@@ -155,6 +158,14 @@ impl Results {
         })
     }
 
+    /// Writes what is granted against what is used, at the end of the log.
+    pub(super) fn access(
+        &mut self,
+        mut report: impl Iterator<Item = Access>,
+    ) -> Result<(), ReplayError> {
+        report.try_for_each(|access| self.access.line(&access))
+    }
+
     /// Puts everything under its name.
     pub(super) fn publish(
         mut self,
@@ -170,6 +181,7 @@ impl Results {
             self.findings,
             self.commands,
             self.dead_letters,
+            self.access,
             self.summary,
         ];
         files.iter_mut().try_for_each(Writing::finish)?;

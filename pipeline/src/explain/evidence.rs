@@ -1,0 +1,202 @@
+//! The evidence of a finding as lines: what was observed, and what is usual.
+
+use serde_json::{Map, Value};
+
+use super::page::{Page, Pairs, plain};
+
+/// Of a longer list so many are shown; the others are counted.
+const MOST_SHOWN: usize = 8;
+/// Evidence is two or three levels deep; a file by another hand may be deeper.
+const DEEPEST: usize = 6;
+
+/// Told in words of their own, below.
+const TOLD_APART: [&str; 2] = ["formula", "silent_if"];
+
+/// Endings of keys that say the unit of the value.
+const UNITS: [(&str, &str); 7] = [
+    ("_km", " km"),
+    ("_kmh", " km/h"),
+    ("_ms", " ms"),
+    ("_seconds", " s"),
+    ("_minutes", " min"),
+    ("_hours", " h"),
+    ("_percent", " %"),
+];
+
+/// Writes evidence; an empty one is said to be so.
+pub(super) fn write(page: &mut Page, indent: usize, evidence: &Map<String, Value>) {
+    let shown = evidence
+        .iter()
+        .filter(|(key, _)| !TOLD_APART.contains(&key.as_str()));
+    let shown: Vec<(&String, &Value)> = shown.collect();
+    if shown.is_empty() {
+        page.line(indent, "nothing beside what stands above");
+    }
+    object(page, indent, &shown, DEEPEST);
+}
+
+/// Plain values in one column first, then what is nested, each under its name.
+fn object(page: &mut Page, indent: usize, fields: &[(&String, &Value)], depth: usize) {
+    let mut pairs = Pairs::default();
+    for (key, value) in fields {
+        if let Some(text) = inline(value, depth) {
+            let (key, unit) = split_unit(key, value);
+            pairs.add(&key, text + unit);
+        }
+    }
+    page.pairs(indent, &pairs);
+    for (key, value) in fields {
+        if inline(value, depth).is_none() {
+            page.line(indent, &words(key));
+            nested(page, indent + 2, value, depth.saturating_sub(1));
+        }
+    }
+}
+
+fn nested(page: &mut Page, indent: usize, value: &Value, depth: usize) {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<(&String, &Value)> = fields.iter().collect();
+            object(page, indent, &fields, depth);
+        }
+        Value::Array(items) => {
+            for item in items.iter().take(MOST_SHOWN) {
+                match row(item) {
+                    Some(text) => page.prose(indent, &format!("- {text}")),
+                    None => {
+                        page.line(indent, "-");
+                        nested(page, indent + 2, item, depth.saturating_sub(1));
+                    }
+                }
+            }
+            if let Some(more) = beyond(items.len()) {
+                page.line(indent, &format!("- {more}"));
+            }
+        }
+        scalar => page.line(indent, &text(scalar)),
+    }
+}
+
+/// A value that fits behind its key: anything but objects and lists of them.
+fn inline(value: &Value, depth: usize) -> Option<String> {
+    match value {
+        Value::Object(fields) if fields.is_empty() => Some("none".to_owned()),
+        Value::Array(items) if items.is_empty() => Some("none".to_owned()),
+        Value::Object(_) | Value::Array(_) if depth == 0 => Some(plain(&value.to_string())),
+        Value::Object(_) => None,
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => None,
+        Value::Array(items) => {
+            let shown = items.iter().take(MOST_SHOWN).map(text);
+            let shown: Vec<String> = shown.chain(beyond(items.len())).collect();
+            Some(shown.join(", "))
+        }
+        scalar => Some(text(scalar)),
+    }
+}
+
+/// A flat object of a list on one line.
+fn row(item: &Value) -> Option<String> {
+    let Value::Object(fields) = item else {
+        return inline(item, 1);
+    };
+    let parts: Option<Vec<String>> = fields
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| {
+            let shown = inline(value, 1)?;
+            let (key, unit) = split_unit(key, value);
+            Some(format!("{key} {shown}{unit}"))
+        })
+        .collect();
+    Some(parts?.join(" · "))
+}
+
+fn beyond(items: usize) -> Option<String> {
+    (items > MOST_SHOWN).then(|| format!("and {} more", items - MOST_SHOWN))
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "not known".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => {
+            let text = number.to_string();
+            text.strip_suffix(".0").unwrap_or(&text).to_owned()
+        }
+        Value::String(text) if text.is_empty() => "empty".to_owned(),
+        Value::String(text) => plain(text),
+        nested => plain(&nested.to_string()),
+    }
+}
+
+/// `distance_km` of 11033 is a distance of 11033 km.
+fn split_unit(key: &str, value: &Value) -> (String, &'static str) {
+    let measured = value.is_number();
+    let unit = UNITS.iter().filter(|_| measured);
+    let mut found = unit.filter_map(|(ending, unit)| Some((key.strip_suffix(ending)?, *unit)));
+    let (key, unit) = found.next().unwrap_or((key, ""));
+    (words(key), unit)
+}
+
+fn words(key: &str) -> String {
+    plain(key).replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(value: &Value) -> String {
+        let mut page = Page::default();
+        write(&mut page, 0, value.as_object().expect("an object"));
+        page.finish()
+    }
+
+    #[test]
+    fn values_are_aligned_and_nested_ones_indented() {
+        let text = written(&json!({
+            "distance_km": 11033.0, "known": false, "ip": null, "tools": ["a", "b"], "none": [],
+            "here": { "place": "Lima, PE", "more": { "radius_km": 20.5 } },
+            "new": [{ "name": "x", "bits": 3.0 }, { "name": "y", "bits": 4.5 }],
+            "formula": "elsewhere", "silent_if": "elsewhere",
+        }));
+        insta::assert_snapshot!(text, @r"
+        distance  11033 km
+        ip        not known
+        known     no
+        none      none
+        tools     a, b
+        here
+          place  Lima, PE
+          more
+            radius  20.5 km
+        new
+          - bits 3 · name x
+          - bits 4.5 · name y
+        ");
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_counted() {
+        let many: Vec<u32> = (0..20).collect();
+        let rows: Vec<Value> = (0..10).map(|n| json!({ "n": n })).collect();
+        let text = written(&json!({ "many": many, "rows": rows }));
+        assert!(
+            text.contains("0, 1, 2, 3, 4, 5, 6, 7, and 12 more"),
+            "{text}"
+        );
+        assert!(text.ends_with("  - n 7\n  - and 2 more\n"), "{text}");
+    }
+
+    #[test]
+    fn a_file_by_another_hand_cannot_nest_without_end() {
+        let mut value = json!({ "x": 1 });
+        for _ in 0..60 {
+            value = json!({ "x": value });
+        }
+        assert!(written(&value).lines().count() < 12);
+    }
+}

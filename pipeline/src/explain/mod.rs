@@ -1,0 +1,153 @@
+//! `plumbline explain`: why a finding or a command was made, from the results of a replay.
+//!
+//! A command is told with what it orders and what it replaced, then every finding behind it; a finding
+//! with what it led to. Of a finding everything is shown that it carries: what was observed against
+//! what is usual, the arithmetic, the events, and what would have made it silent. Nothing is
+//! recomputed, so what is read here is what the engine went by.
+
+mod evidence;
+mod lookup;
+mod page;
+mod tell;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plumbline_schemas::command::Command;
+use plumbline_schemas::finding::Finding;
+
+use lookup::Results;
+
+/// Why nothing can be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The id is of another sort.
+    #[error(
+        "`{0}` is no id of a finding (f-…) or a command (c-…); copy one from findings.ndjson or commands.ndjson"
+    )]
+    NotAnId(String),
+    /// There is no such directory.
+    #[error(
+        "there is no directory {0}; make one with `plumbline replay --input LOG --out {0}`, or name that of an earlier replay"
+    )]
+    NoDirectory(PathBuf),
+    /// The directory does not hold what a replay writes.
+    #[error(
+        "there is no {0}; --data names the directory that `plumbline replay --out DIR` wrote, and a replay that failed writes nothing"
+    )]
+    NoFile(PathBuf),
+    /// The file does not hold that id.
+    #[error(
+        "there is no {id} in {path} ({lines} lines); ids belong to one log and one configuration: name the replay it came from"
+    )]
+    NotFound {
+        /// What was looked for.
+        id: String,
+        /// Where.
+        path: PathBuf,
+        /// How many were looked through.
+        lines: u64,
+    },
+    /// A file that cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line that no replay of this release wrote.
+    #[error("{path}, line {line} cannot be understood; replay the log again to write it anew")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which, from 1.
+        line: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl ExplainError {
+    /// The exit status for it: 2 for wrong usage, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotAnId(_) | Self::NoDirectory(_) | Self::NoFile(_) => 2,
+            Self::NotFound { .. } | Self::Read { .. } | Self::Line { .. } => 1,
+        }
+    }
+}
+
+/// The explanation of a finding or a command whose id this is.
+pub fn explain(id: &str, directory: &Path) -> Result<String, ExplainError> {
+    let results = Results::open(directory)?;
+    let id = id.trim();
+    if id.starts_with("c-") {
+        Ok(CommandCase::find(id, &results)?.tell())
+    } else if id.starts_with("f-") {
+        Ok(FindingCase::find(id, &results)?.tell())
+    } else {
+        Err(ExplainError::NotAnId(id.to_owned()))
+    }
+}
+
+/// A command, and all that belongs to it.
+struct CommandCase {
+    command: Command,
+    superseded: Option<Command>,
+    superseded_by: Vec<Command>,
+    /// By id; `None` where the file does not hold it.
+    findings: Vec<(String, Option<Finding>)>,
+}
+
+impl CommandCase {
+    fn find(id: &str, results: &Results) -> Result<Self, ExplainError> {
+        let mut mentions = results.commands(&[id])?;
+        let own = mentions.found.iter().position(|command| command.id == id);
+        let command = match own {
+            Some(at) => mentions.found.swap_remove(at),
+            None => return Err(results.no_command(id, mentions.lines)),
+        };
+        let mut superseded_by = mentions.found;
+        superseded_by.retain(|other| other.supersedes.as_deref() == Some(id));
+        superseded_by.sort_by_key(|other| other.time);
+        let superseded = match command.supersedes.as_deref() {
+            Some(old) => {
+                let mentions = results.commands(&[old])?.found;
+                mentions.into_iter().find(|other| other.id == old)
+            }
+            None => None,
+        };
+        let wanted: Vec<&str> = command.reason.finding_ids.iter().map(|id| &**id).collect();
+        let mut known = results.findings(&wanted)?.found;
+        let findings = wanted.iter().map(|id| {
+            let at = known.iter().position(|finding| finding.id == *id);
+            ((*id).to_owned(), at.map(|at| known.swap_remove(at)))
+        });
+        Ok(Self {
+            findings: findings.collect(),
+            command,
+            superseded,
+            superseded_by,
+        })
+    }
+}
+
+/// A finding, and the commands that rest on it.
+struct FindingCase {
+    finding: Finding,
+    led_to: Vec<Command>,
+}
+
+impl FindingCase {
+    fn find(id: &str, results: &Results) -> Result<Self, ExplainError> {
+        let findings = results.findings(&[id])?;
+        let lines = findings.lines;
+        let mut found = findings.found.into_iter();
+        let finding = found.find(|finding| finding.id == id);
+        let finding = finding.ok_or_else(|| results.no_finding(id, lines))?;
+        let mut led_to = results.commands(&[id])?.found;
+        led_to.retain(|command| command.reason.finding_ids.iter().any(|other| other == id));
+        Ok(Self { finding, led_to })
+    }
+}

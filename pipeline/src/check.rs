@@ -7,7 +7,7 @@ use plumbline_detectors::config::{DetectorMode, PolicyMode};
 
 use crate::config::{Config, ConfigError, ConfigFile};
 
-/// Lists of names are broken before this column.
+/// A line of names is no longer than this, beside the title of the section.
 const WIDTH: usize = 100;
 
 /// Reads the file and says what it puts in force.

@@ -7,16 +7,8 @@ use plumbline_detectors::config::{DetectorMode, PolicyMode};
 
 use crate::config::{Config, ConfigError, ConfigFile};
 
-/// Settings that are read and checked, but that nothing in this version acts on.
-const NOT_USED: [&str; 7] = [
-    "policy.approval",
-    "policy.contention",
-    "policy.credential",
-    "policy.environment",
-    "policy.freshness",
-    "policy.separation",
-    "policy.session",
-];
+/// A line of names is no longer than this, beside the title of the section.
+const WIDTH: usize = 100;
 
 /// Reads the file and says what it puts in force.
 pub fn check(path: &Path) -> Result<String, ConfigError> {
@@ -24,7 +16,7 @@ pub fn check(path: &Path) -> Result<String, ConfigError> {
     let mut text = format!("{}: ok\n\n", path.display());
     // Writing to a `String` cannot fail.
     let _ = in_force(&file.config, &mut text);
-    let notes = notes(&file);
+    let notes = notes(&file.config);
     if !notes.is_empty() {
         text.push('\n');
     }
@@ -116,12 +108,39 @@ fn engine(config: &Config, out: &mut String) -> fmt::Result {
     );
     line(out, "engine", text)?;
     let observed = config.policy.mode == PolicyMode::Observe;
-    let modes = config.detectors.modes().into_iter().map(|(name, mode)| {
+    let modes = [
+        DetectorMode::Enforce,
+        DetectorMode::Observe,
+        DetectorMode::Off,
+    ];
+    let by_mode = modes.into_iter().flat_map(|mode| {
         let lowered = observed && mode == DetectorMode::Enforce;
         let note = if lowered { ", policy observes" } else { "" };
-        format!("{name} {}{note}", mode.as_str())
+        let detectors = config.detectors.modes().into_iter();
+        let names: Vec<_> = detectors
+            .filter(|(_, other)| *other == mode)
+            .map(|(name, _)| name)
+            .collect();
+        let title = format!("{}{note}: ", mode.as_str());
+        wrapped(&title, &names)
     });
-    lines(out, "detectors", "none", modes)
+    lines(out, "detectors", "none", by_mode)
+}
+
+/// Names behind a title, on as many lines as they need; none where there are no names.
+fn wrapped(title: &str, names: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        let comma = if at + 1 < names.len() { "," } else { "" };
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() + 2 <= WIDTH => {
+                line.push_str(&format!(" {name}{comma}"));
+            }
+            Some(_) => lines.push(format!("  {name}{comma}")),
+            None => lines.push(format!("{title}{name}{comma}")),
+        }
+    }
+    lines
 }
 
 fn policy(config: &Config, out: &mut String) -> fmt::Result {
@@ -150,23 +169,64 @@ fn policy(config: &Config, out: &mut String) -> fmt::Result {
             rule.detector, rule.identity, rule.until
         )
     });
-    lines(out, "suppressed", "none", suppressed)
+    lines(out, "suppressed", "none", suppressed)?;
+    limits(config, out)?;
+    rules(config, out)
+}
+
+/// What the rules of good order measure by.
+fn limits(config: &Config, out: &mut String) -> fmt::Result {
+    let policy = &config.policy;
+    let freshness = policy.freshness.0.iter();
+    let freshness: Vec<_> = freshness
+        .map(|(class, limit)| format!("{class} {limit}"))
+        .collect();
+    let credential = &policy.credential;
+    let limits = [
+        format!("authentication no older than: {}", freshness.join(", ")),
+        format!(
+            "privileged sessions rest up to {}",
+            policy.session.inactivity
+        ),
+        format!(
+            "credentials up to {} old, unused up to {}, replaced within {}",
+            credential.max_age, credential.dormant, credential.rotation_grace
+        ),
+        format!("an approval covers {}", policy.approval.within),
+    ];
+    lines(out, "limits", "none", limits.into_iter())
+}
+
+/// What must not be combined, where who may run, and what must not be changed by two.
+fn rules(config: &Config, out: &mut String) -> fmt::Result {
+    let policy = &config.policy;
+    let separation = policy
+        .separation
+        .iter()
+        .map(|rule| format!("{} within {}", rule.actions.join(" with "), rule.within));
+    lines(out, "separation", "none", separation)?;
+    let environment = policy
+        .environment
+        .iter()
+        .map(|rule| format!("{} in {}", rule.identity, rule.environments.join(", ")));
+    lines(
+        out,
+        "environment",
+        "none: where they ran on earlier days",
+        environment,
+    )?;
+    let contention = policy
+        .contention
+        .iter()
+        .map(|rule| format!("{} within {}", rule.resource, rule.within));
+    lines(out, "contention", "none", contention)
 }
 
 /// What is right in the file, and yet not what its writer may expect.
-fn notes(file: &ConfigFile) -> Vec<String> {
-    let mut notes = Vec::new();
-    let not_used: Vec<_> = NOT_USED
-        .into_iter()
-        .filter(|setting| file.set.iter().any(|set| set == setting))
-        .collect();
-    if !not_used.is_empty() {
-        let settings = not_used.join(", ");
-        notes.push(format!("accepted, not used by this version: {settings}"));
-    }
-    notes.extend(unknown_detectors(&file.config));
-    notes.extend(not_found(&file.config));
-    notes.extend(unresolved(&file.config));
+fn notes(config: &Config) -> Vec<String> {
+    let mut notes = unknown_detectors(config);
+    notes.extend(not_found(config));
+    notes.extend(unresolved(config));
     notes
 }
 

@@ -2,10 +2,10 @@
 //!
 //! **Catches** a hijacked session at the moment it turns to what it was hijacked for (T1563, T1539):
 //! network, device, posture or assurance changed to something the identity never uses, and a sensitive
-//! action follows. The change alone is a finding of `new_network` or `device_drift`.
+//! action follows. The change alone is a finding of `new_network` or `device_drift` at most.
 //!
-//! **Model.** A rule on the changes those two have marked; a passed challenge, or an authentication in the
-//! session, clears the mark. **Evidence:** what changed, when, the event, before and after.
+//! **Model.** A rule on the changes those two have marked; a passed challenge clears the mark; it
+//! lasts for twelve hours. **Evidence:** what changed, when, the event, before and after.
 //! **Configuration:** mode only. **Blind spots:** what those two cannot see.
 
 use plumbline_schemas::command::Action;

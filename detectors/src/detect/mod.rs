@@ -2,8 +2,8 @@
 //!
 //! A detector looks at one event, at the profile of its identity and at its session, and says how
 //! surprising the event is, in bits. It never decides what follows: that is for `policy`. To add one,
-//! copy the shape of a neighbour, add it to the list below and give it a table in
-//! [`DetectorsConfig`](crate::config::DetectorsConfig).
+//! copy the shape of a neighbour and add it to the list below, which gives it a table in
+//! [`DetectorsConfig`](crate::config::DetectorsConfig) too.
 
 mod changes;
 
@@ -30,7 +30,7 @@ pub(crate) struct Moment<'m> {
     pub(crate) class: ActionClass,
     pub(crate) endpoint: Name,
     pub(crate) symbol: Symbol,
-    /// Endpoint, scopes and target tenant, each with the class it is judged by.
+    /// Endpoint and scopes, each with the class it is judged by.
     pub(crate) tokens: &'m [(Name, ActionClass)],
     pub(crate) place: Option<Place>,
     pub(crate) bearer: Bearer,
@@ -168,7 +168,7 @@ macro_rules! detectors {
 detectors! {
     /// Two places too far apart for the time between.
     ImpossibleTravel = impossible_travel in Location with ImpossibleTravelConfig,
-    /// Endpoints, scopes or tenants the identity never used.
+    /// Endpoints or scopes the identity never used.
     ScopeDrift = scope_drift in Scope,
     /// Known endpoints in an order the identity never uses.
     EndpointSequence = endpoint_sequence in Order,
@@ -187,9 +187,9 @@ detectors! {
     /// An address that hides who is behind it.
     AnonymizedNetwork = anonymized_network in Location,
     /// A run where the identity is not approved to run.
-    UntrustedEnvironment = untrusted_environment in Hygiene,
+    UntrustedEnvironment = untrusted_environment in Fact,
     /// An agent's elevated call without host, network and approval.
-    UnapprovedElevation = unapproved_elevation in Hygiene,
+    UnapprovedElevation = unapproved_elevation in Fact,
     /// Two actions that must not be combined.
     SeparationOfDuties = separation_of_duties in Hygiene,
     /// A credential that was rotated away.

@@ -9,7 +9,8 @@
 //! is nobody's new network. **Evidence:** network, days, distinct values, values used once.
 //! **Configuration:** mode only.
 //!
-//! **Blind spots:** a network the identity shares with the attacker; the first days of an identity.
+//! **Blind spots:** a network the identity shares with the attacker; known VPNs, proxies and relays, which count as
+//! egresses; the first days of an identity. By itself it reaches a finding only after about two years of use.
 
 use serde_json::json;
 

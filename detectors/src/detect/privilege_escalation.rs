@@ -1,7 +1,7 @@
 //! `privilege_escalation`: a privilege or scope beyond what there was.
 //!
 //! **Catches** a program that raises its privilege inside a session, and a session that suddenly holds
-//! powerful scopes (T1548, T1134.001, T1098.003). An attempt is asked about; a success that nobody approved
+//! powerful scopes (T1548, T1098.003). An attempt is asked about; a success that nobody approved
 //! ends the session. People's privileges are the business of `stale_authentication` and `fresh_privilege`.
 //!
 //! **Model.** A rule: a privilege that the identity has on no earlier day, without an approval within

@@ -1,4 +1,4 @@
-//! `scope_drift`: endpoints, scopes or tenants the identity never used.
+//! `scope_drift`: endpoints or scopes the identity never used. Tenants are the business of `tenant_fanout`.
 //!
 //! **Catches** a stolen or misused identity that looks around: an account that calls one API and now
 //! lists users, an agent on a ticketing task that reads secrets (T1078, T1526).

@@ -9,7 +9,8 @@
 //! are no other place. An owner who moves does not come back: after an hour alone the new place is the
 //! owner's. **Evidence:** both settings with times and events. **Configuration:** mode only.
 //!
-//! **Blind spots:** a thief on the owner's host; credentials that are shared by design.
+//! **Blind spots:** a thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials
+//! that are shared by design; agents.
 
 use plumbline_schemas::command::Action;
 use serde_json::json;

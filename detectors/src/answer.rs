@@ -46,6 +46,7 @@ pub(crate) struct Given {
     pub(crate) is_hygiene: bool,
     /// Whether the breaker counts it.
     pub(crate) is_counted: bool,
+    pub(crate) is_enforced: bool,
 }
 
 impl Publisher<'_> {
@@ -70,21 +71,29 @@ impl Publisher<'_> {
         if tactics != 0 {
             self.facts.answered(tactics, now);
         }
-        self.command(&answer, mode, signals, first);
+        let given_as = self.command(&answer, mode, signals, first);
         Some(Given {
             action: answer.action,
             is_hygiene: answer.is_hygiene,
             is_counted: mode == Mode::Enforce,
+            is_enforced: given_as == Mode::Enforce,
         })
     }
 
     /// Drops what is too little to say, and what is suppressed after having said so.
     fn keep_countable(&mut self, signals: &mut Vec<Signal>) {
         let (moment, ledger) = (self.moment, &*self.ledger);
-        signals.retain(|signal| {
+        let counts = |signal: &Signal| {
             signal.demand.is_some()
                 || signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
-        });
+        };
+        let (counted, slight): (Vec<Signal>, Vec<Signal>) =
+            signals.drain(..).partition(|signal| counts(signal));
+        *signals = counted;
+        // A change that is too little to count is told all the same: something may follow it.
+        for mut signal in slight.into_iter().filter(|signal| signal.is_notable) {
+            self.publish_finding(&mut signal, Severity::Low, false);
+        }
         let mut kept = Vec::with_capacity(signals.len());
         for mut signal in signals.drain(..) {
             let (identity, time) = (&*moment.event.identity.id, moment.event.time);
@@ -212,7 +221,8 @@ impl Publisher<'_> {
         policy::is_stronger(answer.action, given_as, standing).then_some((answer, mode))
     }
 
-    fn command(&mut self, answer: &Answer, mode: Mode, signals: &[Signal], first: usize) {
+    /// The mode in which it was given at last.
+    fn command(&mut self, answer: &Answer, mode: Mode, signals: &[Signal], first: usize) -> Mode {
         let mode = match mode {
             Mode::Enforce => self.ask_breaker(answer),
             Mode::Observe => Mode::Observe,
@@ -266,6 +276,7 @@ impl Publisher<'_> {
             reason,
             supersedes: replaced.map(|replaced| command_id(replaced.id)),
         })));
+        mode
     }
 
     /// Session, credential and object that the command is about.

@@ -184,6 +184,7 @@ impl Engine {
             + self.breaker.bytes()
             + self.timers.bytes()
             + self.outages.bytes()
+            + self.objects.bytes()
             + self.shared.bytes()
     }
 

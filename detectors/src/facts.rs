@@ -240,6 +240,22 @@ impl Facts {
         });
     }
 
+    /// It was nothing: what was revoked of these is not revoked any more, and nobody else had the credential.
+    pub(crate) fn restore(&mut self, session: u32, credential: u32) {
+        if let Some(recent) = &mut self.recent {
+            recent.revoked.retain(|revoked| {
+                let of_session = revoked.session != 0 && revoked.session == session;
+                let of_credential = revoked.credential != 0 && revoked.credential == credential;
+                !of_session && !of_credential
+            });
+        }
+        for known in &mut self.credentials {
+            if known.key == credential {
+                known.rival = None;
+            }
+        }
+    }
+
     /// Remembers an approval.
     pub(crate) fn approve(&mut self, event: &Event<'_>) {
         let approval = Approval {

@@ -104,6 +104,7 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
             continue;
         }
         if clears {
+            identity.facts.restore(session.key, session.credential);
             release(&mut identity.profile, session, event);
             session.vouch(Bits::MOST);
         } else {

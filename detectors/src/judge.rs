@@ -81,7 +81,7 @@ impl Engine {
         if known.class == ActionClass::Approval {
             self.resume_approved(at, event, outputs);
         }
-        let revoked = |given: Given| given.action == Action::RevokeCredential;
+        let revoked = |given: Given| given.is_enforced && given.action == Action::RevokeCredential;
         if judged.given.is_some_and(revoked) {
             self.suspect_related(at, event, clock, outputs);
         }
@@ -192,7 +192,7 @@ impl Engine {
             config: &self.config,
             threshold: self.threshold,
         };
-        session.privileged |= makes_privileged(known.class);
+        session.privileged |= makes_privileged(known.class) && !moment.was_refused();
         let mut subject = Subject {
             profile,
             session,
@@ -271,7 +271,7 @@ fn detect(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Vec<Signal> {
         let judge = detector.judge();
         let signal = judge(moment, subject);
         signals.extend(signal.filter(|signal| {
-            signal.demand.is_some() || !subject.session.is_vouched(*detector, signal.bits)
+            !detector.is_vouched_for() || !subject.session.is_vouched(*detector, signal.bits)
         }));
     }
     signals

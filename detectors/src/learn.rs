@@ -118,12 +118,16 @@ fn settle(session: &mut Session, event: &Event<'_>) {
     if succeeded && is_authentication(event, class) {
         session.authenticated = session.authenticated.max(event.time);
         session.ended = false;
+        if let Some(extra) = &mut session.extra {
+            extra.changed = None;
+        }
     }
     if succeeded && class == Some(ActionClass::Logout) {
         session.ended = true;
     }
-    for (kept, link) in session.behalf.iter_mut().zip(&event.delegation) {
-        *kept = key(&link.id);
+    if !event.delegation.is_empty() {
+        let link = |at: usize| event.delegation.get(at).map_or(0, |link| key(&link.id));
+        session.behalf = [link(0), link(1)];
     }
     if session.privileged || session.waits_until.is_some() || event.session.jit_until.is_some() {
         session.last_event = Some(EventId::new(&event.id));

@@ -99,6 +99,24 @@ pub(crate) fn within(policy: &PolicyConfig, resource: &str) -> Option<i64> {
 }
 
 impl Objects {
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.0.iter().map(|change| {
+            let texts = [
+                &change.tenant,
+                &change.resource,
+                &change.identity,
+                &change.action,
+            ];
+            let behalf = change.behalf.iter().chain([&change.event_id]);
+            texts
+                .into_iter()
+                .chain(behalf)
+                .map(String::capacity)
+                .sum::<usize>()
+        });
+        self.0.capacity() * size_of::<Change>() + texts.sum::<usize>()
+    }
+
     /// Takes a change in, and gives those by the other sort of identity that it contends with.
     pub(crate) fn change(
         &mut self,

@@ -312,7 +312,8 @@ impl Session {
         let known =
             |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
         let kept = self.extra.as_ref();
-        if known(stated.jit_until, kept.and_then(|extra| extra.jit_until)) {
+        // A late event does not take back what a later one has said.
+        if self.in_order && known(stated.jit_until, kept.and_then(|extra| extra.jit_until)) {
             self.extra().jit_until = stated.jit_until;
         }
         let kept = self.extra.as_ref();

@@ -17,6 +17,8 @@ use crate::profile::day;
 pub(crate) const NETWORK_USERS: usize = 8;
 /// and so many peers make something usual in their group.
 pub(crate) const PEERS: usize = 3;
+/// More things than these are not watched.
+const MOST_SHARED: usize = 262_144;
 /// Users beyond this are not told apart.
 const MOST_USERS: usize = 24;
 /// Who has not used it for so many days has left.
@@ -30,6 +32,9 @@ impl Shared {
     /// An established identity used it, as on earlier days; whether that was not known today.
     pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) -> bool {
         let today = day(time);
+        if self.0.len() >= MOST_SHARED && !self.0.contains_key(&what) {
+            return false;
+        }
         let users = self.0.entry(what).or_default();
         if let Some(user) = users.iter_mut().find(|(user, _)| *user == identity) {
             let is_news = today > user.1;

@@ -70,6 +70,8 @@ pub(crate) struct Signal {
     pub(crate) bits: Bits,
     pub(crate) alone: Alone,
     pub(crate) demand: Option<Demand>,
+    /// Whether it is told even where it is too little to count.
+    pub(crate) is_notable: bool,
     /// MITRE ATT&CK or ATLAS.
     pub(crate) technique: &'static [&'static str],
     pub(crate) summary: String,
@@ -92,6 +94,7 @@ impl Signal {
             bits: RULE_BITS,
             alone: Alone::Finding,
             demand: Some(demand),
+            is_notable: false,
             technique,
             summary,
             evidence: self::evidence(evidence),

@@ -121,7 +121,10 @@ impl Engine {
             return;
         };
         let (session, _) = sessions.split(number);
-        if session.ended {
+        let expires = session.extra.as_ref().and_then(|extra| extra.expires_at);
+        if session.ended
+            || expires.is_some_and(|expires| expires <= timer.due) && timer.wait == Wait::Rest
+        {
             session.is_watched = false;
             return;
         }

@@ -33,7 +33,12 @@ const TECHNIQUE: &[&str] = &["T1090"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let event = moment.event;
-    let anonymizer = event.network.anonymizer.known()?;
+    // Whoever fails to log in is not the identity.
+    let anonymizer = event
+        .network
+        .anonymizer
+        .known()
+        .filter(|_| moment.succeeded())?;
     let key = anonymizer_key(event, &moment.setting)?;
     let habits = &subject.profile.habits;
     let known_network = moment
@@ -62,12 +67,13 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,
         bits,
-        alone: if device && !moment.was_refused() {
+        alone: if device {
             Alone::StepUp
         } else {
             Alone::Finding
         },
         demand: None,
+        is_notable: false,
         technique: TECHNIQUE,
         summary: format!("{after} is an anonymiser ({anonymizer}), never used before"),
         evidence: evidence(json!({

@@ -82,6 +82,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             Alone::Finding
         },
         demand: None,
+        is_notable: false,
         technique: TECHNIQUE,
         summary,
         evidence,

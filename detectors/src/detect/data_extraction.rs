@@ -60,6 +60,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits: surplus.bits,
         alone: Alone::Finding,
         demand: clear.then(|| Demand::of(action)),
+        is_notable: false,
         technique: TECHNIQUE,
         summary: format!(
             "{} {unit} in an hour, {times} times the usual {}; the largest hour had {}",

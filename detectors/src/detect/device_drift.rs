@@ -114,6 +114,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits,
         alone: Alone::Finding,
         demand,
+        is_notable: change,
         technique: TECHNIQUE,
         summary,
         evidence: evidence(json!({

@@ -121,6 +121,7 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
             Alone::Finding
         },
         demand: None,
+        is_notable: false,
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -59,7 +59,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let evidence = json!({
         "failures": count, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
         "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
-        "silent_if": "failures and success had come from a device used on an earlier day",
+        "silent_if": format!("fewer than {FORGOTTEN} failures, and the success, had come from a device used on an earlier day"),
     });
     let events: Vec<String> = failures.iter().map(|failure| failure.event_id.to_string()).collect();
     let signal = Signal::rule(

@@ -241,6 +241,7 @@ fn signal(
         bits,
         alone,
         demand: None,
+        is_notable: false,
         technique: TECHNIQUE,
         summary,
         evidence,

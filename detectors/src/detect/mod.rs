@@ -72,6 +72,11 @@ impl Moment<'_> {
         self.event.time
     }
 
+    /// Whether it comes through a network that stands for many people, and does not only hide one.
+    pub(crate) fn is_shared_network(&self) -> bool {
+        self.is_egress && self.event.network.anonymizer.known().is_none()
+    }
+
     pub(crate) fn succeeded(&self) -> bool {
         self.event.outcome() == Outcome::Success
     }
@@ -241,6 +246,12 @@ impl DetectorId {
         }
         set
     };
+
+    /// Whether a passed challenge answers for it: for what was surprising, and for a privilege that is new,
+    /// but neither for rules nor for contradictions.
+    pub(crate) fn is_vouched_for(self) -> bool {
+        self.bit() & Self::SURPRISES != 0 || self == Self::FreshPrivilege
+    }
 
     /// Its place in a set of detectors.
     pub(crate) const fn bit(self) -> u32 {

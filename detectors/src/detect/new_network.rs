@@ -26,7 +26,7 @@ use plumbline_schemas::command::Action;
 const TECHNIQUE: &[&str] = &["T1078"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    if moment.is_egress || !moment.succeeded() {
+    if moment.is_shared_network() || !moment.succeeded() {
         return None;
     }
     let before = subject.session.setting;
@@ -84,6 +84,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits,
         alone: Alone::Finding,
         demand,
+        is_notable: stated && strange.bits.0 >= LEAST_CHANGE_BITS,
         technique: TECHNIQUE,
         summary,
         evidence: evidence(json!({

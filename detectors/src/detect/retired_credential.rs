@@ -45,9 +45,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         None => Action::Deny,
     });
     if worked.is_none() {
-        let object = moment.event.action.resource.as_deref();
-        demand.params.resource = Some(object.unwrap_or(&moment.event.action.name).to_owned());
-        demand.about = About::Session;
+        // Whatever it asks for: until the new one is seen, nothing is done with the old one.
+        demand.about = About::Credential;
     }
     let ago = moment.time().since(rotation.time) / 1000;
     let summary = match worked {

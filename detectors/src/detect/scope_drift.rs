@@ -213,6 +213,7 @@ fn signal(
         bits,
         alone: alone(moment, profile, session, bits),
         demand: None,
+        is_notable: false,
         technique: TECHNIQUE,
         summary,
         evidence,

@@ -32,12 +32,13 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let limit = moment.config.policy.session.inactivity.as_millis();
     let longest = subject.facts.longest_rest_ms();
-    subject.facts.rest(rested);
     let was_privileged = subject.session.was_privileged;
-    if !was_privileged || rested <= limit || rested <= longest * HABIT_SLACK {
-        return None;
+    let settled = subject.profile.earlier_days(moment.time()) >= LEAST_DAYS;
+    if settled && was_privileged && rested > limit && rested > longest * HABIT_SLACK {
+        return Some(signal(rested, limit));
     }
-    (subject.profile.earlier_days(moment.time()) >= LEAST_DAYS).then(|| signal(rested, limit))
+    subject.facts.rest(rested);
+    None
 }
 
 /// The limit has passed without an event of the session.

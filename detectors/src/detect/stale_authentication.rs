@@ -37,14 +37,14 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let age = moment.time().since(subject.session.authenticated);
     if !is_human {
         let habit = subject.facts.age_habit(moment.class, moment.time());
-        subject.facts.learn_age(moment.class, age, moment.time());
         let tolerated = match habit {
             Some((days, _)) if days < HABIT_DAYS => true,
             Some((_, oldest)) if oldest <= limit.as_millis() => false,
             Some((_, oldest)) => (age as f64) <= oldest as f64 * HABIT_SLACK,
             None => subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
         };
-        if tolerated {
+        if tolerated || age <= limit.as_millis() {
+            subject.facts.learn_age(moment.class, age, moment.time());
             return None;
         }
     }

@@ -77,6 +77,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits,
         alone: Alone::Finding,
         demand: demand.map(Demand::of),
+        is_notable: false,
         technique: TECHNIQUE,
         summary: match count {
             1 => format!("{tenant}: a tenant never touched before"),

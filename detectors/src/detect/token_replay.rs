@@ -42,7 +42,7 @@ const PLACE_TRAITS: [Trait; 5] = [
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let is_tracked = moment.is_machine() && moment.bearer.credential != 0 && moment.succeeded();
-    if !is_tracked || moment.is_egress {
+    if !is_tracked || moment.is_shared_network() {
         return None;
     }
     let Subject { profile, facts, .. } = subject;

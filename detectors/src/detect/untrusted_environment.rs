@@ -55,7 +55,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if moment.is_sensitive() {
         demand = Demand::of(Action::StepUp);
     } else {
-        demand.params.scopes = Some(reading_scopes(event.credential.scopes.iter().map(|scope| &**scope)));
+        // What was granted is only cut where it is known.
+        let granted = &event.credential.scopes;
+        let reading = reading_scopes(granted.iter().map(|scope| &**scope));
+        demand.params.scopes = (!granted.is_empty()).then_some(reading);
     }
     let against = match listed {
         true => format!("approved: {}", approved.join(", ")),
@@ -82,7 +85,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 fn reading_scopes<'s>(scopes: impl Iterator<Item = &'s str>) -> Vec<String> {
     let reads = |scope: &&str| {
         let words = scope.split([':', '.', '/', '_', '-']);
-        words.into_iter().any(|word| matches!(word, "read" | "readonly" | "list" | "view" | "get"))
+        words.into_iter().any(|word| matches!(&*word.to_ascii_lowercase(), "read" | "readonly" | "list" | "view" | "get"))
     };
     scopes.filter(reads).map(str::to_owned).collect()
 }

@@ -97,9 +97,19 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
                 .is_none_or(|scored| demand.action >= scored.action) =>
         {
             let is_hygiene = counted().all(|signal| signal.detector.group() == Group::Hygiene);
+            // Without a session there is none to end.
+            let homeless = demand.action == Action::RevokeSession && !case.has_session;
+            let action = match homeless {
+                true => revocation(case, false),
+                false => demand.action,
+            };
             Some(Answer {
-                action: demand.action,
-                about: demand.about,
+                action,
+                about: if homeless {
+                    Demand::of(action).about
+                } else {
+                    demand.about
+                },
                 params: demand.params.clone(),
                 detectors: vec![signal.detector],
                 is_hygiene,

@@ -182,7 +182,7 @@ fn a_missing_radius_is_a_large_one_and_missing_coordinates_are_nowhere() {
     let mut zero = call("ann", "mail").from(&LONDON).on("laptop").session("s");
     (zero.0.network.lat, zero.0.network.lon) = (Some(0.0), Some(0.0));
     story.tell(zero.at(monday(now + 2 * MINUTE)));
-    assert!(story.outputs.is_empty(), "{:?}", story.findings());
+    assert!(!story.found("impossible_travel") && story.commands().is_empty());
 }
 
 #[test]

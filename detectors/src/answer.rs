@@ -7,16 +7,18 @@ use plumbline_schemas::time::EventTime;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::config::{DetectorMode, PolicyMode};
+use crate::acknowledge::Awaited;
+use crate::config::{DetectorMode, PolicyMode, PolicyRule};
 use crate::detect::{DetectorId, Group, Moment};
 use crate::engine::Output;
 use crate::facts::Facts;
 use crate::policy::breaker::{Breaker, Ruling};
 use crate::policy::standing::{Standing, StandingCommands};
-use crate::policy::{self, Answer, Case};
+use crate::policy::{self, Answer, Case, rules};
 use crate::risk::{self, DetectorSet, IdentityLedger, Told};
 use crate::session::Session;
 use crate::signal::{About, Demand, Signal};
+use crate::timers::{Timer, Timers, Wait};
 use crate::units::Bits;
 
 /// A finding of the same session is published again when it is so much surer, or after its half-life.
@@ -32,6 +34,9 @@ pub(crate) struct Publisher<'p> {
     pub(crate) standing: &'p mut StandingCommands,
     pub(crate) facts: &'p mut Facts,
     pub(crate) breaker: &'p mut Breaker,
+    pub(crate) timers: &'p mut Timers,
+    /// Number of the identity in the engine, for timers only.
+    pub(crate) at: u32,
     /// Hash of the identity, for the breaker only.
     pub(crate) identity: u64,
     pub(crate) identities: usize,
@@ -49,19 +54,27 @@ pub(crate) struct Given {
     pub(crate) is_enforced: bool,
 }
 
-impl Publisher<'_> {
+impl<'p> Publisher<'p> {
     /// Publishes what the signals come to; what was commanded, if anything.
     pub(crate) fn publish(&mut self, signals: &mut Vec<Signal>) -> Option<Given> {
         let now = self.moment.event.time;
         self.keep_countable(signals);
-        for signal in signals.iter() {
-            self.session.ledger.raise(signal.detector, signal.bits, now);
-            self.ledger.raise(signal.detector, signal.bits, now);
-        }
+        let ruling = self.raise(signals);
         let first = self.outputs.len();
-        let decided = self.decide(signals);
+        let decided = match ruling.exempts {
+            Some(_) => None,
+            None => self.decide(signals, ruling),
+        };
+        let by_rule = decided
+            .as_ref()
+            .is_some_and(|(answer, _)| answer.rule.is_some());
         for signal in signals.iter_mut() {
-            self.tell(signal, decided.is_some());
+            if let Some(rule) = ruling.rule() {
+                signal.evidence.insert("rule".to_owned(), json!(rule.name));
+            }
+            // What is commanded is told, however often it was told before.
+            let again = decided.is_some() && (by_rule || signal.demand.is_some());
+            self.tell(signal, again);
         }
         let (answer, mode) = decided?;
         let tactics = signals
@@ -78,6 +91,29 @@ impl Publisher<'_> {
             is_counted: mode == Mode::Enforce,
             is_enforced: given_as == Mode::Enforce,
         })
+    }
+
+    /// Raises the risk, and asks the operator's rules. What they exempt raises none: it would lead to a
+    /// command with the next thing that is found.
+    fn raise(&mut self, signals: &[Signal]) -> rules::Ruling<'p> {
+        let now = self.moment.event.time;
+        let has_rules = !self.moment.config.policy.rule.is_empty();
+        let before = has_rules.then(|| (self.session.ledger.each(now), self.ledger.each(now)));
+        for signal in signals {
+            self.session.ledger.raise(signal.detector, signal.bits, now);
+            self.ledger.raise(signal.detector, signal.bits, now);
+        }
+        let ruling = self.ask_rules(signals, DetectorSet::MAX);
+        if let (Some(_), Some((session, identity))) = (ruling.exempts, before) {
+            self.session.ledger.take_back(session);
+            self.ledger.take_back(identity);
+        }
+        ruling
+    }
+
+    fn ask_rules(&self, signals: &[Signal], of: DetectorSet) -> rules::Ruling<'p> {
+        let risk = risk::shown(&self.session.ledger, self.ledger);
+        rules::rule(self.moment, self.session, risk, signals, of)
     }
 
     /// Drops what is too little to say, and what is suppressed after having said so.
@@ -110,15 +146,13 @@ impl Publisher<'_> {
     }
 
     /// Publishes a finding unless the same was said before.
-    fn tell(&mut self, signal: &mut Signal, answered: bool) {
+    fn tell(&mut self, signal: &mut Signal, again: bool) {
         let beyond = signal.bits.0 - self.moment.threshold.0;
         let severity = match beyond {
             _ if beyond >= HIGH_BEYOND_BITS => Severity::High,
             _ if beyond >= 0.0 => Severity::Medium,
             _ => Severity::Low,
         };
-        // What is commanded is told, however often it was told before.
-        let again = answered && signal.demand.is_some();
         self.publish_finding(signal, severity, again);
     }
 
@@ -167,7 +201,7 @@ impl Publisher<'_> {
     }
 
     /// The answer, and whether it is to be enforced.
-    fn decide(&self, signals: &[Signal]) -> Option<(Answer, Mode)> {
+    fn decide(&self, signals: &[Signal], ruling: rules::Ruling<'p>) -> Option<(Answer, Mode)> {
         let event = self.moment.event;
         let credential = self.moment.bearer.credential;
         let standing = self
@@ -191,12 +225,18 @@ impl Publisher<'_> {
             .fold(0, |set: DetectorSet, detector| set | detector.bit());
         let enforced = match config.policy.mode {
             PolicyMode::Enforce => {
-                policy::answer(&case, enforcing).map(|answer| (answer, Mode::Enforce))
+                let demands = self.enforced_demand(signals, ruling, enforcing);
+                let answer = policy::answer(&case, enforcing);
+                let answer = rules::at_least(answer, demands, event, signals);
+                answer.map(|answer| (answer, Mode::Enforce))
             }
             PolicyMode::Observe => None,
         };
-        let (mut answer, mode) = enforced
-            .or_else(|| policy::answer(&case, u32::MAX).map(|answer| (answer, Mode::Observe)))?;
+        let (mut answer, mode) = enforced.or_else(|| {
+            let answer = policy::answer(&case, DetectorSet::MAX);
+            let answer = rules::at_least(answer, ruling.demands, event, signals);
+            answer.map(|answer| (answer, Mode::Observe))
+        })?;
         if policy::is_break_glass(&config.policy, &event.identity.id) {
             if answer.action > Action::StepUp {
                 let demand = Demand::of(Action::StepUp);
@@ -219,6 +259,21 @@ impl Publisher<'_> {
         );
         let given_as = if open { Mode::Observe } else { mode };
         policy::is_stronger(answer.action, given_as, standing).then_some((answer, mode))
+    }
+
+    /// What the rules demand of what enforcing detectors found: what a rule sees with the eyes of one
+    /// that only observes is only observed.
+    fn enforced_demand(
+        &self,
+        signals: &[Signal],
+        ruling: rules::Ruling<'p>,
+        enforcing: DetectorSet,
+    ) -> Option<&'p PolicyRule> {
+        let enforces = |signal: &Signal| signal.detector.bit() & enforcing != 0;
+        match signals.iter().all(enforces) {
+            true => ruling.demands,
+            false => self.ask_rules(signals, enforcing).demands,
+        }
     }
 
     /// The mode in which it was given at last.
@@ -257,9 +312,10 @@ impl Publisher<'_> {
                 .iter()
                 .fold(0, |set, detector| set | detector.bit()),
             bits: self.ledger.by_group(DetectorId::SURPRISES, Bits::ZERO).1.0 as f32,
+            awaited: None,
         });
         let reason = self.reason(answer, signals);
-        self.outputs.push(Output::Command(Box::new(Command {
+        let command = Command {
             id: command_id(number),
             time: event.time,
             expires_at,
@@ -275,8 +331,38 @@ impl Publisher<'_> {
             params: answer.params.clone(),
             reason,
             supersedes: replaced.map(|replaced| command_id(replaced.id)),
-        })));
+        };
+        self.wait_for_answer(number, &command);
+        self.outputs.push(Output::Command(Box::new(command)));
         mode
+    }
+
+    /// Keeps a command that is to be acknowledged, until it is.
+    fn wait_for_answer(&mut self, number: u64, command: &Command) {
+        let within = self.moment.config.policy.acknowledge.within;
+        let Some(within) = within.filter(|_| command.mode == Mode::Enforce) else {
+            return;
+        };
+        // By the log's clock: an event that came late is not yet an answer that did not come.
+        let due = self.clock.plus_millis(within.as_millis());
+        let event_id = match self.moment.is_timer {
+            true => self.session.last_event.as_ref().map(ToString::to_string),
+            false => Some(self.moment.event.id.as_ref().to_owned()),
+        };
+        let awaited = Awaited {
+            command: command.clone(),
+            event_id,
+            due,
+            sent: 1,
+            is_last: false,
+        };
+        self.standing.wait_for(number, awaited);
+        self.timers.set(Timer {
+            due,
+            identity: self.at,
+            session: self.session.key,
+            wait: Wait::Answer,
+        });
     }
 
     /// Session, credential and object that the command is about.
@@ -293,7 +379,9 @@ impl Publisher<'_> {
     }
 
     fn reason(&self, answer: &Answer, signals: &[Signal]) -> CommandReason {
-        let summaries: Vec<&str> = signals.iter().map(|signal| &*signal.summary).collect();
+        let rule = answer.rule.as_ref().map(|name| format!("rule {name}"));
+        let summaries = signals.iter().map(|signal| &*signal.summary);
+        let summaries: Vec<&str> = summaries.chain(rule.as_deref()).collect();
         // What raised the risk before this event is told by its finding, of this or another session.
         let mut detectors: Vec<DetectorId> = signals.iter().map(|signal| signal.detector).collect();
         detectors.extend(&answer.detectors);
@@ -378,7 +466,7 @@ pub(crate) fn number_of(event: &Event<'_>, purpose: &str) -> u64 {
     })
 }
 
-fn finding_id(number: u64) -> String {
+pub(crate) fn finding_id(number: u64) -> String {
     format!("f-{number:016x}")
 }
 

@@ -1,7 +1,9 @@
 //! What an operator can set of the engine, its detectors and its policy. Everything has a default.
 
 mod cidr;
+pub(crate) mod condition;
 mod limit;
+mod rule;
 mod span;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,8 @@ use serde::de::{Deserialize, Deserializer};
 
 pub use crate::detect::DetectorsConfig;
 pub use cidr::Cidr;
+pub use condition::Condition;
+pub use rule::{PolicyRule, RuleAction};
 pub use span::Span;
 
 /// All that the engine reads of the configuration.
@@ -137,6 +141,10 @@ pub struct PolicyConfig {
     pub credential: CredentialConfig,
     /// How long an approval covers what follows.
     pub approval: ApprovalConfig,
+    /// How long a bot may take to acknowledge a command.
+    pub acknowledge: AcknowledgeConfig,
+    /// What an operator wants done beyond, or instead of, what the policy would do.
+    pub rule: Vec<PolicyRule>,
     /// Actions that one identity must not combine.
     pub separation: Vec<SeparationRule>,
     /// Where an identity may run.
@@ -259,6 +267,16 @@ impl Default for ApprovalConfig {
             within: Span::minutes(15),
         }
     }
+}
+
+/// `[policy.acknowledge]`
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AcknowledgeConfig {
+    /// A command that no bot has acknowledged within this is sent again, and then missed. Without it
+    /// nobody waits.
+    #[serde(deserialize_with = "limit::maybe_longer_than_zero")]
+    pub within: Option<Span>,
 }
 
 /// `[[policy.separation]]`

@@ -32,24 +32,25 @@ pub(crate) fn command_meant(event: &Event<'_>) -> Option<u64> {
     id.and_then(command_number)
 }
 
+/// Whether feedback is about this command: it names it or, failing that, its session or credential.
+pub(crate) fn meant(standing: &Standing, event: &Event<'_>) -> bool {
+    let bearer = Bearer::of(event);
+    command_meant(event).map_or_else(
+        || standing.covers(bearer.session, bearer.credential),
+        |command| standing.id == command,
+    )
+}
+
 /// A bot has done what it was told: what was revoked is revoked from now on.
 pub(crate) fn acknowledge(identity: &mut Identity, event: &Event<'_>) {
-    let bearer = Bearer::of(event);
-    let command = command_meant(event);
     let revokes = |standing: &&Standing| standing.action >= Action::RevokeSession;
-    let meant = identity.standing.iter().filter(revokes).find(|standing| {
-        command.map_or_else(
-            || standing.covers(bearer.session, bearer.credential),
-            |command| standing.id == command,
-        )
-    });
-    let Some(standing) = meant.copied() else {
+    let mut revoking = identity.standing.iter().filter(revokes);
+    let Some(standing) = revoking.find(|standing| meant(standing, event)) else {
         return;
     };
-    if standing.session != 0 || standing.credential != 0 {
-        identity
-            .facts
-            .revoke(standing.session, standing.credential, event);
+    let (session, credential) = (standing.session, standing.credential);
+    if session != 0 || credential != 0 {
+        identity.facts.revoke(session, credential, event);
         return;
     }
     let live: Vec<(u32, u32)> = identity
@@ -81,14 +82,9 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
         _ => return Vec::new(),
     };
     let bearer = Bearer::of(event);
-    let command = command_meant(event);
-    let ended = identity.standing.end(|standing| {
-        let meant = match command {
-            Some(command) => standing.id == command,
-            None => standing.covers(bearer.session, bearer.credential),
-        };
-        meant && (clears || standing.action == Action::StepUp)
-    });
+    let ended = identity
+        .standing
+        .end(|standing| meant(standing, event) && (clears || standing.action == Action::StepUp));
     let left = if clears {
         AFTER_CLEARING
     } else {

@@ -216,6 +216,8 @@ impl Engine {
                 standing,
                 facts,
                 breaker: &mut self.breaker,
+                timers: &mut self.timers,
+                at: at as u32,
                 identity: self.hashes[at],
                 identities,
                 clock,

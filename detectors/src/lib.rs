@@ -4,6 +4,7 @@
 //! of the log, so the same log gives the same findings and commands, byte for byte.
 
 pub mod access;
+mod acknowledge;
 mod answer;
 pub mod config;
 pub mod context;

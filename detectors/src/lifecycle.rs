@@ -99,7 +99,10 @@ impl Engine {
                 self.resume_approved(at, event, outputs);
             }
             Some(Verdict::Rejected) => identity.facts.refuse(event),
-            Some(Verdict::Acked) => feedback::acknowledge(identity, event),
+            // Who failed a challenge was challenged.
+            Some(Verdict::Acked | Verdict::Failed | Verdict::StepUpFailed) => {
+                self.hear_bot(at, event, outputs);
+            }
             Some(Verdict::TruePositive) => {
                 feedback::condemn(identity, event);
                 self.suspect_related(at, event, clock, outputs);
@@ -380,6 +383,8 @@ impl Engine {
             standing,
             facts,
             breaker: &mut self.breaker,
+            timers: &mut self.timers,
+            at: at as u32,
             identity: hash,
             identities,
             clock: trigger.clock,

@@ -78,6 +78,22 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         *slot = slot.max((bits.0 as f32).min(MOST_PER_DETECTOR));
     }
 
+    /// What each detector weighs at this time.
+    pub(crate) fn each(&mut self, now: EventTime) -> BitsEach {
+        let Some(risks) = &mut self.0 else {
+            return BitsEach::default();
+        };
+        Self::pass(risks, now);
+        risks.bits
+    }
+
+    /// Takes back what was raised since each detector weighed that much; what was told stays told.
+    pub(crate) fn take_back(&mut self, to: BitsEach) {
+        if let Some(risks) = &mut self.0 {
+            risks.bits = to;
+        }
+    }
+
     /// A passed challenge lowers the risk in part, never to nothing.
     pub(crate) fn relieve(&mut self, left: f32, now: EventTime) {
         if let Some(risks) = &mut self.0 {

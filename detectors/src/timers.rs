@@ -19,14 +19,16 @@ pub(crate) enum Wait {
     Window,
     /// The rest of a privileged session.
     Rest,
+    /// The end of the time in which a command that began in the session is to be acknowledged.
+    Answer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Timer {
-    due: EventTime,
-    identity: u32,
-    session: u32,
-    wait: Wait,
+pub(crate) struct Timer {
+    pub(crate) due: EventTime,
+    pub(crate) identity: u32,
+    pub(crate) session: u32,
+    pub(crate) wait: Wait,
 }
 
 /// The timers of one engine.
@@ -34,7 +36,7 @@ struct Timer {
 pub(crate) struct Timers(BinaryHeap<Reverse<Timer>>);
 
 impl Timers {
-    fn set(&mut self, timer: Timer) {
+    pub(crate) fn set(&mut self, timer: Timer) {
         self.0.push(Reverse(timer));
     }
 
@@ -76,7 +78,11 @@ impl Engine {
             });
             due.dedup();
             for timer in due {
-                self.fire(timer, clock, outputs);
+                match timer.wait {
+                    // The session may have ended, or been forgotten: the command stands.
+                    Wait::Answer => self.miss(timer, clock, outputs),
+                    _ => self.fire(timer, clock, outputs),
+                }
             }
         }
     }
@@ -128,10 +134,15 @@ impl Engine {
             session.is_watched = false;
             return;
         }
-        let signal = match timer.wait {
+        // A limit is passed a moment after it was reached; it is told as the limit.
+        let (signal, time, purpose) = match timer.wait {
             Wait::Window => {
                 let until = session.extra.as_ref().and_then(|extra| extra.jit_until);
-                (until == Some(timer.due)).then(|| detect::jit_expired(session, timer.due))
+                if until != Some(timer.due) {
+                    return;
+                }
+                let signal = detect::jit_expired(session, timer.due);
+                (signal, timer.due, "window")
             }
             Wait::Rest => {
                 let due = session.last.plus_millis(limit + 1);
@@ -140,22 +151,14 @@ impl Engine {
                     return;
                 }
                 session.is_watched = false;
-                Some(detect::rested(session, limit))
+                let signal = detect::rested(session, limit);
+                (signal, timer.due.plus_millis(-1), "rest")
             }
+            Wait::Answer => return,
         };
-        let Some(signal) = signal else { return };
         let id = session.id.as_ref().map(ToString::to_string);
         let last = session.last_event.as_ref().map(ToString::to_string);
         let signal = signal.resting_on(last);
-        // A limit is passed a moment after it was reached; it is told as the limit.
-        let time = match timer.wait {
-            Wait::Window => timer.due,
-            Wait::Rest => timer.due.plus_millis(-1),
-        };
-        let purpose = match timer.wait {
-            Wait::Window => "window",
-            Wait::Rest => "rest",
-        };
         let trigger = Trigger {
             purpose,
             time,

@@ -2,6 +2,7 @@
 
 mod story;
 
+use plumbline_detectors::config::{Condition, Config, PolicyRule, RuleAction, Span};
 use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
 use proptest::prelude::*;
@@ -43,7 +44,32 @@ fn log(choices: &[(u8, u8, u8, u16)]) -> Vec<Event<'static>> {
 }
 
 fn publish(events: &[Event<'_>]) -> Vec<Output> {
-    let mut engine = Engine::new(Default::default());
+    publish_under(&Config::default(), events)
+}
+
+/// An operator's rules, and bots that are waited for.
+fn ruled() -> Config {
+    let mut config = Config::default();
+    config.policy.acknowledge.within = Some(Span::minutes(30));
+    config.policy.rule = [
+        ("identity.id == \"id-1\"", RuleAction::None),
+        ("action.class == \"secret\"", RuleAction::RevokeSession),
+        ("findings.exists(f, f.bits > 30)", RuleAction::Pause),
+    ]
+    .into_iter()
+    .map(|(when, action)| PolicyRule {
+        name: action.as_str().to_owned(),
+        when: Condition::parse(when).unwrap_or_else(|wrong| panic!("{wrong}")),
+        action,
+        max_age: None,
+        expires_in: None,
+    })
+    .collect();
+    config
+}
+
+fn publish_under(config: &Config, events: &[Event<'_>]) -> Vec<Output> {
+    let mut engine = Engine::new(config.clone().into());
     let mut outputs = Vec::new();
     for event in events {
         engine.apply(event, &mut outputs);
@@ -98,6 +124,24 @@ proptest! {
         let events = log(&choices);
         let twice: Vec<_> = events.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
         prop_assert_eq!(publish(&events), publish(&twice));
+    }
+
+    #[test]
+    fn rules_and_waiting_keep_the_laws(choices in choices()) {
+        let (config, events) = (ruled(), log(&choices));
+        let all = publish_under(&config, &events);
+        prop_assert_eq!(&all, &publish_under(&config, &events));
+        let twice: Vec<_> = events.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
+        prop_assert_eq!(&all, &publish_under(&config, &twice));
+        for identity in ["id-0", "id-1", "id-2", "id-3"] {
+            let alone: Vec<_> = events.iter().filter(|event| event.identity.id == identity).cloned().collect();
+            prop_assert_eq!(of(&all, identity), publish_under(&config, &alone));
+        }
+        for output in &all {
+            if let Output::Finding(finding) = output {
+                prop_assert!(!finding.event_ids.is_empty() && finding.evidence.len() > 1);
+            }
+        }
     }
 
     #[test]

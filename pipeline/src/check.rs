@@ -219,7 +219,28 @@ fn rules(config: &Config, out: &mut String) -> fmt::Result {
         .contention
         .iter()
         .map(|rule| format!("{} within {}", rule.resource, rule.within));
-    lines(out, "contention", "none", contention)
+    lines(out, "contention", "none", contention)?;
+    asked_for(config, out)
+}
+
+/// What is only there when somebody asks for it.
+fn asked_for(config: &Config, out: &mut String) -> fmt::Result {
+    let policy = &config.policy;
+    let rules = policy.rule.iter();
+    let rules = rules.map(|rule| {
+        let action = rule.action.as_str();
+        format!("{}: {action} when {}", rule.name, rule.when.as_str())
+    });
+    if !policy.rule.is_empty() {
+        lines(out, "rules", "none", rules)?;
+    }
+    match policy.acknowledge.within {
+        Some(within) => {
+            let text = format!("sent again when not acknowledged within {within}");
+            line(out, "commands", text)
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is right in the file, and yet not what its writer may expect.
@@ -287,6 +308,18 @@ mod tests {
             "[policy]\nmode = 'observe'\n[detectors]\ncall_volume.mode = 'off'\n\
              scope_drift.mode = 'observe'\n"
         ));
+    }
+
+    #[test]
+    fn rules_and_acknowledgements_are_said() {
+        let text = said(
+            "[policy.acknowledge]\nwithin = '5m'\n[[policy.rule]]\nname = 'agents'\n\
+             when = 'identity.kind == \"ai_agent\"'\naction = 'pause'\n",
+        );
+        let rule = "rules        agents: pause when identity.kind == \"ai_agent\"\n";
+        assert!(text.contains(rule), "{text}");
+        let commands = "commands     sent again when not acknowledged within 5m\n";
+        assert!(text.contains(commands), "{text}");
     }
 
     #[test]

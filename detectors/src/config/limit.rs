@@ -28,6 +28,13 @@ pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(
     Ok(span)
 }
 
+/// A duration above zero, where one is set.
+pub(super) fn maybe_longer_than_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Span>, D::Error> {
+    longer_than_zero(deserializer).map(Some)
+}
+
 /// A finite number above zero.
 pub(super) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let number = f64::deserialize(deserializer)?;

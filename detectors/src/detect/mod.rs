@@ -271,3 +271,4 @@ pub(crate) use jit_expiry::expired as jit_expired;
 pub(crate) use related_compromise::{Relation, related};
 pub(crate) use session_inactivity::rested;
 pub(crate) use unapproved_elevation::unapproved;
+pub(crate) use untrusted_environment::reading_scopes;

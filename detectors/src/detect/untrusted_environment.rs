@@ -82,7 +82,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 }
 
 /// The scopes that only read.
-fn reading_scopes<'s>(scopes: impl Iterator<Item = &'s str>) -> Vec<String> {
+pub(crate) fn reading_scopes<'s>(scopes: impl Iterator<Item = &'s str>) -> Vec<String> {
     let reads = |scope: &&str| {
         let words = scope.split([':', '.', '/', '_', '-']);
         words.into_iter().any(|word| matches!(&*word.to_ascii_lowercase(), "read" | "readonly" | "list" | "view" | "get"))

@@ -6,6 +6,8 @@
 //! kind of identity: a person's session, a machine's credential.
 
 pub(crate) mod breaker;
+mod circumstances;
+pub(crate) mod rules;
 pub(crate) mod standing;
 
 use plumbline_schemas::command::{Action, Mode, Params};
@@ -56,6 +58,8 @@ pub(crate) struct Answer {
     pub(crate) detectors: Vec<DetectorId>,
     /// Whether it only asks for good order.
     pub(crate) is_hygiene: bool,
+    /// The operator's rule that asks for it.
+    pub(crate) rule: Option<String>,
 }
 
 /// What is known when an answer is sought.
@@ -113,6 +117,7 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
                 params: demand.params.clone(),
                 detectors: vec![signal.detector],
                 is_hygiene,
+                rule: None,
             })
         }
         (_, scored) => scored,
@@ -163,6 +168,7 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         params: demand.params,
         detectors,
         is_hygiene: false,
+        rule: None,
     })
 }
 

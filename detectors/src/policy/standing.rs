@@ -5,11 +5,12 @@ use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
+use crate::acknowledge::Awaited;
 use crate::memory::{push_exact, thin_bytes};
 use crate::risk::DetectorSet;
 
 /// A command that has been given and has not ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) id: u64,
     pub(crate) action: Action,
@@ -28,6 +29,8 @@ pub(crate) struct Standing {
     pub(crate) detectors: DetectorSet,
     /// Risk of the identity when it was given, bits.
     pub(crate) bits: f32,
+    /// The command itself, while a bot is to acknowledge it.
+    pub(crate) awaited: Option<Box<Awaited>>,
 }
 
 impl Standing {
@@ -81,6 +84,17 @@ impl StandingCommands {
         self.0.iter()
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Standing> {
+        self.0.iter_mut()
+    }
+
+    /// Waits for a bot to acknowledge the command with this number.
+    pub(crate) fn wait_for(&mut self, number: u64, awaited: Awaited) {
+        if let Some(standing) = self.0.iter_mut().find(|standing| standing.id == number) {
+            standing.awaited = Some(Box::new(awaited));
+        }
+    }
+
     /// Takes a new command in; the one for the same target that it replaces is returned.
     pub(crate) fn give(&mut self, standing: Standing) -> Option<Standing> {
         self.0.retain(|other| other.expires > standing.given);
@@ -96,9 +110,14 @@ impl StandingCommands {
 
     /// Ends the commands of which this is true, and gives them.
     pub(crate) fn end(&mut self, ends: impl Fn(&Standing) -> bool) -> Vec<Standing> {
-        let ended = self.0.iter().filter(|standing| ends(standing)).copied();
-        let ended: Vec<Standing> = ended.collect();
-        self.0.retain(|standing| !ends(standing));
+        let mut ended = Vec::new();
+        let mut at = 0;
+        while let Some(standing) = self.0.get(at) {
+            match ends(standing) {
+                true => ended.push(self.0.remove(at)),
+                false => at += 1,
+            }
+        }
         ended
     }
 
@@ -107,6 +126,10 @@ impl StandingCommands {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        thin_bytes(&self.0)
+        let awaited = self
+            .0
+            .iter()
+            .filter_map(|standing| standing.awaited.as_ref());
+        thin_bytes(&self.0) + awaited.map(|awaited| awaited.bytes()).sum::<usize>()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use miette::GraphicalTheme;
-use plumbline_detectors::config::{DetectorMode, Span};
+use plumbline_detectors::config::{DetectorMode, RuleAction, Span};
 use plumbline_schemas::event::ActionClass;
 use proptest::prelude::*;
 
@@ -51,6 +51,19 @@ fn a_limit_of_freshness_leaves_the_others_as_they_are() {
     assert_eq!(limits[&ActionClass::Payment], Span::minutes(1));
     assert_eq!(limits[&ActionClass::Read], Span::hours(8));
     assert_eq!(limits[&ActionClass::Deploy], Span::minutes(15));
+}
+
+#[test]
+fn a_rule_is_read_with_its_condition() {
+    let config = read_text(
+        "[[policy.rule]]\nname = 'x'\nwhen = 'risk.session > 80'\naction = 'step_up'\nmax_age = '5m'",
+    )
+    .expect("accepted");
+    let rule = &config.policy.rule[0];
+    assert_eq!(rule.when.as_str(), "risk.session > 80");
+    assert_eq!(rule.action, RuleAction::StepUp);
+    assert_eq!(rule.max_age, Some(Span::minutes(5)));
+    assert_eq!(config.policy.acknowledge.within, None);
 }
 
 #[test]
@@ -142,6 +155,14 @@ fn every_mistake_is_found_at_once() {
 fn every_mistake_is_one_line_in_a_log() {
     let error = read_text(include_str!("../../tests/config/mistakes.toml")).expect_err("refused");
     insta::assert_snapshot!(error);
+}
+
+#[test]
+fn every_mistake_in_a_rule_is_found_too() {
+    let text = include_str!("../../tests/config/rule-mistakes.toml");
+    let error = read_text(text).expect_err("refused");
+    insta::assert_snapshot!(error);
+    insta::assert_snapshot!(refused(text));
 }
 
 #[test]

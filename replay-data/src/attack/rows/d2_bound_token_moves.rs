@@ -4,7 +4,7 @@ use plumbline_schemas::command::Action::RevokeCredential;
 use plumbline_schemas::event::Event;
 
 use super::tale::{Tale, ms};
-use super::{Row, Variant, deployer, pipeline, service};
+use super::{Row, Variant, deployer, pipeline};
 use crate::clock::{MINUTE, SECOND};
 use crate::profile::{Profile, Role};
 use crate::world::REGIONS;
@@ -31,7 +31,7 @@ const fn variant(
 pub(super) const ROW: Row = Row {
     id: "D2",
     variants: &[
-        variant("region", service, |tale| moves(tale, to_a_third_region)),
+        variant("region", deployer, |tale| moves(tale, to_a_third_region)),
         variant("runtime", pipeline, |tale| {
             moves(tale, |_, event| {
                 event.workload.runtime = Some("bare-metal".into());

@@ -68,8 +68,8 @@ impl Engine {
         let surfaces = new_hour && learnt.surfaces_here(profile, event);
         let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
-        let is_export = class == ActionClass::Export;
-        if (new_hour || is_export) && learnt.does_as_ever(profile, event) {
+        let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
+        if (new_hour || is_rare) && learnt.does_as_ever(profile, event) {
             shared.extend(group_actions(event, learnt.kind, class));
         }
         shared.retain(|what| self.shared.used(*what, hash, event.time));
@@ -160,8 +160,9 @@ pub(crate) struct Learnt {
 impl Learnt {
     /// Whether it has done this on earlier days.
     fn does_as_ever(&self, profile: &Profile, event: &Event<'_>) -> bool {
-        // Exports come at the end of a month, of all who make them: the first few tell the others.
-        let is_rare = event.action.class.known() == Some(ActionClass::Export);
+        // Exports and deployments are rare, of all who make them: the first few tell the others.
+        let class = event.action.class.known();
+        let is_rare = matches!(class, Some(ActionClass::Export | ActionClass::Deploy));
         let days = profile.scope.days(self.endpoint, event.time);
         event.outcome() == Outcome::Success && (is_rare || (days >= 2 && !self.suspect))
     }

@@ -51,8 +51,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         let same = key == 0 || key == before.get(what);
         let better = what == Trait::Agent
             && (moment.setting.get(Trait::Device) != 0 || moment.setting.get(Trait::Fingerprint) != 0);
+        // Runners and pods come and go.
+        let fleeting = what == Trait::Host
+            && matches!(moment.kind, IdentityKind::Workload | IdentityKind::ApiKey);
         let habits = &subject.profile.habits;
-        if same || better || moment.setting.is_known(what, habits, moment.time()) {
+        if same || better || fleeting || moment.setting.is_known(what, habits, moment.time()) {
             continue;
         }
         let strange = habits.strange(what);

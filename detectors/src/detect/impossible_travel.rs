@@ -54,6 +54,8 @@ const CARRIED_DEVICE_BITS: f64 = 14.0;
 const DOUBT: f64 = 1.5;
 /// Nobody switches a VPN on and off so fast.
 const BY_TURNS_MS: i64 = 15 * 60_000;
+/// So long a person's ways are still being learnt.
+const LEARNING_MS: i64 = 5 * 86_400_000;
 /// A place is a person's habit after so many earlier days.
 const HABIT_DAYS: u8 = 2;
 /// A machine's second place says nothing before the first was used for so many hours.
@@ -137,6 +139,8 @@ impl Theft {
             profile
                 .places
                 .was_here_before(conflict, moment.place, event.time, BY_TURNS_MS);
+        // In the first days of somebody a VPN that is switched on and off is not known yet.
+        let by_turns = by_turns && !profile.landmark.is_within(LEARNING_MS, event.time);
         // A device counts as new only against a history that has others.
         let young = profile.landmark.is_within(2 * 86_400_000, event.time);
         let new_device = here.device != 0 && !known_device && !young;

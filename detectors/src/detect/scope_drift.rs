@@ -39,6 +39,8 @@ const FOLLOWING_SHARE: f64 = 0.5;
 const LEAST_OBSERVATIONS: f64 = 24.0;
 /// Days of history before anybody is asked.
 const SETTLED_DAYS: u16 = 3;
+/// People take longer to show all that they do.
+const PERSON_SETTLED_DAYS: u16 = 7;
 /// So many novelties are told in the evidence, the newest among them.
 const MOST_TOLD: usize = 12;
 
@@ -125,7 +127,11 @@ fn alone(moment: &Moment<'_>, profile: &Profile, session: &Session, bits: Bits) 
     let all = session.novel().len();
     let beyond = bits.0 - moment.threshold.0;
     // A new identity is still finding out what it does.
-    if profile.earlier_days(moment.time()) < SETTLED_DAYS {
+    let settled = match moment.kind {
+        IdentityKind::Human => PERSON_SETTLED_DAYS,
+        _ => SETTLED_DAYS,
+    };
+    if profile.earlier_days(moment.time()) < settled {
         return Alone::Finding;
     }
     match moment.kind {

@@ -43,8 +43,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             Some((_, oldest)) => (age as f64) <= oldest as f64 * HABIT_SLACK,
             None => subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
         };
-        if tolerated || age <= limit.as_millis() {
-            subject.facts.learn_age(moment.class, age, moment.time());
+        // What is asked about widens the habit only a little: a habit grows, a theft does not.
+        let known = habit.map_or(0, |(_, oldest)| oldest).max(limit.as_millis());
+        let learnt = if tolerated { age } else { age.min(2 * known) };
+        subject.facts.learn_age(moment.class, learnt, moment.time());
+        if tolerated {
             return None;
         }
     }

@@ -134,7 +134,10 @@ fn strange_tool(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Value> {
     let covered = !granted.is_empty()
         && !used.is_empty()
         && used.iter().all(|scope| granted.contains(scope));
-    (!known && !covered && !moment.peers_do && strange.bits.0 >= LEAST_BITS).then(|| {
+    // Where the grant is known it decides; else what peers do is as good.
+    let stated = !granted.is_empty() && !used.is_empty();
+    let vouched = if stated { covered } else { moment.peers_do };
+    (!known && !vouched && strange.bits.0 >= LEAST_BITS).then(|| {
         json!({
             "family": family, "families_used": strange.distinct, "days_of_use": strange.days,
             "scopes": used, "granted": granted,

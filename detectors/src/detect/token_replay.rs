@@ -27,7 +27,7 @@ use crate::units::Bits;
 /// Two places within this time are at once.
 const AT_ONCE_MS: i64 = 3_600_000;
 /// A setting that surprises less is no other place.
-const LEAST_BITS: f64 = 2.5;
+const LEAST_BITS: f64 = 3.0;
 
 const TECHNIQUE: &[&str] = &["T1528", "T1550.001"];
 

@@ -8,13 +8,13 @@ use plumbline_schemas::time::EventTime;
 use super::{day, hour};
 
 /// Before so many days nothing is a schedule;
-const LEAST_DAYS: u16 = 5;
+const LEAST_DAYS: u16 = 8;
 /// nor are bouts that last longer than so many hours,
 const MOST_HOURS: usize = 3;
 /// nor more bouts a day than these,
 const MOST_BOUTS: usize = 6;
 /// nor those that come on less than this share of the days.
-const REGULAR: f64 = 0.6;
+const REGULAR: f64 = 0.7;
 /// Days of the week say something after so many days of use.
 const LEAST_DAYS_FOR_WEEK: u16 = 15;
 

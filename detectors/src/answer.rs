@@ -343,8 +343,13 @@ impl<'p> Publisher<'p> {
         let Some(within) = within.filter(|_| command.mode == Mode::Enforce) else {
             return;
         };
-        // By the log's clock: an event that came late is not yet an answer that did not come.
-        let due = self.clock.plus_millis(within.as_millis());
+        // An event that came late is not yet an answer that did not come. When a timer fires depends on
+        // others, and that must not show.
+        let now = match self.moment.is_timer {
+            true => self.moment.event.time,
+            false => self.clock,
+        };
+        let due = now.plus_millis(within.as_millis());
         let event_id = match self.moment.is_timer {
             true => self.session.last_event.as_ref().map(ToString::to_string),
             false => Some(self.moment.event.id.as_ref().to_owned()),

@@ -194,13 +194,16 @@ fn a_finding_that_leads_to_nothing_by_itself_can_be_answered() {
     let told = |config: Config| {
         let mut story = Story::with(config);
         story.office_days("ann", &OSLO, 10);
-        let read = call("ann", "vault:read").class(ActionClass::Secret);
-        let read = read.from(&OSLO).on("laptop").session("home");
-        story.tell(read.at(monday(TEN_DAYS + 10 * HOUR)));
+        for (minute, name) in [(0, "vault:list"), (1, "vault:read")] {
+            let read = call("ann", name).class(ActionClass::Secret);
+            let read = read.from(&OSLO).on("laptop").session("home");
+            story.tell(read.at(monday(TEN_DAYS + 10 * HOUR + minute * MINUTE)));
+        }
         story
     };
     let plain = told(Config::default());
-    assert!(plain.found("scope_drift") && plain.commands().is_empty());
+    assert!(plain.found("scope_drift"), "{:?}", plain.actions());
+    assert!(plain.commands().is_empty(), "{:?}", plain.commands());
     let mut shorter = rule(secret, RuleAction::Shorten);
     shorter.expires_in = Some(Span::minutes(10));
     for (asked, action) in [

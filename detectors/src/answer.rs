@@ -41,6 +41,8 @@ pub(crate) struct Publisher<'p> {
     pub(crate) identity: u64,
     pub(crate) identities: usize,
     pub(crate) clock: EventTime,
+    /// From when on a bot can have heard of what is published.
+    pub(crate) heard_from: EventTime,
     pub(crate) outputs: &'p mut Vec<Output>,
 }
 
@@ -343,13 +345,7 @@ impl<'p> Publisher<'p> {
         let Some(within) = within.filter(|_| command.mode == Mode::Enforce) else {
             return;
         };
-        // An event that came late is not yet an answer that did not come. When a timer fires depends on
-        // others, and that must not show.
-        let now = match self.moment.is_timer {
-            true => self.moment.event.time,
-            false => self.clock,
-        };
-        let due = now.plus_millis(within.as_millis());
+        let due = self.heard_from.plus_millis(within.as_millis());
         let event_id = match self.moment.is_timer {
             true => self.session.last_event.as_ref().map(ToString::to_string),
             false => Some(self.moment.event.id.as_ref().to_owned()),

@@ -221,6 +221,8 @@ impl Engine {
                 identity: self.hashes[at],
                 identities,
                 clock,
+                // An event that comes late is not yet an answer that does not come.
+                heard_from: clock,
                 outputs,
             };
             publisher.publish(&mut signals)

@@ -388,6 +388,7 @@ impl Engine {
             identity: hash,
             identities,
             clock: trigger.clock,
+            heard_from: trigger.heard_from(),
             outputs,
         };
         publisher.publish(&mut signals);

@@ -142,7 +142,7 @@ impl Engine {
                     return;
                 }
                 let signal = detect::jit_expired(session, timer.due);
-                (signal, timer.due, "window")
+                (signal, timer.due, WINDOW)
             }
             Wait::Rest => {
                 let due = session.last.plus_millis(limit + 1);
@@ -152,7 +152,7 @@ impl Engine {
                 }
                 session.is_watched = false;
                 let signal = detect::rested(session, limit);
-                (signal, timer.due.plus_millis(-1), "rest")
+                (signal, timer.due.plus_millis(-1), REST)
             }
             Wait::Answer => return,
         };
@@ -169,6 +169,10 @@ impl Engine {
     }
 }
 
+/// What timers call themselves in what they publish.
+const WINDOW: &str = "window";
+const REST: &str = "rest";
+
 /// What a command rests on that no event of its session leads to.
 pub(crate) struct Trigger {
     pub(crate) purpose: &'static str,
@@ -178,6 +182,15 @@ pub(crate) struct Trigger {
 }
 
 impl Trigger {
+    /// From when on a bot can have heard of it. A timer counts from when it was due and not from the
+    /// clock that passed it, which others move.
+    pub(crate) fn heard_from(&self) -> EventTime {
+        match self.purpose {
+            WINDOW | REST => self.time,
+            _ => self.clock,
+        }
+    }
+
     /// An event that stands for it, so that it is published like any other.
     pub(crate) fn event<'e>(&'e self, tenant: &'e str, identity: &'e str) -> Event<'e> {
         let session = self.session.as_deref().unwrap_or_default();

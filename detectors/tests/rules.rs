@@ -6,7 +6,7 @@ mod story;
 
 use plumbline_detectors::config::{Condition, Config, DetectorMode, PolicyRule, RuleAction, Span};
 use plumbline_schemas::command::{Action, Command, Mode};
-use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
+use plumbline_schemas::event::{Anonymizer, Event, IdentityKind};
 use story::*;
 
 const TEN_DAYS: i64 = 10 * DAY;
@@ -190,33 +190,31 @@ fn break_glass_is_stronger_than_a_rule() {
 
 #[test]
 fn a_finding_that_leads_to_nothing_by_itself_can_be_answered() {
-    let secret = r#"identity.kind == "human" && action.class == "secret""#;
+    let hidden = r#"identity.kind == "human" && network.anonymizer == "vpn""#;
     let told = |config: Config| {
         let mut story = Story::with(config);
         story.office_days("ann", &OSLO, 10);
-        for (minute, name) in [(0, "vault:list"), (1, "vault:read")] {
-            let read = call("ann", name).class(ActionClass::Secret);
-            let read = read.from(&OSLO).on("laptop").session("home");
-            story.tell(read.at(monday(TEN_DAYS + 10 * HOUR + minute * MINUTE)));
-        }
+        let here = call("ann", "mail").from(&OSLO).on("laptop").session("home");
+        story.tell(here.at(monday(NOON - HOUR)));
+        let away = call("ann", "mail").from(&SYDNEY).session("away");
+        story.tell(away.through(Anonymizer::Vpn).at(monday(NOON)));
         story
     };
     let plain = told(Config::default());
-    assert!(plain.found("scope_drift"), "{:?}", plain.actions());
-    assert!(plain.commands().is_empty(), "{:?}", plain.commands());
-    let mut shorter = rule(secret, RuleAction::Shorten);
+    assert!(plain.found("impossible_travel") && plain.commands().is_empty());
+    let mut shorter = rule(hidden, RuleAction::Shorten);
     shorter.expires_in = Some(Span::minutes(10));
     for (asked, action) in [
         (shorter, Action::Shorten),
-        (rule(secret, RuleAction::Deny), Action::Deny),
-        (rule(secret, RuleAction::Pause), Action::Pause),
+        (rule(hidden, RuleAction::Deny), Action::Deny),
+        (rule(hidden, RuleAction::Pause), Action::Pause),
     ] {
         let ruled = told(with([asked]));
         let given = ruled.commands()[0];
         assert_eq!(given.action, action);
         match given.action {
             Action::Shorten => assert_eq!(given.params.expires_in, Some(600)),
-            Action::Deny => assert_eq!(given.params.resource.as_deref(), Some("vault:read")),
+            Action::Deny => assert_eq!(given.params.resource.as_deref(), Some("mail")),
             _ => {}
         }
     }

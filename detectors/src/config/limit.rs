@@ -65,6 +65,15 @@ pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     }
 }
 
+/// A text that says something.
+pub(super) fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.trim().is_empty() {
+        return Err(Error::custom("it is empty; write what it is known by"));
+    }
+    Ok(text)
+}
+
 /// A list that says something.
 pub(super) fn not_empty<'de, D: Deserializer<'de>>(
     deserializer: D,

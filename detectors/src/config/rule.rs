@@ -3,22 +3,25 @@
 use plumbline_schemas::command::Action;
 
 use super::condition::Condition;
-use super::limit::LongerThanZero;
+use super::limit;
 use super::span::Span;
 
 /// `[[policy.rule]]`
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(deny_unknown_fields)]
 pub struct PolicyRule {
     /// How commands and findings name it.
+    #[serde(deserialize_with = "limit::said")]
     pub name: String,
     /// When it applies, of the events that something was found of.
     pub when: Condition,
     /// What is done at least; nothing at all where it is `none`.
     pub action: RuleAction,
-    /// `step_up`: how old the authentication may be.
+    /// `step_up`: how old the authentication may be. Other actions do not read it.
+    #[serde(default)]
     pub max_age: Option<Span>,
-    /// `shorten`: what is left of the session.
+    /// `shorten`: what is left of the session. Other actions do not read it.
+    #[serde(default, deserialize_with = "limit::maybe_longer_than_zero")]
     pub expires_in: Option<Span>,
 }
 
@@ -68,49 +71,5 @@ impl RuleAction {
             Some(action) => action.as_str(),
             None => "none",
         }
-    }
-}
-
-/// A rule as it stands in the file, before its parts are held against each other.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    when: Condition,
-    action: RuleAction,
-    max_age: Option<Span>,
-    expires_in: Option<LongerThanZero>,
-}
-
-impl TryFrom<Written> for PolicyRule {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, String> {
-        let action = written.action;
-        if written.name.trim().is_empty() {
-            return Err("a rule without a name; commands are to say which rule it was".to_owned());
-        }
-        for (key, is_set, only) in [
-            ("max_age", written.max_age.is_some(), RuleAction::StepUp),
-            (
-                "expires_in",
-                written.expires_in.is_some(),
-                RuleAction::Shorten,
-            ),
-        ] {
-            if is_set && action != only {
-                let (action, only) = (action.as_str(), only.as_str());
-                return Err(format!(
-                    "{key} means nothing for {action}; leave it out, or write action = \"{only}\""
-                ));
-            }
-        }
-        Ok(Self {
-            name: written.name,
-            when: written.when,
-            action,
-            max_age: written.max_age,
-            expires_in: written.expires_in.map(|limit| limit.0),
-        })
     }
 }

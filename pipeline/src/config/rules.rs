@@ -20,7 +20,51 @@ pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     if let Some(DeValue::Table(properties)) = properties.map(Spanned::get_ref) {
         own_properties(properties, "", &mut notes);
     }
+    let rules = document
+        .get("policy")
+        .and_then(|policy| policy.get_ref().get("rule"))
+        .and_then(|rules| rules.get_ref().as_array());
+    let rules = rules.into_iter().flat_map(|rules| rules.iter());
+    policy_rules(
+        rules.filter_map(|rule| rule.get_ref().as_table()),
+        &mut notes,
+    );
     notes
+}
+
+/// Settings that only one action of a rule reads.
+const OF_ACTION: [(&str, &str); 2] = [("max_age", "step_up"), ("expires_in", "shorten")];
+
+fn policy_rules<'d>(rules: impl Iterator<Item = &'d DeTable<'d>>, notes: &mut Vec<Note>) {
+    let mut named: BTreeMap<&str, Range<usize>> = BTreeMap::new();
+    for rule in rules {
+        let word = |key: &str| rule.get(key).and_then(|value| value.get_ref().as_str());
+        let action = word("action").unwrap_or_default();
+        for (key, only) in OF_ACTION {
+            let set = rule.keys().find(|set| set.get_ref() == key);
+            let Some(set) = set.filter(|_| !action.is_empty() && action != only) else {
+                continue;
+            };
+            notes.push(Note {
+                message: format!("`policy.rule.{key}` means nothing for {action}"),
+                help: Some(format!("leave it out, or write action = \"{only}\"")),
+                labels: vec![(set.span(), "not read".to_owned())],
+            });
+        }
+        let (Some(name), Some(value)) = (word("name"), rule.get("name")) else {
+            continue;
+        };
+        if let Some(other) = named.insert(name, value.span()) {
+            notes.push(Note {
+                message: format!("two rules are named `{name}`"),
+                help: Some("give each a name of its own: commands say which it was".to_owned()),
+                labels: vec![
+                    (value.span(), "the second".to_owned()),
+                    (other, "the first".to_owned()),
+                ],
+            });
+        }
+    }
 }
 
 /// Properties that other settings set, and which.

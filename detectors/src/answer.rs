@@ -239,12 +239,12 @@ impl<'p> Publisher<'p> {
             let answer = rules::at_least(answer, ruling.demands, event, signals);
             answer.map(|answer| (answer, Mode::Observe))
         })?;
-        if policy::is_break_glass(&config.policy, &event.identity.id) {
-            if answer.action > Action::StepUp {
-                let demand = Demand::of(Action::StepUp);
-                (answer.action, answer.about) = (demand.action, demand.about);
-                answer.params = demand.params;
-            }
+        if answer.action > Action::StepUp
+            && policy::is_break_glass(&config.policy, &event.identity.id)
+        {
+            let demand = Demand::of(Action::StepUp);
+            (answer.action, answer.about) = (demand.action, demand.about);
+            answer.params = demand.params;
         }
         let standing = match answer.about {
             About::Resource(resource) => self

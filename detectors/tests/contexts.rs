@@ -1,5 +1,7 @@
 //! Engines of several partitions: what one identity does concerns others who are elsewhere.
 
+#![allow(clippy::expect_used, missing_docs)]
+
 mod story;
 
 use std::sync::Arc;

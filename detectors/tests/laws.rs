@@ -1,5 +1,7 @@
 //! The laws of the engine, on random logs.
 
+#![allow(clippy::expect_used, missing_docs)]
+
 mod story;
 
 use plumbline_detectors::config::{Condition, Config, PolicyRule, RuleAction, Span};
@@ -59,7 +61,7 @@ fn ruled() -> Config {
     .into_iter()
     .map(|(when, action)| PolicyRule {
         name: action.as_str().to_owned(),
-        when: Condition::parse(when).unwrap_or_else(|wrong| panic!("{wrong}")),
+        when: Condition::parse(when).expect(when),
         action,
         max_age: None,
         expires_in: None,

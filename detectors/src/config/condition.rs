@@ -110,21 +110,6 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
-/// The dotted names of all that an expression can ask for.
-#[cfg(test)]
-pub(crate) fn all_names() -> Vec<String> {
-    let mut names = Vec::new();
-    for (root, kind) in kind::VARIABLES {
-        match kind {
-            kind::Kind::Record(fields) => {
-                names.extend(fields.iter().map(|(field, _)| format!("{root}.{field}")));
-            }
-            _ => names.push((*root).to_owned()),
-        }
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

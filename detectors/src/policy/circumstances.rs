@@ -181,7 +181,7 @@ fn action<'e>(event: &'e Event<'_>) -> Record<'e> {
         ("target_tenant", text(action.target_tenant.as_deref())),
         ("bytes_out", whole(action.bytes_out)),
         ("records", whole(action.records)),
-        ("status", whole(action.status.map(Into::into))),
+        ("status", whole(action.status)),
     ])
 }
 

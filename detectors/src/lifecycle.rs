@@ -57,7 +57,8 @@ impl Compromise {
     }
 
     fn relation(&self, session: &Session, own: bool, event: &Event<'_>) -> Option<Relation> {
-        if !session.is_live(event.time) {
+        // What has no id cannot be ended: its credential or identity is.
+        if session.id.is_none() || !session.is_live(event.time) {
             return None;
         }
         if own && self.session == Some(session.key) {

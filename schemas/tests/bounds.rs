@@ -151,7 +151,8 @@ fn a_time_that_is_none_is_a_bad_time() {
 
 #[test]
 fn a_kind_outside_the_vocabulary_is_an_unknown_kind() {
-    let detail = "kind: expected one of auth, api, token, admin, device, session, feedback";
+    let detail =
+        "kind: expected one of auth, api, token, admin, device, session, feedback, context";
     assert_refused(with("kind", json!("logon")), Reason::UnknownKind, detail);
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use plumbline_schemas::event::Event;
+use plumbline_schemas::event::{Event, EventKind};
 use plumbline_schemas::log_key;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -278,8 +278,16 @@ fn partitions(consumer: &BaseConsumer, topics: &[&str]) -> Result<TopicPartition
 
 fn read_log(seen: &mut Seen, message: &BorrowedMessage<'_>) {
     let now = Instant::now();
+    let event = Event::parse(message.payload().unwrap_or_default());
+    // What the engines tell each other stands in no raw record.
+    if event
+        .as_ref()
+        .is_ok_and(|event| event.kind == EventKind::Context)
+    {
+        return;
+    }
     seen.records += 1;
-    let Ok(event) = Event::parse(message.payload().unwrap_or_default()) else {
+    let Ok(event) = event else {
         // The service will say so in a dead letter.
         return;
     };

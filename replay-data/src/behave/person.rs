@@ -464,14 +464,14 @@ fn look_at_console(start: i64, calls: u32, pen: &mut Pen<'_>) -> i64 {
     time
 }
 
+/// In a session of its own, with a fresh second factor, and logged out of: as whoever administers is told to.
 fn administer(start: i64, pen: &mut Pen<'_>) -> i64 {
-    pen.write(
-        start,
-        Act::Okta {
-            what: &apps::ADMIN_APP,
-            object: 100,
-        },
-    );
+    let work = pen.setting.session;
+    pen.setting.session = hash([work, start as u64, 23]);
+    let mut write = |time, what, object| pen.write(time, Act::Okta { what, object });
+    write(start - 9 * SECOND, &apps::LOGIN, 0);
+    write(start - 4 * SECOND, &apps::MFA_KEY, 0);
+    write(start, &apps::ADMIN_APP, 100);
     let mut time = start;
     for _ in 0..pen.rng.random_range(1..4) {
         time += 20 * SECOND + exponential(&mut pen.rng, 40.0 * SECOND as f64) as i64;
@@ -488,5 +488,9 @@ fn administer(start: i64, pen: &mut Pen<'_>) -> i64 {
         let object = pen.rng.random_range(0..APPS.len()) as u32;
         pen.write(time, Act::Okta { what, object });
     }
+    time += 15 * SECOND;
+    let (what, object) = (&apps::LOGOUT, 0);
+    pen.write(time, Act::Okta { what, object });
+    pen.setting.session = work;
     time
 }

@@ -188,7 +188,12 @@ mod tests {
         time: &str,
         trigger: &Value,
     ) -> Option<&'static str> {
-        demanded_of("freshness", before, action, time, trigger)
+        let detector = match action {
+            Action::RevokeSession => "session_inactivity",
+            Action::Shorten => "delegated_access",
+            _ => "stale_authentication",
+        };
+        demanded_of(detector, before, action, time, trigger)
     }
 
     fn demanded_of(
@@ -249,7 +254,7 @@ mod tests {
         let late = event("10:30:00", "admin", json!({}));
         let by = |detector| demanded_of(detector, &login, Action::StepUp, "10:30:00", &late);
         assert_eq!(by("scope_drift"), None);
-        assert!(by("freshness").is_some());
+        assert!(by("stale_authentication").is_some());
     }
 
     #[test]

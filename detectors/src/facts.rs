@@ -1,9 +1,15 @@
 //! What is known of an identity beside its habits: its credentials, and what lately happened that a
 //! rule may ask for. Bounded, and nothing of it for nearly everybody.
 
+mod kept;
+
 use plumbline_schemas::event::{ActionClass, Event, EventKind, IdentityKind, Outcome, Verdict};
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
+
+pub(crate) use kept::{
+    Approval, Credential, Duty, EndedTask, Failure, Gain, Recent, Revoked, Rival, Rotation,
+};
 
 use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes};
@@ -13,6 +19,7 @@ use crate::profile::places::Bearer;
 use crate::risk::DetectorSet;
 use crate::scopes::{Held, Scopes};
 use crate::setting::{Setting, key};
+use kept::AgeHabit;
 
 const MOST_CREDENTIALS: usize = 6;
 /// So many failures within this time are a burst.
@@ -23,130 +30,6 @@ const MOST: usize = 24;
 /// No rule looks back further than this, but for what is revoked and what has ended.
 const KEPT_MS: i64 = 24 * 3_600_000;
 const REVOKED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
-
-/// Two uses of a credential at once.
-#[derive(Debug)]
-pub(crate) struct Rival {
-    pub(crate) setting: Setting,
-    pub(crate) described: Name,
-    pub(crate) first: EventTime,
-    pub(crate) last: EventTime,
-    pub(crate) event_id: EventId,
-    pub(crate) bits: f32,
-}
-
-/// One credential of a machine, or one that was rotated.
-#[derive(Debug)]
-pub(crate) struct Credential {
-    pub(crate) key: u32,
-    pub(crate) last: EventTime,
-    /// Where it is used, and the event that said so first.
-    pub(crate) setting: Setting,
-    pub(crate) described: Option<Name>,
-    pub(crate) event_id: EventId,
-    pub(crate) rival: Option<Box<Rival>>,
-    /// What a bound token was bound to when it was first used.
-    pub(crate) bound: Option<Box<Setting>>,
-    pub(crate) bound_to: u32,
-    pub(crate) used: EventTime,
-    /// When the lifecycle was last spoken of.
-    pub(crate) told: Option<EventTime>,
-}
-
-/// A rotation: the old credential is retired.
-#[derive(Debug)]
-pub(crate) struct Rotation {
-    pub(crate) old: u32,
-    pub(crate) new: u32,
-    pub(crate) session: u32,
-    pub(crate) time: EventTime,
-    pub(crate) event_id: EventId,
-    /// When the new one was first seen to work.
-    pub(crate) worked: Option<EventTime>,
-}
-
-/// Something of this identity that was revoked.
-#[derive(Debug)]
-pub(crate) struct Revoked {
-    /// 0 where it was not about one.
-    pub(crate) session: u32,
-    pub(crate) credential: u32,
-    pub(crate) time: EventTime,
-    pub(crate) event_id: EventId,
-}
-
-/// An approval of what follows.
-#[derive(Debug)]
-pub(crate) struct Approval {
-    pub(crate) time: EventTime,
-    pub(crate) session: u32,
-    pub(crate) task: u32,
-    pub(crate) event_id: EventId,
-}
-
-/// A failed authentication.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) time: EventTime,
-    pub(crate) mfa: bool,
-    /// Whether it came from a device, or else a network, that is usual.
-    pub(crate) usual: bool,
-    pub(crate) event_id: EventId,
-}
-
-/// A privilege that was gained.
-#[derive(Debug)]
-pub(crate) struct Gain {
-    pub(crate) privilege: u32,
-    pub(crate) label: Name,
-    pub(crate) time: EventTime,
-    pub(crate) event_id: EventId,
-}
-
-/// An action that must not be combined with another.
-#[derive(Debug)]
-pub(crate) struct Duty {
-    pub(crate) rule: u16,
-    pub(crate) part: u16,
-    pub(crate) action: Name,
-    pub(crate) time: EventTime,
-    pub(crate) session: u32,
-    pub(crate) event_id: EventId,
-}
-
-/// A task that ended.
-#[derive(Debug)]
-pub(crate) struct EndedTask {
-    /// 0 where it had no id.
-    pub(crate) task: u32,
-    pub(crate) session: u32,
-    pub(crate) time: EventTime,
-    pub(crate) event_id: EventId,
-}
-
-/// How old the authentications are on which a machine usually does something.
-#[derive(Debug)]
-struct AgeHabit {
-    class: ActionClass,
-    days: u8,
-    last_day: u16,
-    oldest_ms: i64,
-}
-
-/// What lately happened.
-#[derive(Debug, Default)]
-pub(crate) struct Recent {
-    pub(crate) rotations: ThinVec<Rotation>,
-    pub(crate) revoked: ThinVec<Revoked>,
-    pub(crate) approvals: ThinVec<Approval>,
-    pub(crate) failed_approvals: ThinVec<(EventTime, EventId)>,
-    pub(crate) failures: ThinVec<Failure>,
-    pub(crate) gains: ThinVec<Gain>,
-    pub(crate) duties: ThinVec<Duty>,
-    pub(crate) ended_tasks: ThinVec<EndedTask>,
-    /// The detectors behind what was answered, and when.
-    pub(crate) tactics: ThinVec<(DetectorSet, EventTime)>,
-}
 
 /// The facts of one identity.
 #[derive(Debug, Default)]

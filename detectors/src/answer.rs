@@ -51,8 +51,6 @@ pub(crate) struct Publisher<'p> {
 pub(crate) struct Given {
     pub(crate) action: Action,
     pub(crate) is_hygiene: bool,
-    /// Whether the breaker counts it.
-    pub(crate) is_counted: bool,
     pub(crate) is_enforced: bool,
 }
 
@@ -90,7 +88,6 @@ impl<'p> Publisher<'p> {
         Some(Given {
             action: answer.action,
             is_hygiene: answer.is_hygiene,
-            is_counted: mode == Mode::Enforce,
             is_enforced: given_as == Mode::Enforce,
         })
     }

@@ -1,10 +1,10 @@
 //! Context records: what happens to one identity and concerns others, who may be in another partition of
 //! the log.
 //!
-//! An engine that holds the whole log needs none. One of several writes a record for all the others where it
-//! would otherwise only tell itself: on a command, a compromise, a change of a contended object, a burst of
-//! failures, the use of a network or tool that many may share. Rare by construction, and records of the log like any
-//! other, so that a replay of a partition finds what the live engine found.
+//! An engine that holds the whole log needs none. One of several writes a record for all the others where a
+//! rule is about identities that may be anywhere: on a compromise, and on a change of a contended object. Rare
+//! by construction, and records of the log like any other. They do not move the clock: a partition that is
+//! days ahead must not make the events of another one late.
 
 use plumbline_schemas::event::{Event, EventKind, IdentityKind};
 use plumbline_schemas::time::EventTime;
@@ -14,11 +14,8 @@ use crate::objects::Change;
 
 /// Time goes on: a record for one partition whose identities are quiet.
 const TICK: &str = "plumbline.tick";
-const COMMANDED: &str = "plumbline.commanded";
 const COMPROMISED: &str = "plumbline.compromised";
 const CHANGED: &str = "plumbline.changed";
-const BURST: &str = "plumbline.burst";
-const SHARED: &str = "plumbline.shared";
 
 /// A record that does nothing but move the clock of one partition.
 pub fn tick(time: EventTime) -> Event<'static> {
@@ -34,17 +31,12 @@ pub fn tick(time: EventTime) -> Event<'static> {
 /// What is to be told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told<'t> {
-    Commanded,
     /// With the device and credential of the compromised session, which its event may not state.
     Compromised {
         device: u32,
         credential: u32,
     },
     Changed(&'t Change),
-    Burst,
-    Shared {
-        what: u64,
-    },
 }
 
 impl Engine {
@@ -54,11 +46,8 @@ impl Engine {
             return;
         }
         let name = match told {
-            Told::Commanded => COMMANDED,
             Told::Compromised { .. } => COMPROMISED,
             Told::Changed(_) => CHANGED,
-            Told::Burst => BURST,
-            Told::Shared { .. } => SHARED,
         };
         let id = format!("{name}/{}", event.id);
         let mut record = Event::bare(
@@ -71,7 +60,6 @@ impl Engine {
         record.tenant = Some(event.tenant().into());
         record.identity.kind = event.identity.kind;
         match told {
-            Told::Commanded | Told::Burst => {}
             Told::Compromised { device, credential } => {
                 record.session.id.clone_from(&event.session.id);
                 record.action.bytes_out = Some(u64::from(device));
@@ -83,9 +71,6 @@ impl Engine {
                 record.action.resource = Some(change.resource.as_str().into());
                 record.task.objective = Some(change.action.as_str().into());
                 record.delegation.clone_from(&event.delegation);
-            }
-            Told::Shared { what } => {
-                record.action.resource = Some(format!("{what:016x}").into());
             }
         }
         let json = serde_json::to_vec(&record).unwrap_or_default();
@@ -103,12 +88,8 @@ impl Engine {
         if self.partitions < 2 {
             return;
         }
-        let identity = self.hash_of(event);
         let number = |number: Option<u64>| u32::try_from(number.unwrap_or(0)).unwrap_or(0);
         match &*event.action.name {
-            COMMANDED => self
-                .breaker
-                .note(&self.config.policy.breaker, identity, event.time),
             COMPROMISED => {
                 let (device, credential) =
                     (number(event.action.bytes_out), number(event.action.records));
@@ -117,17 +98,6 @@ impl Engine {
                 self.suspect_elsewhere(&told, device, credential, clock, outputs);
             }
             CHANGED => self.changed_elsewhere(event, clock, outputs),
-            BURST => {
-                let tenant = crate::names::stable_hash(event.tenant());
-                self.outages.burst(tenant, identity, event.time);
-            }
-            SHARED => {
-                let what = event.action.resource.as_deref();
-                let what = what.and_then(|hash| u64::from_str_radix(hash, 16).ok());
-                if let Some(what) = what {
-                    self.shared.used(what, identity, event.time);
-                }
-            }
             _ => {}
         }
     }
@@ -161,4 +131,9 @@ impl Engine {
 /// The id of the event that a record tells of.
 fn original_id<'e>(event: &'e Event<'_>) -> &'e str {
     event.id.split_once('/').map_or(&*event.id, |(_, id)| id)
+}
+
+/// Whether the record lets time go on.
+pub(crate) fn is_tick(event: &Event<'_>) -> bool {
+    event.action.name == TICK
 }

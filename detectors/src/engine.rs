@@ -15,6 +15,7 @@ use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Config;
+use crate::context;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
@@ -36,6 +37,8 @@ pub enum Disposition {
     Duplicate,
     /// Further behind the log's clock than `engine.lateness`: counted, otherwise ignored.
     Late,
+    /// No event, but what engines tell each other, or a tick.
+    Told,
 }
 
 /// What the engine publishes, in order.
@@ -120,18 +123,13 @@ impl Engine {
         self.timers.next()
     }
 
-    /// About how many identities the whole log has.
-    pub(crate) fn known_identities(&self) -> usize {
-        self.identities.len() * self.partitions as usize
-    }
-
-    pub(crate) fn hash_of(&self, event: &Event<'_>) -> u64 {
-        let tenant = stable_hash(event.tenant());
-        xxh3_64_with_seed(event.identity.id.as_bytes(), tenant)
-    }
-
     /// Takes the next record of the log and appends what it leads to.
     pub fn apply(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) -> Disposition {
+        if event.kind == EventKind::Context && !context::is_tick(event) {
+            let clock = self.clock.unwrap_or(event.time);
+            self.apply_context(event, clock, outputs);
+            return Disposition::Told;
+        }
         let clock = self.clock.map_or(event.time, |clock| clock.max(event.time));
         self.clock = Some(clock);
         let lateness_ms = self.config.engine.lateness.as_millis();
@@ -140,8 +138,7 @@ impl Engine {
             return Disposition::Late;
         }
         if event.kind == EventKind::Context {
-            self.apply_context(event, clock, outputs);
-            return Disposition::Applied;
+            return Disposition::Told;
         }
         if event.kind == EventKind::Feedback {
             return self.apply_feedback(event, clock, outputs);

@@ -61,17 +61,8 @@ impl Engine {
         self.collect_tokens(event);
         let known = self.know(at, event, clock);
         let judged = self.answer(at, event, &known, clock, outputs);
-        let left = self.remember(at, event, &judged.learnt);
+        self.remember(at, event, &judged.learnt);
         self.watch(at, judged.session, event);
-        if judged.given.is_some_and(|given| given.is_counted) {
-            self.tell_others(Told::Commanded, event, outputs);
-        }
-        if left.bursts {
-            self.tell_others(Told::Burst, event, outputs);
-        }
-        for what in left.shared {
-            self.tell_others(Told::Shared { what }, event, outputs);
-        }
         if let Some(change) = &known.change {
             self.tell_others(Told::Changed(change), event, outputs);
             if known.kind == IdentityKind::Human {
@@ -140,7 +131,7 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) -> Judged {
-        let identities = self.known_identities();
+        let identities = self.identities.len();
         let Identity {
             profile,
             sessions,

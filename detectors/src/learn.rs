@@ -30,18 +30,9 @@ const PAIR_MS: i64 = 30 * 60_000;
 /// An approval covers what follows; what is learnt of it does not depend on the configured time.
 const APPROVED_MS: i64 = 15 * 60_000;
 
-/// What others may have to be told.
-pub(crate) struct Left {
-    /// The identity fails to authenticate in a burst that was not known.
-    pub(crate) bursts: bool,
-    /// What it shares with others, which was not known today: the network where it surfaces, what it does as
-    /// on earlier days.
-    pub(crate) shared: Vec<u64>,
-}
-
 impl Engine {
     /// Takes in what an event leaves.
-    pub(crate) fn remember(&mut self, at: usize, event: &Event<'_>, learnt: &Learnt) -> Left {
+    pub(crate) fn remember(&mut self, at: usize, event: &Event<'_>, learnt: &Learnt) {
         let hash = self.hashes[at];
         let Identity {
             profile,
@@ -51,9 +42,10 @@ impl Engine {
         } = &mut self.identities[at];
         let usual = is_usual(profile, &learnt.setting, event.time);
         facts.observe(event, usual, learnt.endpoint);
-        let tenant = || stable_hash(event.tenant());
-        let bursts =
-            facts.fails_in_a_burst(event.time) && self.outages.burst(tenant(), hash, event.time);
+        if facts.fails_in_a_burst(event.time) {
+            let tenant = stable_hash(event.tenant());
+            self.outages.burst(tenant, hash, event.time);
+        }
         learn_parallel(profile, sessions, learnt, event);
         let (session, _) = sessions.split(learnt.number);
         let new_hour = session.learnt_hour != hour(event.time);
@@ -72,7 +64,9 @@ impl Engine {
         if (new_hour || is_rare) && learnt.does_as_ever(profile, event) {
             shared.extend(group_actions(event, learnt.kind, class));
         }
-        shared.retain(|what| self.shared.used(*what, hash, event.time));
+        for what in shared {
+            self.shared.used(what, hash, event.time);
+        }
         if event.outcome() == Outcome::Success {
             facts.worked(learnt.bearer.credential, event.time);
             if !learnt.suspect {
@@ -82,7 +76,6 @@ impl Engine {
         session.credential = learnt.bearer.credential;
         session.described = Some(learnt.described);
         settle(session, event);
-        Left { bursts, shared }
     }
 }
 
@@ -178,7 +171,7 @@ impl Learnt {
             && profile.places.days_at(cell, event.time) >= 2
             && self
                 .place
-                .is_some_and(|place| profile.places.was_far_from(&place, SURFACES_KM))
+                .is_some_and(|place| profile.places.was_far_from(&place, event.time, SURFACES_KM))
     }
 
     fn learn(

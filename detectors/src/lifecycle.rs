@@ -328,7 +328,7 @@ impl Engine {
         if signals.is_empty() {
             return;
         }
-        let identities = self.known_identities();
+        let identities = self.identities.len();
         let (endpoint, _) = self.names.intern(Space::Endpoint, trigger.purpose);
         let (described, _) = self.names.intern(Space::Setting, "");
         let Identity {

@@ -14,21 +14,14 @@ const MOST: usize = 4096;
 pub(crate) struct Outages(VecDeque<(EventTime, u64, u64)>);
 
 impl Outages {
-    /// Remembers a burst of an identity of this tenant; whether it was news that others need.
-    pub(crate) fn burst(&mut self, tenant: u64, identity: u64, time: EventTime) -> bool {
-        let known = self
-            .0
-            .iter()
-            .any(|(at, _, other)| *other == identity && time.since(*at).abs() <= WINDOW_MS);
-        // Once it is an outage, more of it tells nothing.
-        let news = !known && !self.is_outage(tenant, identity, time);
+    /// Remembers a burst of an identity of this tenant.
+    pub(crate) fn burst(&mut self, tenant: u64, identity: u64, time: EventTime) {
         self.0
             .retain(|(at, _, other)| *other != identity && time.since(*at) <= 2 * WINDOW_MS);
         if self.0.len() >= MOST {
             self.0.pop_front();
         }
         self.0.push_back((time, tenant, identity));
-        news
     }
 
     /// Whether so many others of the tenant fail at this time.

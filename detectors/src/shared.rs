@@ -29,24 +29,22 @@ const LEFT_AFTER_DAYS: u16 = 14;
 pub(crate) struct Shared(HashMap<u64, ThinVec<(u64, u16)>, Xxh3DefaultBuilder>);
 
 impl Shared {
-    /// An established identity used it, as on earlier days; whether that was not known today.
-    pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) -> bool {
+    /// An established identity used it, as on earlier days.
+    pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) {
         let today = day(time);
         if self.0.len() >= MOST_SHARED && !self.0.contains_key(&what) {
-            return false;
+            return;
         }
         let users = self.0.entry(what).or_default();
         if let Some(user) = users.iter_mut().find(|(user, _)| *user == identity) {
-            let is_news = today > user.1;
             user.1 = user.1.max(today);
-            return is_news;
+            return;
         }
         if users.len() < MOST_USERS {
             push_exact(users, (identity, today));
         } else if let Some(idle) = users.iter_mut().min_by_key(|(_, last)| *last) {
             *idle = (identity, today);
         }
-        true
     }
 
     /// Whether so many use it, beside this identity.

@@ -32,14 +32,6 @@ pub(crate) enum Ruling {
 }
 
 impl Breaker {
-    /// Takes in a command that the engine of another partition has given.
-    pub(crate) fn note(&mut self, config: &BreakerConfig, identity: u64, time: EventTime) {
-        let oldest = time.plus_millis(-config.window.as_millis());
-        self.commanded
-            .retain(|(at, other)| *at > oldest && *other != identity);
-        self.commanded.push_back((time, identity));
-    }
-
     /// Takes in a command about an identity, of so many known.
     pub(crate) fn rule(
         &mut self,

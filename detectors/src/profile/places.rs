@@ -355,12 +355,13 @@ impl Places {
         })
     }
 
-    /// Whether the identity was lately so far from here that it can only have surfaced here.
-    pub(crate) fn was_far_from(&self, place: &Place, km: f64) -> bool {
+    /// Whether the identity was lately somewhere that it is used to, so far from here that it can only have
+    /// surfaced here. Where a thief was does not count.
+    pub(crate) fn was_far_from(&self, place: &Place, time: EventTime, km: f64) -> bool {
         let most = km * std::f64::consts::FRAC_PI_2;
-        self.recent
-            .iter()
-            .any(|spot| place.distance_at_most(&spot.place) > most)
+        self.recent.iter().any(|spot| {
+            place.distance_at_most(&spot.place) > most && self.days_at(spot.place.cell, time) >= 2
+        })
     }
 
     /// Days on which this place was used before `time`.

@@ -180,7 +180,7 @@ impl Run {
         self.summary.saw(event.time);
         self.summary.unrecognised_words += event.unrecognised_words() as u64;
         match self.engine.apply(event, &mut self.outputs) {
-            Disposition::Applied => {}
+            Disposition::Applied | Disposition::Told => {}
             Disposition::Duplicate => self.summary.duplicates += 1,
             Disposition::Late => self.summary.late += 1,
         }

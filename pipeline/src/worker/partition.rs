@@ -127,10 +127,12 @@ impl Partition {
             return None;
         }
         self.restored(record.origin.partition);
-        counters.event();
+        if refused != Ok(Disposition::Told) {
+            counters.event();
+        }
         let first = self.outputs.len();
         match refused {
-            Ok(Disposition::Applied) => {}
+            Ok(Disposition::Applied | Disposition::Told) => {}
             Ok(Disposition::Duplicate) => counters.duplicate(),
             Ok(Disposition::Late) => counters.late(),
             Err(reject) => {

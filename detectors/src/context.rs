@@ -30,7 +30,7 @@ pub fn tick(time: EventTime) -> Event<'static> {
 
 /// What is to be told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Told<'t> {
+pub(crate) enum News<'t> {
     /// With the device and credential of the compromised session, which its event may not state.
     Compromised {
         device: u32,
@@ -41,13 +41,13 @@ pub(crate) enum Told<'t> {
 
 impl Engine {
     /// Tells the engines of the other partitions about an event, if there are any.
-    pub(crate) fn tell_others(&self, told: Told<'_>, event: &Event<'_>, outputs: &mut Vec<Output>) {
+    pub(crate) fn tell_others(&self, news: News<'_>, event: &Event<'_>, outputs: &mut Vec<Output>) {
         if self.partitions < 2 {
             return;
         }
-        let name = match told {
-            Told::Compromised { .. } => COMPROMISED,
-            Told::Changed(_) => CHANGED,
+        let name = match news {
+            News::Compromised { .. } => COMPROMISED,
+            News::Changed(_) => CHANGED,
         };
         let id = format!("{name}/{}", event.id);
         let mut record = Event::bare(
@@ -59,14 +59,14 @@ impl Engine {
         );
         record.tenant = Some(event.tenant().into());
         record.identity.kind = event.identity.kind;
-        match told {
-            Told::Compromised { device, credential } => {
+        match news {
+            News::Compromised { device, credential } => {
                 record.session.id.clone_from(&event.session.id);
                 record.action.bytes_out = Some(u64::from(device));
                 record.action.records = Some(u64::from(credential));
                 record.feedback.verdict = event.feedback.verdict;
             }
-            Told::Changed(change) => {
+            News::Changed(change) => {
                 record.identity.kind = change.kind.into();
                 record.action.resource = Some(change.resource.as_str().into());
                 record.task.objective = Some(change.action.as_str().into());

@@ -6,10 +6,10 @@ use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
-use crate::context::Told;
+use crate::context::News;
 use crate::detect::{DetectorId, Moment, Subject};
 use crate::engine::{Engine, Output};
-use crate::facts::is_machine;
+use crate::facts::{is_machine, task_key};
 use crate::feedback;
 use crate::identity::Identity;
 use crate::learn::Learnt;
@@ -64,7 +64,7 @@ impl Engine {
         self.remember(at, event, &judged.learnt);
         self.watch(at, judged.session, event);
         if let Some(change) = &known.change {
-            self.tell_others(Told::Changed(change), event, outputs);
+            self.tell_others(News::Changed(change), event, outputs);
             if known.kind == IdentityKind::Human {
                 self.stop_contenders(change, &known.contenders, clock, outputs);
             }
@@ -190,6 +190,14 @@ impl Engine {
             others,
             facts,
         };
+        let within = self.config.policy.approval.within.as_millis();
+        let is_approved = known.kind == IdentityKind::AiAgent && {
+            let task = task_key(event);
+            let facts = &subject.facts;
+            facts
+                .approval(event.time, bearer.session, task, within)
+                .is_some()
+        };
         let mut signals = detect(&moment, &mut subject);
         let raised = signals
             .iter()
@@ -237,6 +245,7 @@ impl Engine {
                 begins,
                 number,
                 network: known.network,
+                is_approved,
             },
         }
     }

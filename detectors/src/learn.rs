@@ -6,7 +6,7 @@ use plumbline_schemas::time::EventTime;
 use crate::detect::{DetectorId, pair, unapproved};
 use crate::engine::Engine;
 use crate::event_id::EventId;
-use crate::facts::{Facts, is_authentication, is_machine, task_key};
+use crate::facts::{Facts, is_authentication, is_machine};
 use crate::identity::Identity;
 use crate::judge::group_actions;
 use crate::names::{Name, Names, stable_hash};
@@ -27,8 +27,6 @@ const ODD_ORDER_BITS: f64 = 6.0;
 const SURFACES_KM: f64 = 500.0;
 /// What is done with a privilege within this time belongs to it.
 const PAIR_MS: i64 = 30 * 60_000;
-/// An approval covers what follows; what is learnt of it does not depend on the configured time.
-const APPROVED_MS: i64 = 15 * 60_000;
 
 impl Engine {
     /// Takes in what an event leaves.
@@ -74,7 +72,9 @@ impl Engine {
             }
         }
         session.credential = learnt.bearer.credential;
-        session.described = Some(learnt.described);
+        if session.in_order || session.described.is_none() {
+            session.described = Some(learnt.described);
+        }
         settle(session, event);
     }
 }
@@ -110,7 +110,8 @@ fn settle(session: &mut Session, event: &Event<'_>) {
     let succeeded = event.outcome() == Outcome::Success;
     if succeeded && is_authentication(event, class) {
         session.authenticated = session.authenticated.max(event.time);
-        session.ended = false;
+        // One that arrives late does not undo a log-out.
+        session.ended &= !session.in_order;
         if let Some(extra) = &mut session.extra {
             extra.changed = None;
         }
@@ -148,6 +149,8 @@ pub(crate) struct Learnt {
     pub(crate) number: usize,
     /// Its network, if others may share it.
     pub(crate) network: Option<u64>,
+    /// Whether an approval covers what an agent does.
+    pub(crate) is_approved: bool,
 }
 
 impl Learnt {
@@ -157,7 +160,7 @@ impl Learnt {
         let class = event.action.class.known();
         let is_rare = matches!(class, Some(ActionClass::Export | ActionClass::Deploy));
         let days = profile.scope.days(self.endpoint, event.time);
-        event.outcome() == Outcome::Success && (is_rare || (days >= 2 && !self.suspect))
+        event.outcome() == Outcome::Success && !self.suspect && (is_rare || days >= 2)
     }
 
     /// Whether an established identity surfaces where it did on two earlier days, far from where it also
@@ -215,7 +218,10 @@ impl Learnt {
                 .places
                 .sight(event, place, self.bearer, self.is_egress, names);
         }
-        session.setting.update(&self.setting);
+        // What arrives late says where the session was, not where it is.
+        if session.in_order {
+            session.setting.update(&self.setting);
+        }
     }
 
     fn learn_scope(
@@ -279,12 +285,8 @@ impl Learnt {
         }
         if self.kind == IdentityKind::AiAgent {
             let (name, habits) = (&*event.action.name, &mut profile.habits);
-            let task = task_key(event);
-            let is_approved = facts
-                .approval(event.time, self.bearer.session, task, APPROVED_MS)
-                .is_some();
             habits.learn(Trait::Family, key(family(name)), event.time, false);
-            if event.action.class.known().is_some_and(is_sensitive) && !is_approved {
+            if event.action.class.known().is_some_and(is_sensitive) && !self.is_approved {
                 habits.learn(Trait::Pair, unapproved(name), event.time, false);
             }
         }

@@ -4,16 +4,15 @@
 use plumbline_schemas::command::{Action, Command, CommandReason, Params, Target};
 use plumbline_schemas::event::{ActionClass, Event, Verdict};
 use plumbline_schemas::time::EventTime;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::answer::{Publisher, command_id, number_of};
-use crate::context::Told;
+use crate::context::News;
 use crate::detect::{DetectorId, Moment, Relation, against, related};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
 use crate::feedback;
 use crate::identity::Identity;
-use crate::names::{Space, stable_hash};
+use crate::names::Space;
 use crate::objects::Change;
 use crate::policy::standing::Standing;
 use crate::profile::habits::Trait;
@@ -216,7 +215,7 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let compromise = Compromise::of(&self.identities[at], event);
-        let told = Told::Compromised {
+        let told = News::Compromised {
             device: compromise.device,
             credential: compromise.credential,
         };
@@ -346,7 +345,6 @@ impl Engine {
             &name[*tenant_bytes as usize + 1..],
         );
         let event = trigger.event(tenant, id);
-        let hash = xxh3_64_with_seed(id.as_bytes(), stable_hash(tenant));
         let (session, _) = sessions.split(number);
         let mut bearer = Bearer::of(&event);
         bearer.session = session.key;
@@ -386,7 +384,7 @@ impl Engine {
             breaker: &mut self.breaker,
             timers: &mut self.timers,
             at: at as u32,
-            identity: hash,
+            identity: self.hashes[at],
             identities,
             clock: trigger.clock,
             heard_from: trigger.heard_from(),

@@ -203,7 +203,9 @@ impl Session {
             && f64::from(self.cusum) < LEAST_CUSUM_BITS
             && self.odd.as_deref().is_none_or(is_slight)
             && self.ledger.is_blank();
-        idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS)
+        let now = self.last.plus_millis(idle_ms);
+        let waited_for = self.waits_until.is_some_and(|until| until > now);
+        !waited_for && (idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS))
     }
 
     /// What it brought that the identity never used, in the order of its coming.
@@ -407,8 +409,13 @@ impl Sessions {
         let time = event.time;
         self.0
             .retain(|session| !session.is_forgotten(time.since(session.last)));
+        let idlest = |at: &usize| {
+            // What a timer waits for goes last: it is to end at its time.
+            let waited_for = self.0[*at].waits_until.is_some_and(|until| until > time);
+            (waited_for, self.0[*at].last)
+        };
         if self.0.len() >= MOST_SESSIONS
-            && let Some(idle) = (0..self.0.len()).min_by_key(|at| self.0[*at].last)
+            && let Some(idle) = (0..self.0.len()).min_by_key(idlest)
         {
             self.0.remove(idle);
         }

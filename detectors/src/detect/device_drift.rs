@@ -7,7 +7,8 @@
 //! privileged session ends when its device stops being compliant.
 //!
 //! **Model.** Good–Turing over days of use for each trait (`profile/habits.rs`), the most surprised of
-//! them, 4 bits more in mid-session. Posture or assurance that falls counts as 8 bits. **Evidence:** what
+//! them, 4 bits more in mid-session; a client's id or fingerprint that changes in mid-session is a change
+//! however little is known, unless the identity has shown three of them. Posture or assurance that falls counts as 8 bits. **Evidence:** what
 //! changed, before and after, with the numbers. **Configuration:** mode only.
 //!
 //! **Blind spots:** sources that state no device; hosts that come and go, which surprise nobody.
@@ -26,6 +27,9 @@ use crate::units::Bits;
 
 /// What it weighs when posture or assurance falls in mid-session.
 const FELL_BITS: f64 = 8.0;
+
+/// Who has used so many clients may change them in mid-session.
+const MANY_CLIENTS: u32 = 3;
 
 const TECHNIQUE: &[&str] = &["T1550", "T1539"];
 
@@ -70,7 +74,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let moved: Vec<&(&str, Strange, bool)> = new
         .iter()
-        .filter(|(_, strange, moved)| *moved && strange.bits.0 >= LEAST_CHANGE_BITS)
+        .filter(|(name, strange, moved)| {
+            *moved && (strange.bits.0 >= LEAST_CHANGE_BITS || is_pinned(name, strange))
+        })
         .collect();
     let mut what: Vec<&'static str> = moved.iter().map(|(name, ..)| *name).collect();
     what.extend(posture.then_some("posture"));
@@ -132,6 +138,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         })),
         other_events: Vec::new(),
     })
+}
+
+/// A session stays with the client that holds it, however little is known of the identity; unless that has
+/// shown many.
+fn is_pinned(name: &str, strange: &Strange) -> bool {
+    matches!(name, "device" | "TLS fingerprint") && strange.distinct < MANY_CLIENTS
 }
 
 /// What a change in a privileged session asks for at once.

@@ -9,19 +9,18 @@
 //! is nobody's new network. **Evidence:** network, days, distinct values, values used once.
 //! **Configuration:** mode only.
 //!
-//! **Blind spots:** a network the identity shares with the attacker; known VPNs, proxies and relays, which count as
-//! egresses; the first days of an identity. By itself it reaches a finding only after about two years of use.
+//! **Blind spots:** a network the identity shares with the attacker; the first days of an identity.
 
+use plumbline_schemas::command::Action;
 use serde_json::json;
 
+use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
 use super::{DetectorId, Moment, Subject};
+use crate::event_id::EventId;
 use crate::profile::habits::{Strange, Trait};
 use crate::session::Changed;
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::Bits;
-
-use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
-use plumbline_schemas::command::Action;
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
@@ -61,7 +60,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             time: moment.time(),
             before: subject.session.described,
             after: moment.described,
-            event_id: crate::event_id::EventId::new(&moment.event.id),
+            event_id: EventId::new(&moment.event.id),
         };
         changes::mark(subject.session, changed);
         if moment.is_machine() && subject.session.privileged {

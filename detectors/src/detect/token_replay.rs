@@ -101,21 +101,15 @@ fn elsewhere(moment: &Moment<'_>, credential: &mut Credential, bits: Bits) -> Op
             let rival = credential.rival.as_deref()?;
             return Some(signal(moment, credential, rival));
         }
-        // The owner is gone for an hour: this is where the credential is used now.
-        if now.since(credential.last) > AT_ONCE_MS {
+        // For an hour only this was seen: it is where the credential is used now.
+        let alone_since = credential.rival.as_deref().map_or(now, |rival| rival.first);
+        if now.since(alone_since.max(credential.last)) > AT_ONCE_MS {
             credential.rival = None;
             credential.setting = moment.setting;
             credential.described = Some(moment.described);
             credential.last = now;
             credential.event_id = EventId::new(&moment.event.id);
         }
-        return None;
-    }
-    if now.since(credential.last) > AT_ONCE_MS {
-        credential.setting = moment.setting;
-        credential.described = Some(moment.described);
-        credential.last = now;
-        credential.event_id = EventId::new(&moment.event.id);
         return None;
     }
     credential.rival = Some(Box::new(Rival {
@@ -128,7 +122,8 @@ fn elsewhere(moment: &Moment<'_>, credential: &mut Credential, bits: Bits) -> Op
     }));
     // It came late: the owner was already seen after it.
     let rival = credential.rival.as_deref()?;
-    (credential.last > now).then(|| signal(moment, credential, rival))
+    let came_late = credential.last > now && credential.last.since(now) <= AT_ONCE_MS;
+    came_late.then(|| signal(moment, credential, rival))
 }
 
 fn signal(moment: &Moment<'_>, credential: &Credential, rival: &Rival) -> Signal {

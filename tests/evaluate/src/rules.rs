@@ -78,7 +78,8 @@ impl Rules {
         let Some(limit) = self.config.policy.freshness.0.get(&class) else {
             return false;
         };
-        if event.identity_kind() != IdentityKind::Human {
+        let for_all = matches!(class, ActionClass::Payment | ActionClass::Privilege);
+        if event.identity_kind() != IdentityKind::Human && !for_all {
             return false;
         }
         let known = self.session(&event.identity.id, event.session.id.as_deref());

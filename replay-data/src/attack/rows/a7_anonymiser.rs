@@ -4,8 +4,8 @@ use plumbline_schemas::command::Action::{RevokeCredential, RevokeSession, StepUp
 
 use super::tale::{Tale, ms};
 use super::{Row, Variant, on_commercial_vpn, operator, service};
-use crate::catalogue::deeds::{DASHBOARD, DOC_READ, KEY_LIST, USER_LIST};
-use crate::clock::MINUTE;
+use crate::catalogue::deeds::{DASHBOARD, DOC_READ, KEY_LIST, LOGIN, MFA, USER_LIST};
+use crate::clock::{MINUTE, SECOND};
 
 pub(super) const ROW: Row = Row {
     id: "A7",
@@ -33,7 +33,11 @@ fn person(tale: &mut Tale<'_>) -> Option<String> {
     let mut pattern = tale.pattern()?;
     tale.stolen(&mut pattern, "Amsterdam");
     let start = ms(&pattern) + 70 * MINUTE;
-    let session = tale.session(&pattern, start);
+    let session = tale.fresh(&pattern, start);
+    let login = tale.done(&session, start, &LOGIN, 0);
+    tale.then(login);
+    let session = tale.done(&session, start + 6 * SECOND, &MFA, 0);
+    tale.then(session.clone());
     let mut time = start + MINUTE;
     for nth in 0..6_u32 {
         let deed = if nth % 2 == 0 { &DASHBOARD } else { &DOC_READ };

@@ -37,8 +37,9 @@ fn lent(tale: &mut Tale<'_>, minutes: i64, stays: bool) -> Option<String> {
     while time < start + minutes * MINUTE {
         let deed = if nth % 3 == 1 { &RESTART } else { &CONFIG_READ };
         let call = tale.done(&live, time, deed, nth);
-        // The attack is what is done last, and that it is not over.
-        if time + 10 * MINUTE < start + minutes * MINUTE {
+        // The attack is what is done last, and that it is not over: from before the window ends, when the
+        // answer is due.
+        if time + 25 * MINUTE < start + minutes * MINUTE {
             tale.before(call);
         } else {
             tale.then(call);

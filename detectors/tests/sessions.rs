@@ -1,0 +1,97 @@
+//! Sessions whose events come late, rest, or go on elsewhere.
+
+mod story;
+
+use plumbline_schemas::command::Action;
+use plumbline_schemas::event::{ActionClass, IdentityKind};
+use story::*;
+
+const SA: IdentityKind = IdentityKind::ServiceAccount;
+const TWO_WEEKS: i64 = 14 * DAY;
+
+#[test]
+fn a_key_that_is_replayed_while_its_owner_rests_between_runs_is_revoked() {
+    let mut story = Story::new();
+    story.job("svc", SA, 14);
+    // The owner's last run is an hour ago, and the next ones come as always.
+    for (minute, city) in [(61, &LIMA), (62, &FRANKFURT), (63, &LIMA)] {
+        let call = job_call("svc", SA, "GET /orders").from(city);
+        story.tell(call.at(monday(TWO_WEEKS - HOUR + minute * MINUTE)));
+    }
+    assert!(story.found("token_replay"), "{:?}", story.actions());
+    assert_eq!(story.actions().last(), Some(&Action::RevokeCredential));
+}
+
+#[test]
+fn an_owner_who_moves_and_comes_back_is_not_in_two_places() {
+    let mut story = Story::new();
+    story.job("svc", SA, 14);
+    for hour in 0..8 {
+        let city = if (2..6).contains(&hour) {
+            &SYDNEY
+        } else {
+            &FRANKFURT
+        };
+        let call = job_call("svc", SA, "GET /orders").from(city);
+        story.tell(call.at(monday(TWO_WEEKS + hour * HOUR)));
+    }
+    assert!(!story.found("token_replay"), "{:?}", story.findings());
+}
+
+#[test]
+fn a_login_that_arrives_after_the_logout_does_not_open_the_session_again() {
+    let mut story = Story::new();
+    let at = |minute| monday(9 * HOUR + minute * MINUTE);
+    story.tell(login("ann").session("console").at(at(0)));
+    for (class, minute) in [
+        (ActionClass::Admin, 1),
+        (ActionClass::Logout, 2),
+        // Of another source, a few seconds behind.
+        (ActionClass::Mfa, 0),
+    ] {
+        let event = call("ann", class.as_str()).class(class).session("console");
+        story.tell(event.at(at(minute)));
+    }
+    story.tell(call("bob", "mail").at(at(120)));
+    assert!(story.commands().is_empty(), "{:?}", story.commands());
+}
+
+#[test]
+fn a_window_ends_at_its_time_whatever_other_sessions_there_are() {
+    let mut story = Story::new();
+    let mut granted = call("ann", "access.granted").session("lent").at(monday(0));
+    granted.0.session.jit_until = Some(monday(30 * HOUR));
+    story.tell(granted);
+    for other in 0..12 {
+        let call = call("ann", "mail").session(&format!("s-{other}"));
+        story.tell(call.at(monday((other + 1) * 2 * HOUR)));
+    }
+    story.tell(call("bob", "mail").at(monday(31 * HOUR)));
+    assert_eq!(story.actions(), [Action::RevokeSession]);
+    let command = story.commands()[0];
+    assert_eq!(command.target.session_id.as_deref(), Some("lent"));
+    assert_eq!(command.time, monday(30 * HOUR));
+}
+
+#[test]
+fn a_privileged_session_on_another_client_is_asked_about_though_clients_were_never_stated() {
+    let mut story = Story::new();
+    for day in 0..14 {
+        let restart = call("svc", "service.restart")
+            .kind(SA)
+            .class(ActionClass::Deploy)
+            .session(&format!("run-{day}"));
+        story.tell(restart.at(monday(day * DAY + HOUR)));
+    }
+    for (minute, client) in [(0, "t13d-1"), (1, "t13d-1"), (2, "t13d-2")] {
+        let mut restart = call("svc", "service.restart")
+            .kind(SA)
+            .class(ActionClass::Deploy)
+            .session("run")
+            .at(monday(TWO_WEEKS + HOUR + minute * MINUTE));
+        restart.0.device.tls_fingerprint = Some(client.into());
+        story.tell(restart);
+        let asked = story.actions() == [Action::StepUp];
+        assert_eq!(asked, minute == 2, "{:?}", story.actions());
+    }
+}

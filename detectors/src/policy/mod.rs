@@ -174,18 +174,16 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
 
 /// Whether something that was answered before is followed by something else: who passed or dodged a
 /// challenge and tries another way is answered more strongly.
-fn changes_tactics<'s>(case: &Case<'_>, signals: impl Iterator<Item = &'s Signal>) -> bool {
+fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Signal>) -> bool {
     let is_other = |signal: &Signal, before: DetectorSet| {
         let groups = DetectorId::of_group(signal.detector.group());
         signal.bits >= case.threshold && before & groups == 0
     };
-    let mut signals = signals.peekable();
-    let answered = case.tactics.iter().filter(|(_, time)| {
-        let elapsed = case.now.since(*time);
-        (1..=TACTICS_MS).contains(&elapsed)
-    });
-    let before: Vec<DetectorSet> = answered.map(|(detectors, _)| *detectors).collect();
-    !before.is_empty() && signals.any(|signal| before.iter().any(|set| is_other(signal, *set)))
+    let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
+    signals.into_iter().any(|signal| {
+        let mut tactics = case.tactics.iter();
+        tactics.any(|(set, time)| is_before(*time) && is_other(signal, *set))
+    })
 }
 
 /// What is cut: the narrowest thing that ends it.

@@ -78,16 +78,15 @@ impl Partition {
         }
     }
 
-    /// The log's clock here, going on at the pace of the wall since the last record.
-    pub(super) fn clock(&self) -> Option<EventTime> {
-        let (clock, since) = self.clock?;
+    /// Lets time go on where a timer waits for it: by a record of the log, like everything that the engine
+    /// knows. Time goes on at the pace of the wall since the last record here. How far other partitions have
+    /// come says nothing: one that is days ahead would make all that is yet to come here late.
+    pub(super) fn tick(&mut self, partition: i32) -> bool {
+        let Some((clock, since)) = self.clock else {
+            return false;
+        };
         let millis = i64::try_from(since.elapsed().as_millis()).unwrap_or(0);
-        Some(clock.plus_millis(millis))
-    }
-
-    /// Lets time come to `now` where a timer waits for it: by a record of the log, like everything that
-    /// the engine knows.
-    pub(super) fn tick(&mut self, partition: i32, now: EventTime) -> bool {
+        let now = clock.plus_millis(millis);
         let is_live = self.next >= self.live_from;
         let is_due = self.engine.next_timer().is_some_and(|due| due <= now);
         let is_sent = self.ticked.is_some_and(|at| at.elapsed() < TICK_AGAIN);
@@ -305,6 +304,42 @@ mod tests {
         partition.advance(0, 6);
         assert_eq!(partition.to_commit(), Some(6));
         assert_eq!(partition.restoring(), None);
+    }
+
+    #[test]
+    fn a_quiet_partition_lets_time_go_on_once_where_a_timer_is_due() {
+        let lent = |until: &str| {
+            let event = serde_json::json!({
+                "id": "e1", "time": "2026-11-20T10:15:30Z", "kind": "api", "identity": {"id": "ann"},
+                "session": {"id": "s", "jit_until": until}, "action": {"name": "access.granted"},
+            });
+            let mut partition = partition(None);
+            let text = event.to_string();
+            partition.apply(
+                &record(text.as_bytes(), 0),
+                &mut Vec::new(),
+                &Counters::default(),
+            );
+            partition.set_committed();
+            partition
+        };
+        let mut later = lent("2026-11-20T11:00:00Z");
+        assert!(!later.tick(0));
+        assert_eq!(later.to_commit(), None);
+        let mut now = lent("2026-11-20T10:15:30.020Z");
+        std::thread::sleep(Duration::from_millis(25));
+        assert!(now.tick(0));
+        assert!(!now.tick(0), "it is on its way");
+        assert_eq!(now.to_commit(), Some(1));
+        let tick = now.outputs()[0].value.clone();
+        now.set_committed();
+        let mut outputs = Vec::new();
+        now.apply(&record(&tick, 1), &mut outputs, &Counters::default());
+        assert!(
+            matches!(outputs.last(), Some(Output::Command(_))),
+            "{outputs:?}"
+        );
+        assert!(!now.tick(0), "nothing waits any more");
     }
 
     #[test]

@@ -228,13 +228,10 @@ impl<'w> Session<'w> {
         count.ok_or_else(|| SessionError::Broken(format!("topic {log} is gone")))
     }
 
-    /// Lets time go on in partitions that are quiet, as far as it has come in any other.
+    /// Lets time go on in partitions that are quiet.
     fn tick(&mut self) {
-        let Some(now) = self.partitions.values().filter_map(Partition::clock).max() else {
-            return;
-        };
         for (number, partition) in &mut self.partitions {
-            if partition.tick(*number, now) {
+            if partition.tick(*number) {
                 self.pace.applied(Instant::now(), 0, true);
             }
         }

@@ -7,6 +7,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::names::stable_hash;
 use crate::profile::habits::{Habits, Trait};
+use crate::profile::places::Place;
 
 /// The traits of a setting, in the order in which they are kept.
 pub(crate) const TRAITS: [Trait; 9] = [
@@ -152,9 +153,11 @@ fn prefix_of(event: &Event<'_>) -> Option<u64> {
     Some(prefix.wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// What stands for the network of an event among those that a tenant's people may share.
+/// What stands for the network of an event among those that a tenant's people may share: its prefix, where it
+/// surfaces. One prefix may surface in several places, and people share no more than one of them.
 pub(crate) fn shared_network(event: &Event<'_>) -> Option<u64> {
-    Some(prefix_of(event)? ^ stable_hash(event.tenant()))
+    let cell = u64::from(Place::of(event)?.cell);
+    Some(prefix_of(event)? ^ cell.rotate_left(32) ^ stable_hash(event.tenant()))
 }
 
 /// `aal2` over `aal1`, a second factor over none.

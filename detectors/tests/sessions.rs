@@ -3,7 +3,7 @@
 mod story;
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, IdentityKind};
+use plumbline_schemas::event::{ActionClass, Delegate, IdentityKind};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -94,4 +94,50 @@ fn a_privileged_session_on_another_client_is_asked_about_though_clients_were_nev
         let asked = story.actions() == [Action::StepUp];
         assert_eq!(asked, minute == 2, "{:?}", story.actions());
     }
+}
+
+#[test]
+fn an_owner_who_was_away_for_half_an_hour_is_no_thief_of_its_own() {
+    let mut story = Story::new();
+    story.job("svc", SA, 14);
+    for (minute, city) in [
+        (0, &FRANKFURT),
+        (30, &SYDNEY),
+        (59, &FRANKFURT),
+        (119, &FRANKFURT),
+    ] {
+        let call = job_call("svc", SA, "GET /orders").from(city);
+        story.tell(call.at(monday(TWO_WEEKS + minute * MINUTE)));
+    }
+    assert!(!story.found("token_replay"), "{:?}", story.findings());
+}
+
+#[test]
+fn a_small_read_after_a_large_export_takes_nothing_out() {
+    let mut story = Story::new();
+    let takes = |name: &str, class: ActionClass, records: u64, hour: i64| {
+        let mut call = call("helper", name)
+            .kind(IdentityKind::Workload)
+            .class(class)
+            .session("s")
+            .at(monday(hour * HOUR));
+        call.0.action.records = Some(records);
+        call.0.delegation.push(Delegate {
+            id: "ann".into(),
+            kind: IdentityKind::Human.into(),
+        });
+        call
+    };
+    for hour in 0..14 * 24 {
+        story.tell(takes(
+            "calendar.read",
+            ActionClass::Read,
+            30 + (hour % 7) as u64,
+            hour,
+        ));
+    }
+    story.tell(takes("contact.export", ActionClass::Export, 5000, 14 * 24));
+    let read = takes("calendar.read", ActionClass::Read, 30, 14 * 24);
+    story.tell(read.at(monday(14 * DAY + MINUTE)));
+    assert_eq!(story.actions(), [Action::Shorten], "{:?}", story.findings());
 }

@@ -4,10 +4,10 @@
 //! goes on using it (T1528, T1550.001).
 //!
 //! **Model.** A contradiction, not a score: a machine's credential is used from a setting that is new to
-//! the identity, and from its old one before *and* after that, within an hour. How new the other setting
+//! the identity, and its owner does not miss a beat: used from the old one before *and* after that, a quarter
+//! of an hour apart at most, or from the new, the old and the new again within an hour. How new the other setting
 //! is comes from Good–Turing over days of use; hosts that come and go, rotating addresses and known regions
-//! are no other place. An owner who moves does not come back: after an hour alone the new place is the
-//! owner's. **Evidence:** both settings with times and events. **Configuration:** mode only.
+//! are no other place. An owner who moves may come back once; after an hour alone the new place is the owner's. **Evidence:** both settings with times and events. **Configuration:** mode only.
 //!
 //! **Blind spots:** a thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials
 //! that are shared by design; agents.
@@ -26,6 +26,8 @@ use crate::units::Bits;
 
 /// Two places within this time are at once.
 const AT_ONCE_MS: i64 = 3_600_000;
+/// An owner who was away for longer may have moved and come back; only the next use elsewhere tells.
+const BEAT_MS: i64 = 15 * 60_000;
 /// A setting that surprises less is no other place.
 const LEAST_BITS: f64 = 3.0;
 
@@ -55,7 +57,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     // The old place, or one that cannot be told from it.
     let replayed = credential.rival.as_deref().filter(|rival| {
-        let went_on = now.since(credential.last) <= AT_ONCE_MS;
+        let went_on = now.since(credential.last) <= BEAT_MS;
         let told_apart = went_on && moment.setting.differs(&rival.setting).any(|what| PLACE_TRAITS.contains(&what));
         told_apart && now > rival.first && now.since(rival.last).abs() <= AT_ONCE_MS
     });

@@ -84,15 +84,17 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         let signals = case.signals.iter();
         signals.filter(move |signal| signal.detector.bit() & of != 0)
     };
+    let decides = counted().any(|signal| signal.demand.as_ref().is_some_and(|it| it.decides));
     let mut demanded: Option<(&Signal, &Demand)> = None;
     for signal in counted() {
-        if let Some(demand) = &signal.demand
+        // Where a rule decides before the score does, what a surprise demands is score.
+        let is_score = signal.detector.bit() & DetectorId::SURPRISES != 0;
+        if let Some(demand) = signal.demand.as_ref().filter(|_| !(decides && is_score))
             && demanded.is_none_or(|(_, other)| demand.action > other.action)
         {
             demanded = Some((signal, demand));
         }
     }
-    let decides = counted().any(|signal| signal.demand.as_ref().is_some_and(|it| it.decides));
     let scored = if decides { None } else { score(case, of) };
     match (demanded, scored) {
         (Some((signal, demand)), scored)

@@ -98,9 +98,15 @@ impl DataProfile {
     /// What is unusual in the hour of an event that took data with it.
     pub(crate) fn surplus(&self, event: &Event<'_>) -> Option<Surplus> {
         let sums = self.0.as_ref().filter(|sums| !sums.hushed)?;
-        let took = |amount: Option<u64>| amount.is_some_and(|amount| amount > 0);
-        let bytes = took(event.action.bytes_out).then(|| sums.bytes.surplus("bytes"));
-        let records = took(event.action.records).then(|| sums.records.surplus("records"));
+        let (bytes, records) = (event.action.bytes_out, event.action.records);
+        let bytes = sums
+            .bytes
+            .is_part(bytes)
+            .then(|| sums.bytes.surplus("bytes"));
+        let records = sums
+            .records
+            .is_part(records)
+            .then(|| sums.records.surplus("records"));
         let both = [bytes, records].into_iter().flatten().flatten();
         both.max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
     }
@@ -129,6 +135,13 @@ impl Hourly {
             self.now = self.now.saturating_add(amount);
             self.calls = self.calls.saturating_add(1);
         }
+    }
+
+    /// Whether this call takes about as much as the calls of the hour do: a small one after a large one has
+    /// taken nothing out.
+    fn is_part(&self, amount: Option<u64>) -> bool {
+        let of_call = self.now / u64::from(self.calls.max(1));
+        amount.is_some_and(|amount| amount > 0 && amount >= of_call / 2)
     }
 
     /// Welford's update of mean and sum of squares.

@@ -49,6 +49,8 @@ pub(super) struct Partition {
     ticked: Option<Instant>,
 }
 
+/// A partition without a record for so long is quiet.
+const QUIET_AFTER: Duration = Duration::from_secs(30);
 /// A tick that has not arrived after so long is sent again.
 const TICK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -80,20 +82,26 @@ impl Partition {
 
     /// Lets time go on where a timer waits for it: by a record of the log, like everything that the engine
     /// knows. Time goes on at the pace of the wall since the last record here. How far other partitions have
-    /// come says nothing: one that is days ahead would make all that is yet to come here late.
-    pub(super) fn tick(&mut self, partition: i32) -> bool {
+    /// come says nothing: one that is days ahead would make all that is yet to come here late. What has only
+    /// stalled for a moment on its way is not quiet: its next record may be what a timer waits for.
+    pub(super) fn tick(&mut self, partition: i32, at: Instant) -> bool {
         let Some((clock, since)) = self.clock else {
             return false;
         };
-        let millis = i64::try_from(since.elapsed().as_millis()).unwrap_or(0);
-        let now = clock.plus_millis(millis);
+        let quiet = at.saturating_duration_since(since);
+        if quiet < QUIET_AFTER {
+            return false;
+        }
+        let now = clock.plus_millis(i64::try_from(quiet.as_millis()).unwrap_or(0));
         let is_live = self.next >= self.live_from;
         let is_due = self.engine.next_timer().is_some_and(|due| due <= now);
-        let is_sent = self.ticked.is_some_and(|at| at.elapsed() < TICK_AGAIN);
+        let is_sent = self
+            .ticked
+            .is_some_and(|sent| at.saturating_duration_since(sent) < TICK_AGAIN);
         if !is_live || !is_due || is_sent {
             return false;
         }
-        self.ticked = Some(Instant::now());
+        self.ticked = Some(at);
         self.outputs.push(Outgoing::tick(partition, now));
         true
     }
@@ -323,13 +331,18 @@ mod tests {
             partition.set_committed();
             partition
         };
+        let quiet = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
         let mut later = lent("2026-11-20T11:00:00Z");
-        assert!(!later.tick(0));
+        assert!(!later.tick(0, quiet(60)));
         assert_eq!(later.to_commit(), None);
-        let mut now = lent("2026-11-20T10:15:30.020Z");
-        std::thread::sleep(Duration::from_millis(25));
-        assert!(now.tick(0));
-        assert!(!now.tick(0), "it is on its way");
+        let mut now = lent("2026-11-20T10:15:31Z");
+        assert!(
+            !now.tick(0, quiet(20)),
+            "only stalled: its next record may be on its way"
+        );
+        assert!(now.tick(0, quiet(31)));
+        assert!(!now.tick(0, quiet(32)), "it is on its way");
+        assert!(now.tick(0, quiet(60)), "it was lost");
         assert_eq!(now.to_commit(), Some(1));
         let tick = now.outputs()[0].value.clone();
         now.set_committed();
@@ -339,7 +352,7 @@ mod tests {
             matches!(outputs.last(), Some(Output::Command(_))),
             "{outputs:?}"
         );
-        assert!(!now.tick(0), "nothing waits any more");
+        assert!(!now.tick(0, quiet(90)), "nothing waits any more");
     }
 
     #[test]

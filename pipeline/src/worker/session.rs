@@ -230,9 +230,10 @@ impl<'w> Session<'w> {
 
     /// Lets time go on in partitions that are quiet.
     fn tick(&mut self) {
+        let now = Instant::now();
         for (number, partition) in &mut self.partitions {
-            if partition.tick(*number) {
-                self.pace.applied(Instant::now(), 0, true);
+            if partition.tick(*number, now) {
+                self.pace.applied(now, 0, true);
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::detect::{DetectorId, Moment, Subject};
 use crate::engine::{Engine, Output};
 use crate::facts::{is_machine, task_key};
 use crate::feedback;
+use crate::geography::is_satellite;
 use crate::identity::Identity;
 use crate::learn::Learnt;
 use crate::names::{Name, Names, Space, stable_hash};
@@ -321,7 +322,7 @@ pub(crate) fn is_egress(config: &Config, event: &Event<'_>) -> bool {
     let hides = matches!(
         event.network.anonymizer.known(),
         Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
-    );
+    ) || is_satellite(event.network.asn);
     let rules = &config.policy.egress;
     if hides || rules.is_empty() {
         return hides;

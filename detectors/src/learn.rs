@@ -23,8 +23,6 @@ use crate::setting::{Setting, key};
 const PROBATION_BITS: f64 = 8.0;
 /// From so much evidence of another order on, the order is not learnt: two odd steps.
 const ODD_ORDER_BITS: f64 = 6.0;
-/// Nobody commutes so far.
-const SURFACES_KM: f64 = 500.0;
 /// What is done with a privilege within this time belongs to it.
 const PAIR_MS: i64 = 30 * 60_000;
 
@@ -163,8 +161,8 @@ impl Learnt {
         event.outcome() == Outcome::Success && !self.suspect && (is_rare || days >= 2)
     }
 
-    /// Whether an established identity surfaces where it did on two earlier days, far from where it also
-    /// is: an office is where its people are, a VPN is not.
+    /// Whether an established identity surfaces where it did on two earlier days, and cannot have come there:
+    /// an office is where its people are, a VPN is not.
     fn surfaces_here(&self, profile: &Profile, event: &Event<'_>) -> bool {
         let cell = self.place.map_or(0, |place| place.cell);
         event.outcome() == Outcome::Success
@@ -174,7 +172,7 @@ impl Learnt {
             && profile.places.days_at(cell, event.time) >= 2
             && self
                 .place
-                .is_some_and(|place| profile.places.was_far_from(&place, event.time, SURFACES_KM))
+                .is_some_and(|place| profile.places.surfaces_at(&place, event.time))
     }
 
     fn learn(

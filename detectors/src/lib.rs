@@ -14,6 +14,7 @@ pub mod engine;
 mod event_id;
 mod facts;
 mod feedback;
+mod geography;
 pub mod glob;
 mod identity;
 mod judge;

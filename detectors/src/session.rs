@@ -18,6 +18,8 @@ use crate::units::Bits;
 const MOST_SESSIONS: usize = 8;
 /// An idle session is forgotten after this.
 const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
+/// The clocks of the one who authenticates and of the one who tells may differ by so much.
+const SKEW_MS: i64 = 3 * 60_000;
 /// Without a session id a pause of this length begins a new one, as identity providers do it.
 const PAUSE_MS: i64 = 30 * 60_000;
 /// Novelties of a session fade with this half-life.
@@ -308,7 +310,8 @@ impl Session {
         if self.id.is_none() {
             self.id = stated.id.as_deref().map(EventId::new);
         }
-        if let Some(time) = stated.authenticated_at.filter(|time| *time <= event.time) {
+        let skewed = event.time.plus_millis(SKEW_MS);
+        if let Some(time) = stated.authenticated_at.filter(|time| *time <= skewed) {
             self.authenticated = self.authenticated.max(time);
         }
         let known =

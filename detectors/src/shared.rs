@@ -2,7 +2,7 @@
 //! peers of a group do.
 //!
 //! A network (a /24, or a /48 of IPv6, in one place) is an egress of a tenant as long as so many established people of it
-//! have surfaced there on several days of the last two weeks although they were far away on the same day. It
+//! have surfaced there on several days of the last two weeks, sooner after they were elsewhere than anybody can travel. It
 //! stops being one when they leave. An office is none: its people are where it is.
 
 use hashbrown::HashMap;

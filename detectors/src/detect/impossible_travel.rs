@@ -11,14 +11,17 @@
 //! ten: bits = 3.3 + 3·log2(1 + excess / 50 km). The figures give an error of 500 km beyond the radius
 //! once in 1 300 changes, of 5 000 km once in a million.
 //!
-//! **What lowers it:** a user agent the identity is used to (4 bits); an anonymiser or a configured
-//! egress at either end (8, and no more than a finding unless something below contradicts it). A
+//! **What lowers it:** a user agent the identity is used to (4 bits); an anonymiser, a satellite network or
+//! an egress at either end (at most 8 are left, unless something below contradicts it: nobody is where it surfaces). A
 //! *person's device with an id*, used on an earlier day or in both places, has not been at two ends of
-//! the world: its network was, as with a VPN (14 bits, and no more than a finding), unless the session did something privileged, or both places were used by turns within a
-//! quarter of an hour. A place used on two earlier days, from a device used on an earlier day or not
-//! known, is habit: silent. In the first two days of a person, two devices without a common session
-//! are no more than a finding. **What raises it:** one session or token in both places, and a device never
-//! seen, let it revoke by itself.
+//! the world: its network was, as with a VPN (8 bits at most, and no more than a finding), unless the
+//! session did something privileged, or both places were used by turns within a quarter of an hour. The
+//! same holds for another session on another credential where both places and both devices were used on
+//! earlier days, or where the identity has been here since. A place used on two earlier days, from a device
+//! used on an earlier day or not known, is habit: silent. In the first days of a person, two devices
+//! without a common session are no more than a finding. A new device says
+//! nothing when the other end is an egress. **What raises it:** one session or token in both places, and
+//! a device never seen, let it revoke by itself.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
 //! is silent, and so is a young machine's second place.
@@ -50,6 +53,8 @@ const CHANGE_BITS: f64 = 3.3;
 const KNOWN_DEVICE_BITS: f64 = 4.0;
 const EGRESS_BITS: f64 = 8.0;
 const CARRIED_DEVICE_BITS: f64 = 14.0;
+/// What is most likely a VPN says no more than this, however far it is.
+const MOST_EXPLAINED_BITS: f64 = 8.0;
 /// Up to so many times the fastest travel it may still be a fast flight and a wrong place.
 const DOUBT: f64 = 1.5;
 /// Nobody switches a VPN on and off so fast.
@@ -58,8 +63,9 @@ const BY_TURNS_MS: i64 = 15 * 60_000;
 const LEARNING_MS: i64 = 5 * 86_400_000;
 /// A place is a person's habit after so many earlier days.
 const HABIT_DAYS: u8 = 2;
-/// A machine's second place says nothing before the first was used for so many hours.
-const MACHINE_HISTORY_HOURS: f64 = 48.0;
+/// A machine's second place says nothing before it has been used on so many days, for so many hours.
+const MACHINE_DAYS: u16 = 5;
+const MACHINE_HOURS: f64 = 12.0;
 
 const TECHNIQUE: &[&str] = &["T1078", "T1550"];
 
@@ -82,10 +88,14 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
 
-    let mut theft = Theft::of(moment, profile, session, &conflict, device_days);
+    let mut theft = Theft::of(moment, profile, session, &conflict, (days_here, device_days));
     theft.beyond_doubt = lowest_speed(place, &conflict, event.time) >= DOUBT * max_speed;
     let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
-    let bits = Bits(CHANGE_BITS + error_bits - theft.relief()).clamped();
+    let mut bits = CHANGE_BITS + error_bits - theft.relief();
+    if theft.is_explained() {
+        bits = bits.min(MOST_EXPLAINED_BITS);
+    }
+    let bits = Bits(bits).clamped();
     let alone = match moment.is_machine() {
         true => Alone::StepUp,
         false => theft.alone_for_a_person(),
@@ -109,6 +119,8 @@ struct Theft {
     behind_egress: bool,
     /// Two devices of somebody of whom nothing is known yet: one of them may be behind a VPN.
     unproven: bool,
+    /// Both places and both devices are those of earlier days.
+    usual: bool,
     contradiction: bool,
     /// Whether it is not only a little too fast.
     beyond_doubt: bool,
@@ -127,7 +139,7 @@ impl Theft {
         profile: &Profile,
         session: &Session,
         conflict: &Conflict<'_>,
-        device_days: u8,
+        (days_here, device_days): (u8, u8),
     ) -> Self {
         let (event, here, there) = (moment.event, moment.bearer, conflict.spot.bearer);
         let same_device = here.device != 0 && here.device == there.device;
@@ -142,9 +154,26 @@ impl Theft {
         // In the first days of somebody a VPN that is switched on and off is not known yet.
         let by_turns = by_turns && !profile.landmark.is_within(LEARNING_MS, event.time);
         // A device counts as new only against a history that has others.
-        let young = profile.landmark.is_within(2 * 86_400_000, event.time);
+        let young = profile.landmark.is_within(LEARNING_MS, event.time);
         let new_device = here.device != 0 && !known_device && !young;
         let both_devices = here.device != 0 && there.device != 0;
+        let behind_egress = moment.is_egress || conflict.spot.is_egress;
+        let days_of = |key| profile.places.days_with(key, event.time);
+        let days_there = profile.places.days_at(conflict.spot.place.cell, event.time);
+        // The owner is here, and how it came here was judged then.
+        let is_back = days_here > 0
+            && moment
+                .place
+                .is_some_and(|place| profile.places.is_here_again(conflict, &place));
+        // A second device shows in the first days.
+        let ends_usual = days_here > 0
+            && days_there > 0
+            && both_devices
+            && (young || device_days > 0 && days_of(there.device) > 0);
+        let apart = !same_session && !same_credential;
+        let own_device = same_device && event.device.id.is_some() && !privileged;
+        // A new device says nothing where its owner is, nor when the other one has left through a VPN.
+        let explained = is_back || conflict.spot.is_egress;
         Self {
             known_device,
             carried: known_device
@@ -152,13 +181,19 @@ impl Theft {
                 && !moment.is_machine()
                 && !privileged
                 && !by_turns,
-            behind_egress: moment.is_egress || conflict.spot.is_egress,
+            behind_egress,
+            usual: (apart && is_back) || (apart || own_device) && ends_usual,
             unproven: young && both_devices && !same_device && !same_session && !same_credential,
-            contradiction: new_device
+            contradiction: (new_device && !explained)
                 || privileged
                 || ((same_session || same_credential) && !known_device),
             beyond_doubt: false,
         }
+    }
+
+    /// Whether a network that many use explains all of it.
+    fn is_explained(&self) -> bool {
+        self.carried || self.usual || self.behind_egress && !self.contradiction
     }
 
     fn relief(&self) -> f64 {
@@ -172,12 +207,9 @@ impl Theft {
 
     fn alone_for_a_person(&self) -> Alone {
         match (self.contradiction, self.behind_egress) {
-            _ if self.carried || self.unproven => Alone::Finding,
-            (true, true) => Alone::StepUp,
+            _ if self.unproven || self.is_explained() => Alone::Finding,
             (true, false) if self.beyond_doubt => Alone::Revoke,
-            (true, false) => Alone::StepUp,
-            (false, true) => Alone::Finding,
-            (false, false) => Alone::StepUp,
+            _ => Alone::StepUp,
         }
     }
 }
@@ -185,7 +217,8 @@ impl Theft {
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {
     if moment.is_machine() {
         let (hours, _) = profile.places.observations(moment.weight);
-        return days_here > 0 || hours < MACHINE_HISTORY_HOURS;
+        let days = profile.earlier_days(moment.time());
+        return days_here > 0 || days < MACHINE_DAYS || hours < MACHINE_HOURS;
     }
     days_here >= HABIT_DAYS && !new_device
 }

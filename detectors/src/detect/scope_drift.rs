@@ -13,7 +13,7 @@
 //! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
 //! formula; the endpoints in usual use. **Configuration:** mode only.
 //!
-//! **Blind spots:** misuse inside the usual scope; the first days of an identity; paths that are not
+//! **Blind spots:** log-ins, renewed passwords and what gives a token up; misuse inside the usual scope; the first days of an identity; paths that are not
 //! templated make an explorer of everybody.
 
 use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
@@ -96,10 +96,17 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 fn is_approved(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
     let event = moment.event;
     let (allowed, name) = (&event.task.allowed, &*event.action.name);
-    let is_upkeep = matches!(
-        moment.class,
-        ActionClass::Approval | ActionClass::TaskStart | ActionClass::TaskEnd
-    );
+    let is_upkeep = match moment.class {
+        ActionClass::Approval | ActionClass::TaskStart | ActionClass::TaskEnd => true,
+        // What gives something up, or proves who one is, opens nothing.
+        ActionClass::Login
+        | ActionClass::Logout
+        | ActionClass::Mfa
+        | ActionClass::TokenRotate
+        | ActionClass::TokenRevoke => true,
+        ActionClass::Other => event.kind == EventKind::Auth,
+        _ => false,
+    };
     let is_granted = event.kind == EventKind::Admin
         && moment.class == ActionClass::Privilege
         && !event.delegation.is_empty();

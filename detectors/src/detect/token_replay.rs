@@ -9,7 +9,7 @@
 //! is comes from Good–Turing over days of use; hosts that come and go, rotating addresses and known regions
 //! are no other place. An owner who moves may come back once; after an hour alone the new place is the owner's. **Evidence:** both settings with times and events. **Configuration:** mode only.
 //!
-//! **Blind spots:** a thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials
+//! **Blind spots:** the first five days of an identity, for a thief in the same environment and runtime; a thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials
 //! that are shared by design; agents.
 
 use plumbline_schemas::command::Action;
@@ -28,6 +28,8 @@ use crate::units::Bits;
 const AT_ONCE_MS: i64 = 3_600_000;
 /// An owner who was away for longer may have moved and come back; only the next use elsewhere tells.
 const BEAT_MS: i64 = 15 * 60_000;
+/// Days of history before another region of the same environment and runtime says anything.
+const SETTLED_DAYS: u16 = 5;
 /// A setting that surprises less is no other place.
 const LEAST_BITS: f64 = 3.0;
 
@@ -76,6 +78,11 @@ fn strangeness(moment: &Moment<'_>, profile: &Profile, own: &Setting) -> Option<
     // Another runner of the same environment is no other place.
     let same = |what| own.get(what) != 0 && own.get(what) == moment.setting.get(what);
     if same(Trait::Environment) && same(Trait::Region) && same(Trait::Network) {
+        return None;
+    }
+    // An account's second region shows in its first days.
+    let young = profile.earlier_days(moment.time()) < SETTLED_DAYS;
+    if young && same(Trait::Environment) && same(Trait::Runtime) {
         return None;
     }
     let mut bits = Bits::ZERO;

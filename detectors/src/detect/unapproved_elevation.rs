@@ -81,9 +81,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         "earlier_days_of_this_action": days, "task_allows": is_allowed,
         "silent_if": format!("it had had {missing}"),
     });
+    // It waits, whatever else is odd: who approves it says whether it was stolen.
+    let mut demand = Demand::of(Action::Pause);
+    demand.decides = true;
     Some(Signal::rule(
         DetectorId::UnapprovedElevation,
-        Demand::of(Action::Pause),
+        demand,
         TECHNIQUE,
         format!("{} ({}) without {missing}", event.action.name, moment.class),
         evidence,

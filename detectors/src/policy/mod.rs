@@ -175,11 +175,12 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
 }
 
 /// Whether something that was answered before is followed by something else: who passed or dodged a
-/// challenge and tries another way is answered more strongly.
+/// challenge and tries another way is answered more strongly. Usual calls in another order are no other way.
 fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Signal>) -> bool {
     let is_other = |signal: &Signal, before: DetectorSet| {
-        let groups = DetectorId::of_group(signal.detector.group());
-        signal.bits >= case.threshold && before & groups == 0
+        let group = signal.detector.group();
+        let is_new = before & DetectorId::of_group(group) == 0;
+        signal.bits >= case.threshold && is_new && group != Group::Order
     };
     let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
     signals.into_iter().any(|signal| {

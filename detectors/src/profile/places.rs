@@ -8,6 +8,7 @@ use plumbline_schemas::time::EventTime;
 use super::{day, hour};
 use crate::decay::Hours;
 use crate::event_id::{end_of_text, pack_text, unpack_text};
+use crate::geography::country_radius_km;
 use crate::memory::{append_exact, replace, retain_exact};
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::session::session_key;
@@ -23,8 +24,10 @@ const MOST_HABITS: usize = 16;
 const MOST_DEVICES: usize = 8;
 /// A city without a stated accuracy: MaxMind gives radii of up to 200 km for most such addresses.
 const CITY_RADIUS_KM: f64 = 250.0;
-/// Coordinates without a city stand for the middle of a region or a country.
-const REGION_RADIUS_KM: f64 = 1000.0;
+/// A stated accuracy up to this is that of a place, with or without the name of a city.
+const PLACE_RADIUS_KM: f64 = 100.0;
+/// An airliner, over ground.
+const FASTEST_KMH: f64 = 1000.0;
 /// Mean radius of the earth (IUGG).
 const EARTH_KM: f64 = 6371.0;
 
@@ -42,15 +45,16 @@ impl Place {
     /// The place of an event, where it states one.
     pub(crate) fn of(event: &Event<'_>) -> Option<Self> {
         let (lat, lon) = event.network.position()?;
-        let radius = event
-            .network
-            .accuracy_km
-            .filter(|km| km.is_finite() && *km > 0.0)
-            .unwrap_or(if event.network.city.is_some() {
-                CITY_RADIUS_KM
-            } else {
-                REGION_RADIUS_KM
-            });
+        let network = &event.network;
+        let stated = network.accuracy_km;
+        let stated = stated.filter(|km| km.is_finite() && *km > 0.0);
+        let radius = match (stated, network.city.is_some()) {
+            (None, true) => CITY_RADIUS_KM,
+            (Some(km), true) => km,
+            (Some(km), false) if km <= PLACE_RADIUS_KM => km,
+            // Without a city it is the middle of a country.
+            (_, false) => country_radius_km(network.country.as_deref()).max(stated.unwrap_or(0.0)),
+        };
         // A tenth of a degree is 11 km at most: closer than any geolocation is exact.
         let grid = |degrees: f64| (degrees * 10.0).round() as i64 as u64;
         let asn = event.network.asn.unwrap_or(0);
@@ -146,6 +150,38 @@ impl Spot {
             earlier: newest,
             texts: texts.into(),
         }
+    }
+
+    /// Whether this place and another one at that time cannot be reconciled.
+    fn conflict(
+        &self,
+        place: &Place,
+        time: EventTime,
+        max_speed_kmh: f64,
+        skew_ms: i64,
+    ) -> Option<Conflict<'_>> {
+        if self.place.cell == place.cell {
+            return None;
+        }
+        let nearest = self.nearest(time);
+        let apart_ms = time.since(nearest).abs();
+        if apart_ms > WINDOW_MS {
+            return None;
+        }
+        let reach = max_speed_kmh * (apart_ms + skew_ms) as f64 / 3_600_000.0
+            + f64::from(place.radius)
+            + f64::from(self.place.radius);
+        if place.distance_at_most(&self.place) <= reach {
+            return None;
+        }
+        let distance = place.distance(&self.place);
+        let excess = Km(distance.0 - reach);
+        (excess.0 > 0.0).then_some(Conflict {
+            spot: self,
+            time: nearest,
+            distance,
+            excess,
+        })
     }
 
     fn newest(&self) -> EventTime {
@@ -301,7 +337,8 @@ impl Conflict<'_> {
 }
 
 impl Places {
-    /// The recent place that is the hardest to reconcile with this one, if any cannot be.
+    /// The recent place that is the hardest to reconcile with this one, if any cannot be. Where a network
+    /// surfaces that many use says less than any other place.
     pub(crate) fn worst_conflict(
         &self,
         place: &Place,
@@ -309,34 +346,20 @@ impl Places {
         max_speed_kmh: f64,
         skew_ms: i64,
     ) -> Option<Conflict<'_>> {
-        let mut worst: Option<(&Spot, Km, Km)> = None;
-        for spot in self
-            .recent
-            .iter()
-            .filter(|spot| spot.place.cell != place.cell)
-        {
-            let apart_ms = time.since(spot.nearest(time)).abs();
-            if apart_ms > WINDOW_MS {
+        let mut worst: Option<Conflict<'_>> = None;
+        for spot in &self.recent {
+            let Some(conflict) = spot.conflict(place, time, max_speed_kmh, skew_ms) else {
                 continue;
-            }
-            let reach = max_speed_kmh * (apart_ms + skew_ms) as f64 / 3_600_000.0
-                + f64::from(place.radius)
-                + f64::from(spot.place.radius);
-            if place.distance_at_most(&spot.place) <= reach {
-                continue;
-            }
-            let distance = place.distance(&spot.place);
-            let excess = Km(distance.0 - reach);
-            if excess.0 > 0.0 && worst.is_none_or(|(.., worst)| excess.0 > worst.0) {
-                worst = Some((spot, distance, excess));
+            };
+            let rank = |conflict: &Conflict<'_>| (!conflict.spot.is_egress, conflict.excess.0);
+            if worst
+                .as_ref()
+                .is_none_or(|worst| rank(&conflict) > rank(worst))
+            {
+                worst = Some(conflict);
             }
         }
-        worst.map(|(spot, distance, excess)| Conflict {
-            spot,
-            time: spot.nearest(time),
-            distance,
-            excess,
-        })
+        worst
     }
 
     /// Whether the identity was here a moment before it was at the other place.
@@ -355,12 +378,20 @@ impl Places {
         })
     }
 
-    /// Whether the identity was lately somewhere that it is used to, so far from here that it can only have
-    /// surfaced here. Where a thief was does not count.
-    pub(crate) fn was_far_from(&self, place: &Place, time: EventTime, km: f64) -> bool {
-        let most = km * std::f64::consts::FRAC_PI_2;
+    /// Whether the identity has been here since it was at the other place.
+    pub(crate) fn is_here_again(&self, conflict: &Conflict<'_>, here: &Place) -> bool {
+        let here = self.recent.iter().find(|spot| spot.place.cell == here.cell);
+        here.is_some_and(|here| here.newest() > conflict.time)
+    }
+
+    /// Whether the identity was lately somewhere that it is used to, and cannot have come here since: it has
+    /// only surfaced here. Where a thief was does not count, nor that somebody is at home again who had left
+    /// through an egress.
+    pub(crate) fn surfaces_at(&self, place: &Place, time: EventTime) -> bool {
         self.recent.iter().any(|spot| {
-            place.distance_at_most(&spot.place) > most && self.days_at(spot.place.cell, time) >= 2
+            !spot.is_egress
+                && self.days_at(spot.place.cell, time) >= 2
+                && spot.conflict(place, time, FASTEST_KMH, 0).is_some()
         })
     }
 

@@ -259,3 +259,31 @@ fn every_variant_of_every_row_is_planted_with_its_twin() {
         assert_eq!(bear_labels, !label.is_twin, "{label:?}");
     }
 }
+
+/// Worlds with every row, small and a few.
+fn small_catalogues() -> impl Iterator<Item = Options> {
+    (1..4).map(|seed| Options {
+        seed,
+        identities: 260,
+        ..catalogue()
+    })
+}
+
+#[test]
+fn stories_of_one_identity_are_apart() {
+    for options in small_catalogues() {
+        let mut simulation = Simulation::new(&options).unwrap();
+        simulation.by_ref().for_each(drop);
+        let mut labels = simulation.labels();
+        labels.sort_by(|a, b| (&a.identity, a.start).cmp(&(&b.identity, b.start)));
+        let mut neighbours = 0;
+        for pair in labels.windows(2) {
+            if pair[0].identity == pair[1].identity {
+                let between = pair[1].start.since(pair[0].end);
+                assert!(between >= 30 * MINUTE, "{pair:?}");
+                neighbours += 1;
+            }
+        }
+        assert!(neighbours > 20, "only {neighbours} share an identity");
+    }
+}

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use geographiclib_rs::{Geodesic, InverseGeodesic as _};
-use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::event::{ActionClass, IdentityKind};
 use proptest::prelude::*;
 
 use super::*;
@@ -285,5 +285,67 @@ fn stories_of_one_identity_are_apart() {
             }
         }
         assert!(neighbours > 20, "only {neighbours} share an identity");
+    }
+}
+
+/// What is over, from when on, by identity and id.
+#[derive(Default)]
+struct Over(HashMap<(String, String), EventTime>);
+
+impl Over {
+    fn note(&mut self, event: &Event<'_>, id: Option<&str>) {
+        let key = (event.identity.id.to_string(), id.unwrap().to_owned());
+        let end = self.0.entry(key).or_insert(event.time);
+        *end = event.time.min(*end);
+    }
+
+    fn is_over_for(&self, event: &Event<'_>, id: Option<&str>) -> bool {
+        let key = (
+            event.identity.id.to_string(),
+            id.unwrap_or_default().to_owned(),
+        );
+        self.0.get(&key).is_some_and(|end| event.time > *end)
+    }
+}
+
+/// But for what an attack is about, which is labelled.
+#[test]
+fn no_story_uses_what_is_over() {
+    for options in small_catalogues() {
+        let simulation = Simulation::new(&options).unwrap();
+        let told = simulation.plot.told.iter();
+        let told: HashSet<String> = told.map(|it| it.event.id.to_string()).collect();
+        let mut seen = HashSet::new();
+        let events: Vec<Event<'_>> = simulation
+            .map(|arrival| arrival.event)
+            .filter(|event| event.labels.attack.is_none() && seen.insert(event.id.to_string()))
+            .collect();
+        let (mut credentials, mut sessions, mut tasks) =
+            (Over::default(), Over::default(), Over::default());
+        let mut started = HashSet::new();
+        for event in &events {
+            match event.action.class.known() {
+                Some(ActionClass::TokenRotate) => {
+                    credentials.note(event, event.credential.id.as_deref());
+                }
+                Some(ActionClass::Logout) => sessions.note(event, event.session.id.as_deref()),
+                Some(ActionClass::TaskEnd) => tasks.note(event, event.task.id.as_deref()),
+                Some(ActionClass::TaskStart) => {
+                    assert!(started.insert(event.task.id.clone()), "again: {event:?}");
+                }
+                _ => {}
+            }
+        }
+        assert!(credentials.0.len() > 5 && sessions.0.len() > 100 && tasks.0.len() > 100);
+        for event in &events {
+            let task = event.task.id.as_deref();
+            assert!(!tasks.is_over_for(event, task), "{event:?}");
+            if told.contains(&*event.id) {
+                let credential = event.credential.id.as_deref();
+                assert!(!credentials.is_over_for(event, credential), "{event:?}");
+                let session = event.session.id.as_deref();
+                assert!(!sessions.is_over_for(event, session), "{event:?}");
+            }
+        }
     }
 }

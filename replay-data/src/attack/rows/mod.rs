@@ -4,7 +4,7 @@
 //! A story is told in native events, which alone carry what these rows are about. It is made from the
 //! victim's ordinary events, so whatever the story does not change is as ever. Attacks are in the
 //! last six days, twins in the six before them; a twin's events bear no label. Stories of one identity
-//! are apart in time and share neither session nor task.
+//! are apart in time and share neither session nor task; none uses what was over by then.
 
 mod a1_environment;
 mod a2_unapproved_tool;
@@ -243,6 +243,7 @@ impl Casting<'_> {
             window: ((end - WINDOW).max(world.from), end),
             plant: self.planted.len() as u32 + 1,
             told: Vec::new(),
+            players: BTreeSet::new(),
             target: None,
             cancelled: Vec::new(),
             open_tasks: Vec::new(),
@@ -259,7 +260,7 @@ impl Casting<'_> {
             time >= world.from && told.arrival < world.to
         };
         let is_possible = !tale.told.is_empty() && tale.told.iter().all(is_within);
-        if !is_possible || !self.engaged.is_clear_of(&tale.told) {
+        if !is_possible || !self.engaged.is_clear_of(&tale.told) || tale.uses_what_is_over() {
             return None;
         }
         let planted = Planted {

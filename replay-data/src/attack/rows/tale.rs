@@ -31,6 +31,8 @@ pub(in crate::attack) struct Tale<'a> {
     /// Number of what is planted.
     pub plant: u32,
     pub told: Vec<Told>,
+    /// What the victim has always done, for the story's sake; no part of it.
+    pub habits: Vec<Told>,
     /// Whose ordinary life it is made from, by number.
     pub players: BTreeSet<u32>,
     /// Who is to be commanded, where it is not the first to act.
@@ -277,13 +279,13 @@ impl<'a> Tale<'a> {
         self.tell(event, self.plant);
     }
 
+    /// What the victim does long before the story, so that it is nothing new.
+    pub(super) fn always(&mut self, event: Event<'static>) {
+        self.habits.push(told(event, 0));
+    }
+
     fn tell(&mut self, event: Event<'static>, plant: u32) {
-        let delay = hash_text(&event.id) % 900;
-        self.told.push(Told {
-            arrival: event.time.as_millis() + 100 + delay as i64,
-            plant,
-            event,
-        });
+        self.told.push(told(event, plant));
     }
 
     /// Seconds as milliseconds, give or take a half.
@@ -323,6 +325,15 @@ impl<'a> Tale<'a> {
             &mut self.rng,
             &["Lagos", "Lima", "Mumbai", "Sydney", "Mexico City"],
         )
+    }
+}
+
+fn told(event: Event<'static>, plant: u32) -> Told {
+    let delay = hash_text(&event.id) % 900;
+    Told {
+        arrival: ms(&event) + 100 + delay as i64,
+        plant,
+        event,
     }
 }
 

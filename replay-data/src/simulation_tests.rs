@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
 use geographiclib_rs::{Geodesic, InverseGeodesic as _};
-use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::event::{ActionClass, IdentityKind};
 use proptest::prelude::*;
 
 use super::*;
@@ -257,5 +257,124 @@ fn every_variant_of_every_row_is_planted_with_its_twin() {
     for label in &labels {
         let bear_labels = label.event_ids.iter().all(|id| labelled.contains(id));
         assert_eq!(bear_labels, !label.is_twin, "{label:?}");
+    }
+}
+
+/// Worlds with every row, small and a few.
+fn small_catalogues() -> impl Iterator<Item = Options> {
+    (1..4).map(|seed| Options {
+        seed,
+        identities: 260,
+        ..catalogue()
+    })
+}
+
+#[test]
+fn stories_of_one_identity_are_apart() {
+    for options in small_catalogues() {
+        let mut simulation = Simulation::new(&options).unwrap();
+        simulation.by_ref().for_each(drop);
+        let mut labels = simulation.labels();
+        labels.sort_by(|a, b| (&a.identity, a.start).cmp(&(&b.identity, b.start)));
+        let mut neighbours = 0;
+        for pair in labels.windows(2) {
+            if pair[0].identity == pair[1].identity {
+                let between = pair[1].start.since(pair[0].end);
+                assert!(between >= 30 * MINUTE, "{pair:?}");
+                neighbours += 1;
+            }
+        }
+        assert!(neighbours > 20, "only {neighbours} share an identity");
+    }
+}
+
+/// What is over, from when on, by identity and id.
+#[derive(Default)]
+struct Over(HashMap<(String, String), EventTime>);
+
+impl Over {
+    fn note(&mut self, event: &Event<'_>, id: Option<&str>) {
+        let key = (event.identity.id.to_string(), id.unwrap().to_owned());
+        let end = self.0.entry(key).or_insert(event.time);
+        *end = event.time.min(*end);
+    }
+
+    fn is_over_for(&self, event: &Event<'_>, id: Option<&str>) -> bool {
+        let key = (
+            event.identity.id.to_string(),
+            id.unwrap_or_default().to_owned(),
+        );
+        self.0.get(&key).is_some_and(|end| event.time > *end)
+    }
+}
+
+/// But for what an attack is about, which is labelled.
+#[test]
+fn no_story_uses_what_is_over() {
+    for options in small_catalogues() {
+        let simulation = Simulation::new(&options).unwrap();
+        let told = simulation.plot.told.iter();
+        let told: HashSet<String> = told.map(|it| it.event.id.to_string()).collect();
+        let mut seen = HashSet::new();
+        let events: Vec<Event<'_>> = simulation
+            .map(|arrival| arrival.event)
+            .filter(|event| event.labels.attack.is_none() && seen.insert(event.id.to_string()))
+            .collect();
+        let (mut credentials, mut sessions, mut tasks) =
+            (Over::default(), Over::default(), Over::default());
+        let mut started = HashSet::new();
+        for event in &events {
+            match event.action.class.known() {
+                Some(ActionClass::TokenRotate) => {
+                    credentials.note(event, event.credential.id.as_deref());
+                }
+                Some(ActionClass::Logout) => sessions.note(event, event.session.id.as_deref()),
+                Some(ActionClass::TaskEnd) => tasks.note(event, event.task.id.as_deref()),
+                Some(ActionClass::TaskStart) => {
+                    assert!(started.insert(event.task.id.clone()), "again: {event:?}");
+                }
+                _ => {}
+            }
+        }
+        assert!(credentials.0.len() > 5 && sessions.0.len() > 100 && tasks.0.len() > 100);
+        for event in &events {
+            let task = event.task.id.as_deref();
+            assert!(!tasks.is_over_for(event, task), "{event:?}");
+            if told.contains(&*event.id) {
+                let credential = event.credential.id.as_deref();
+                assert!(!credentials.is_over_for(event, credential), "{event:?}");
+                let session = event.session.id.as_deref();
+                assert!(!sessions.is_over_for(event, session), "{event:?}");
+            }
+        }
+    }
+}
+
+/// A machine's session is a privileged one before it changes; so is its twin's.
+#[test]
+fn sessions_of_e2_are_privileged_before_they_change() {
+    let mut simulation = Simulation::new(&catalogue()).unwrap();
+    let events: Vec<Event<'_>> = simulation.by_ref().map(|arrival| arrival.event).collect();
+    let is_privileged = |event: &Event<'_>| {
+        matches!(
+            event.action.class.known(),
+            Some(
+                ActionClass::Admin
+                    | ActionClass::Privilege
+                    | ActionClass::Deploy
+                    | ActionClass::Secret
+            )
+        )
+    };
+    let mut labels = simulation.labels();
+    labels.retain(|label| label.attack == "E2");
+    assert_eq!(labels.len(), 6);
+    for label in labels {
+        let lead = events.iter().any(|event| {
+            event.session.id.as_deref() == label.session_id.as_deref()
+                && event.time < label.start
+                && is_privileged(event)
+        });
+        assert!(lead, "{label:?}");
     }
 }

@@ -75,8 +75,8 @@ struct How {
 fn meet(tale: &mut Tale<'_>, how: How) -> Option<String> {
     let person = tale.another(operator)?;
     let desk = tale.pattern_of(person, |bout| !bout.special && bout.work > 0)?;
-    let mut machine = tale.pattern()?;
     let start = ms(&desk) + 15 * MINUTE;
+    let mut machine = tale.pattern_at(tale.who, start, |_| true)?;
     let console = tale.session(&desk, start);
     let (by_person, by_machine) = if how.only_reads {
         (&CONFIG_READ, &CONFIG_READ)

@@ -70,7 +70,7 @@ fn found(
     });
     let own = usual.first()?.clone();
     let start = ms(usual.last()?) + 2 * MINUTE;
-    let lost = tale.pattern_of(other, |bout| bout.work > 0)?;
+    let lost = tale.pattern_at(other, start, |bout| bout.work > 0)?;
     let lost = tale.again(&lost, start);
     for event in &mut usual {
         match tie {

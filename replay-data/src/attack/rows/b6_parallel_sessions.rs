@@ -61,7 +61,7 @@ fn laptop_and_phone(tale: &mut Tale<'_>) -> Option<String> {
     let laptop = tale.pattern_of(tale.who, |bout| {
         bout.setting.device != PHONE && bout.work > 0
     })?;
-    let phone = tale.pattern_of(tale.who, |bout| bout.setting.device == PHONE)?;
+    let phone = tale.pattern_at(tale.who, ms(&laptop), |bout| bout.setting.device == PHONE)?;
     for nth in 0..4 {
         let time = ms(&laptop) + (4 + nth) * MINUTE;
         for (later, pattern) in [&laptop, &phone].into_iter().enumerate() {

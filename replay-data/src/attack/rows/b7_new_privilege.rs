@@ -86,6 +86,7 @@ fn a_week_later(tale: &mut Tale<'_>) -> Option<String> {
     tale.before(grant);
     end(tale, &live, start + 2 * MINUTE);
     let start = start + 7 * DAY;
+    let pattern = tale.pattern_at(tale.who, start, |_| true)?;
     let live = tale.session(&pattern, start);
     let change = tale.done(&live, start + MINUTE, &CONFIG_WRITE, 5);
     tale.then(change);

@@ -39,7 +39,12 @@ pub(super) const ROW: Row = Row {
 
 fn after_the_end(tale: &mut Tale<'_>) -> Option<String> {
     let bout = tale.bout_of(tale.who, |bout| bout.work > 2)?;
+    // The task and its end are part of the story.
+    tale.instead_of(&bout);
     let events = tale.usual(tale.who, &bout);
+    for event in &events {
+        tale.before(event.clone());
+    }
     let end = ms(events.last()?);
     let calls = events
         .iter()

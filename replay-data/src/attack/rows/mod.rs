@@ -3,7 +3,8 @@
 //!
 //! A story is told in native events, which alone carry what these rows are about. It is made from the
 //! victim's ordinary events, so whatever the story does not change is as ever. Attacks are in the
-//! last six days, twins in the six before them; a twin's events bear no label.
+//! last six days, twins in the six before them; a twin's events bear no label. Stories of one identity
+//! are apart in time and share neither session nor task; none uses what was over by then.
 
 mod a1_environment;
 mod a2_unapproved_tool;
@@ -35,6 +36,7 @@ mod e2_privileged_session_changes;
 mod e3_agent_reaches_up;
 mod e4_long_console;
 mod e5_credential_age;
+mod engaged;
 mod tale;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +51,7 @@ use crate::native::{Habit, Office};
 use crate::profile::{Profile, Role};
 use crate::random::{Purpose, hash, hash_text, rng};
 use crate::world::World;
+use engaged::Engaged;
 use tale::Tale;
 
 /// A row of the catalogue.
@@ -120,6 +123,8 @@ const WINDOW: i64 = 6 * DAY;
 const IDENTITIES_PER_COPY: u32 = 500;
 /// How many may lack a suitable moment before a variant is given up.
 const TRIES: usize = 60;
+/// How many moments are tried with each of them.
+const MOMENTS: i64 = 12;
 /// One identity plays the twin in so many stories at most.
 const TWINS_OF_ONE: u32 = 6;
 
@@ -147,6 +152,7 @@ pub(crate) fn plan(world: &World, planted: &mut Vec<Planted>) -> Plot {
         world,
         victims: planted.iter().map(|it| it.victim).collect(),
         twins: BTreeMap::new(),
+        engaged: Engaged::default(),
         planted,
         plot: Plot::default(),
     };
@@ -174,6 +180,7 @@ struct Casting<'a> {
     victims: BTreeSet<u32>,
     /// How many twins an identity plays.
     twins: BTreeMap<u32, u32>,
+    engaged: Engaged,
     planted: &'a mut Vec<Planted>,
     plot: Plot,
 }
@@ -199,9 +206,13 @@ impl Casting<'_> {
             if self.victims.contains(&who.index) || is_twin && plays >= TWINS_OF_ONE {
                 continue;
             }
-            let Some((planted, plot)) = self.attempt(row, variant, who, owner, is_twin) else {
+            let mut moments = 0..MOMENTS;
+            let Some((planted, plot, habits)) =
+                moments.find_map(|nth| self.attempt(row, variant, who, (owner, nth), is_twin))
+            else {
                 continue;
             };
+            self.engaged.note(&plot.told);
             if is_twin {
                 *self.twins.entry(who.index).or_default() += 1;
             } else {
@@ -209,29 +220,34 @@ impl Casting<'_> {
             }
             self.planted.push(planted);
             self.plot.told.extend(plot.told);
+            self.plot.told.extend(habits);
             self.plot.cancelled.extend(plot.cancelled);
             return;
         }
     }
 
+    /// Tells a story once: its label, what it does to the log, and the habits that it rests on, which are
+    /// ordinary life.
     fn attempt(
         &self,
         row: &'static Row,
         variant: &'static Variant,
         who: &Profile,
-        owner: u64,
+        (owner, moment): (u64, i64),
         is_twin: bool,
-    ) -> Option<(Planted, Plot)> {
+    ) -> Option<(Planted, Plot, Vec<Told>)> {
         let world = self.world;
         let end = world.to - 5 * HOUR - if is_twin { WINDOW } else { 0 };
         let who_and_what = hash([owner, who.index.into()]);
         let mut tale = Tale {
             world,
             who,
-            rng: rng(world.seed(), who_and_what, Purpose::Attack, 2),
+            rng: rng(world.seed(), who_and_what, Purpose::Attack, 2 + moment),
             window: ((end - WINDOW).max(world.from), end),
             plant: self.planted.len() as u32 + 1,
             told: Vec::new(),
+            habits: Vec::new(),
+            players: BTreeSet::new(),
             target: None,
             cancelled: Vec::new(),
             open_tasks: Vec::new(),
@@ -247,7 +263,8 @@ impl Casting<'_> {
             let time = told.event.time.as_millis();
             time >= world.from && told.arrival < world.to
         };
-        if !tale.told.iter().all(is_within) || tale.told.is_empty() {
+        let is_possible = !tale.told.is_empty() && tale.told.iter().all(is_within);
+        if !is_possible || !self.engaged.is_clear_of(&tale.told) || tale.uses_what_is_over() {
             return None;
         }
         let planted = Planted {
@@ -265,7 +282,7 @@ impl Casting<'_> {
             told: tale.told,
             cancelled: tale.cancelled.into_iter().collect(),
         };
-        Some((planted, plot))
+        Some((planted, plot, tale.habits))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a story of a row is told with: events like those of the victim's ordinary life, changed in
 //! what the story is about.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use plumbline_schemas::event::{ActionClass, Event, Outcome};
 use plumbline_schemas::time::EventTime;
 use rand::RngExt as _;
@@ -8,12 +10,16 @@ use rand::RngExt as _;
 use super::Told;
 use crate::behave::{self, Bout};
 use crate::catalogue::deeds::{self, Deed};
-use crate::clock::SECOND;
+use crate::clock::{DAY, HOUR, SECOND};
 use crate::draft::Setting;
+use crate::native::Office;
 use crate::profile::{Profile, place_index};
 use crate::random::{Rng, hash_text, lognormal, pick};
 use crate::render;
 use crate::world::World;
+
+/// What somebody did so long ago says how they are now.
+const LATELY: i64 = 4 * HOUR;
 
 /// A story while it is told.
 pub(in crate::attack) struct Tale<'a> {
@@ -25,6 +31,10 @@ pub(in crate::attack) struct Tale<'a> {
     /// Number of what is planted.
     pub plant: u32,
     pub told: Vec<Told>,
+    /// What the victim has always done, for the story's sake; no part of it.
+    pub habits: Vec<Told>,
+    /// Whose ordinary life it is made from, by number.
+    pub players: BTreeSet<u32>,
     /// Who is to be commanded, where it is not the first to act.
     pub target: Option<String>,
     /// Stretches of ordinary work, by identity and number, that do not happen.
@@ -36,11 +46,16 @@ pub(in crate::attack) struct Tale<'a> {
 impl<'a> Tale<'a> {
     /// A stretch of somebody's ordinary work within the window.
     pub(super) fn bout_of(&mut self, who: &Profile, fits: impl Fn(&Bout) -> bool) -> Option<Bout> {
-        let mut bouts = Vec::new();
-        let (from, to) = self.window;
-        behave::bouts(self.world, who, from, to, &mut bouts);
+        let mut bouts = self.bouts(who, self.window);
         bouts.retain(fits);
         (!bouts.is_empty()).then(|| pick(&mut self.rng, &bouts))
+    }
+
+    fn bouts(&mut self, who: &Profile, (from, to): (i64, i64)) -> Vec<Bout> {
+        self.players.insert(who.index);
+        let mut bouts = Vec::new();
+        behave::bouts(self.world, who, from, to, &mut bouts);
+        bouts
     }
 
     /// What is told comes instead of this stretch of the victim's ordinary work.
@@ -66,15 +81,37 @@ impl<'a> Tale<'a> {
         fits: impl Fn(&Bout) -> bool,
     ) -> Option<Event<'static>> {
         let bout = self.bout_of(who, fits)?;
-        let is_plain = |event: &&Event<'_>| {
+        self.plain(who, &bout).pop()
+    }
+
+    /// The last that somebody did before a time, so with the session and the credential that are theirs
+    /// then; nothing where they were not at work. For what a story moves to that time.
+    pub(super) fn pattern_at(
+        &mut self,
+        who: &Profile,
+        time: i64,
+        fits: impl Fn(&Bout) -> bool,
+    ) -> Option<Event<'static>> {
+        let mut bouts = self.bouts(who, (time - LATELY, time));
+        bouts.retain(fits);
+        let events = bouts.iter().flat_map(|bout| self.plain(who, bout));
+        events
+            .filter(|event| ms(event) <= time)
+            .max_by_key(|event| ms(event))
+    }
+
+    /// What is done in a stretch of ordinary work, but for what begins or ends something.
+    fn plain(&self, who: &Profile, bout: &Bout) -> Vec<Event<'static>> {
+        let mut events = self.usual(who, bout);
+        events.retain(|event| {
             event.outcome() == Outcome::Success
                 && event.session.id.is_some() == (bout.setting.session != 0)
                 && !matches!(
                     event.action.class.known(),
                     Some(ActionClass::Logout | ActionClass::TaskEnd | ActionClass::TokenRotate)
                 )
-        };
-        self.usual(who, &bout).iter().rev().find(is_plain).cloned()
+        });
+        events
     }
 
     /// Something ordinary that the victim does.
@@ -117,6 +154,53 @@ impl<'a> Tale<'a> {
             let last = in_task.map(|told| ms(&told.event)).max();
             let end = self.again(&end, last.unwrap_or(ms(&end)) + 5 * SECOND);
             self.before(end);
+        }
+    }
+
+    /// Whether anything is told with a session, a credential or a task that was over by then in the
+    /// ordinary life of its owner.
+    pub(super) fn uses_what_is_over(&mut self) -> bool {
+        let last = self.told.iter().map(|told| ms(&told.event)).max();
+        let span = (self.window.0 - DAY, last.unwrap_or(self.window.1));
+        let world = self.world;
+        let mut ends = BTreeMap::new();
+        for index in self.players.clone() {
+            if let Some(who) = world.profiles.get(index as usize) {
+                self.find_ends(who, span, &mut ends);
+            }
+        }
+        self.told.iter().any(|told| {
+            let event = &told.event;
+            [&event.session.id, &event.credential.id, &event.task.id]
+                .into_iter()
+                .filter_map(|id| ends.get(id.as_deref()?))
+                .any(|end| ms(event) > *end)
+        })
+    }
+
+    /// When what somebody uses is over: a session by its log-out or by the next, a credential by its
+    /// renewal, a task by its end.
+    fn find_ends(&mut self, who: &Profile, span: (i64, i64), ends: &mut BTreeMap<String, i64>) {
+        let mut bouts = self.bouts(who, span);
+        bouts.retain(|bout| {
+            let is_told_anew = self.cancelled.contains(&(who.index, bout.number));
+            let ends_something = bout.begins_session || bout.ends_session || bout.special;
+            ends_something && !is_told_anew
+        });
+        bouts.sort_by_key(|bout| bout.start);
+        // A client has one session at a time.
+        let is_one_by_one = super::has_office(who, Office::Service);
+        let mut before = None;
+        for bout in &bouts {
+            let events = self.usual(who, bout);
+            if let Some(first) = events.first().filter(|_| is_one_by_one) {
+                let session = first.session.id.as_deref().map(str::to_owned);
+                if let Some(left) = before.filter(|_| bout.begins_session) {
+                    ends.insert(left, ms(first));
+                }
+                before = session;
+            }
+            ends.extend(events.iter().filter_map(end));
         }
     }
 
@@ -195,13 +279,13 @@ impl<'a> Tale<'a> {
         self.tell(event, self.plant);
     }
 
+    /// What the victim does long before the story, so that it is nothing new.
+    pub(super) fn always(&mut self, event: Event<'static>) {
+        self.habits.push(told(event, 0));
+    }
+
     fn tell(&mut self, event: Event<'static>, plant: u32) {
-        let delay = hash_text(&event.id) % 900;
-        self.told.push(Told {
-            arrival: event.time.as_millis() + 100 + delay as i64,
-            plant,
-            event,
-        });
+        self.told.push(told(event, plant));
     }
 
     /// Seconds as milliseconds, give or take a half.
@@ -242,6 +326,26 @@ impl<'a> Tale<'a> {
             &["Lagos", "Lima", "Mumbai", "Sydney", "Mexico City"],
         )
     }
+}
+
+fn told(event: Event<'static>, plant: u32) -> Told {
+    let delay = hash_text(&event.id) % 900;
+    Told {
+        arrival: ms(&event) + 100 + delay as i64,
+        plant,
+        event,
+    }
+}
+
+/// What an event puts an end to, and when.
+fn end(event: &Event<'_>) -> Option<(String, i64)> {
+    let what = match event.action.class.known()? {
+        ActionClass::Logout => &event.session.id,
+        ActionClass::TokenRotate => &event.credential.id,
+        ActionClass::TaskEnd => &event.task.id,
+        _ => return None,
+    };
+    Some((what.as_deref()?.to_owned(), ms(event)))
 }
 
 /// Milliseconds of an event's time.

@@ -349,32 +349,3 @@ fn no_story_uses_what_is_over() {
         }
     }
 }
-
-/// A machine's session is a privileged one before it changes; so is its twin's.
-#[test]
-fn sessions_of_e2_are_privileged_before_they_change() {
-    let mut simulation = Simulation::new(&catalogue()).unwrap();
-    let events: Vec<Event<'_>> = simulation.by_ref().map(|arrival| arrival.event).collect();
-    let is_privileged = |event: &Event<'_>| {
-        matches!(
-            event.action.class.known(),
-            Some(
-                ActionClass::Admin
-                    | ActionClass::Privilege
-                    | ActionClass::Deploy
-                    | ActionClass::Secret
-            )
-        )
-    };
-    let mut labels = simulation.labels();
-    labels.retain(|label| label.attack == "E2");
-    assert_eq!(labels.len(), 6);
-    for label in labels {
-        let lead = events.iter().any(|event| {
-            event.session.id.as_deref() == label.session_id.as_deref()
-                && event.time < label.start
-                && is_privileged(event)
-        });
-        assert!(lead, "{label:?}");
-    }
-}

@@ -207,7 +207,7 @@ impl Casting<'_> {
                 continue;
             }
             let mut moments = 0..MOMENTS;
-            let Some((planted, plot, habits)) =
+            let Some((planted, plot)) =
                 moments.find_map(|nth| self.attempt(row, variant, who, (owner, nth), is_twin))
             else {
                 continue;
@@ -220,14 +220,11 @@ impl Casting<'_> {
             }
             self.planted.push(planted);
             self.plot.told.extend(plot.told);
-            self.plot.told.extend(habits);
             self.plot.cancelled.extend(plot.cancelled);
             return;
         }
     }
 
-    /// Tells a story once: its label, what it does to the log, and the habits that it rests on, which are
-    /// ordinary life.
     fn attempt(
         &self,
         row: &'static Row,
@@ -235,7 +232,7 @@ impl Casting<'_> {
         who: &Profile,
         (owner, moment): (u64, i64),
         is_twin: bool,
-    ) -> Option<(Planted, Plot, Vec<Told>)> {
+    ) -> Option<(Planted, Plot)> {
         let world = self.world;
         let end = world.to - 5 * HOUR - if is_twin { WINDOW } else { 0 };
         let who_and_what = hash([owner, who.index.into()]);
@@ -246,7 +243,6 @@ impl Casting<'_> {
             window: ((end - WINDOW).max(world.from), end),
             plant: self.planted.len() as u32 + 1,
             told: Vec::new(),
-            habits: Vec::new(),
             players: BTreeSet::new(),
             target: None,
             cancelled: Vec::new(),
@@ -282,7 +278,7 @@ impl Casting<'_> {
             told: tale.told,
             cancelled: tale.cancelled.into_iter().collect(),
         };
-        Some((planted, plot, tale.habits))
+        Some((planted, plot))
     }
 }
 

@@ -31,8 +31,6 @@ pub(in crate::attack) struct Tale<'a> {
     /// Number of what is planted.
     pub plant: u32,
     pub told: Vec<Told>,
-    /// What the victim has always done, for the story's sake; no part of it.
-    pub habits: Vec<Told>,
     /// Whose ordinary life it is made from, by number.
     pub players: BTreeSet<u32>,
     /// Who is to be commanded, where it is not the first to act.
@@ -279,13 +277,13 @@ impl<'a> Tale<'a> {
         self.tell(event, self.plant);
     }
 
-    /// What the victim does long before the story, so that it is nothing new.
-    pub(super) fn always(&mut self, event: Event<'static>) {
-        self.habits.push(told(event, 0));
-    }
-
     fn tell(&mut self, event: Event<'static>, plant: u32) {
-        self.told.push(told(event, plant));
+        let delay = hash_text(&event.id) % 900;
+        self.told.push(Told {
+            arrival: event.time.as_millis() + 100 + delay as i64,
+            plant,
+            event,
+        });
     }
 
     /// Seconds as milliseconds, give or take a half.
@@ -325,15 +323,6 @@ impl<'a> Tale<'a> {
             &mut self.rng,
             &["Lagos", "Lima", "Mumbai", "Sydney", "Mexico City"],
         )
-    }
-}
-
-fn told(event: Event<'static>, plant: u32) -> Told {
-    let delay = hash_text(&event.id) % 900;
-    Told {
-        arrival: ms(&event) + 100 + delay as i64,
-        plant,
-        event,
     }
 }
 

@@ -349,3 +349,56 @@ fn no_story_uses_what_is_over() {
         }
     }
 }
+
+/// A machine's session is a privileged one before it changes.
+#[test]
+fn sessions_of_e2_are_privileged_before_they_change() {
+    let mut simulation = Simulation::new(&catalogue()).unwrap();
+    let events: Vec<Event<'_>> = simulation.by_ref().map(|arrival| arrival.event).collect();
+    let is_privileged = |event: &Event<'_>| {
+        matches!(
+            event.action.class.known(),
+            Some(
+                ActionClass::Admin
+                    | ActionClass::Privilege
+                    | ActionClass::Deploy
+                    | ActionClass::Secret
+            )
+        )
+    };
+    let mut labels = simulation.labels();
+    labels.retain(|label| label.attack == "E2" && !label.is_twin);
+    assert!(!labels.is_empty());
+    for label in labels {
+        let lead = events.iter().any(|event| {
+            event.session.id.as_deref() == label.session_id.as_deref()
+                && event.time < label.start
+                && is_privileged(event)
+        });
+        assert!(lead, "{label:?}");
+    }
+}
+
+/// What is approved is no attack: an approval of ordinary life must not cover one.
+#[test]
+fn no_attack_of_an_agent_is_approved_by_chance() {
+    for options in small_catalogues() {
+        let simulation = Simulation::new(&options).unwrap();
+        let told = simulation.plot.told.iter();
+        let told: HashSet<String> = told.map(|it| it.event.id.to_string()).collect();
+        let mut approved: HashMap<String, EventTime> = HashMap::new();
+        for event in simulation.map(|arrival| arrival.event) {
+            let who = event.identity.id.to_string();
+            if event.action.class.known() == Some(ActionClass::Approval)
+                && !told.contains(&*event.id)
+            {
+                approved.insert(who, event.time);
+            } else if event.labels.attack.is_some()
+                && event.identity_kind() == IdentityKind::AiAgent
+            {
+                let since = approved.get(&who).map(|time| event.time.since(*time));
+                assert!(since.is_none_or(|since| since > 15 * 60_000), "{event:?}");
+            }
+        }
+    }
+}

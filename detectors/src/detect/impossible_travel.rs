@@ -23,6 +23,8 @@
 //! nothing when the other end is an egress. **What raises it:** one session or token in both places, and
 //! a device never seen, let it revoke by itself.
 //!
+//! One address that is located elsewhere than before has not travelled: silent.
+//!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
 //! is silent, and so is a young machine's second place.
 //!
@@ -81,6 +83,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let conflict = profile
         .places
         .worst_conflict(place, event.time, max_speed, SKEW_MS)?;
+    // The same address is where it was; what has moved is the database.
+    if conflict.spot.address().is_some_and(|there| event.network.ip.as_deref() == Some(&*there)) {
+        return None;
+    }
     let days_here = profile.places.days_at(place.cell, event.time);
     let device_days = profile.places.days_with(moment.bearer.device, event.time);
     let new_device = moment.bearer.device != 0 && device_days == 0;

@@ -260,7 +260,11 @@ impl Casting<'_> {
             time >= world.from && told.arrival < world.to
         };
         let is_possible = !tale.told.is_empty() && tale.told.iter().all(is_within);
-        if !is_possible || !self.engaged.is_clear_of(&tale.told) || tale.uses_what_is_over() {
+        if !is_possible
+            || !self.engaged.is_clear_of(&tale.told)
+            || tale.uses_what_is_over()
+            || tale.is_approved_by_chance()
+        {
             return None;
         }
         let planted = Planted {

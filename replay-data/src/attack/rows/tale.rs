@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plumbline_schemas::event::{ActionClass, Event, Outcome};
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 use rand::RngExt as _;
 
 use super::Told;
 use crate::behave::{self, Bout};
 use crate::catalogue::deeds::{self, Deed};
-use crate::clock::{DAY, HOUR, SECOND};
+use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use crate::draft::Setting;
 use crate::native::Office;
 use crate::profile::{Profile, place_index};
@@ -20,6 +20,9 @@ use crate::world::World;
 
 /// What somebody did so long ago says how they are now.
 const LATELY: i64 = 4 * HOUR;
+
+/// An approval covers what follows for so long, and a little more.
+const COVERED: i64 = 16 * MINUTE;
 
 /// A story while it is told.
 pub(in crate::attack) struct Tale<'a> {
@@ -174,6 +177,29 @@ impl<'a> Tale<'a> {
                 .filter_map(|id| ends.get(id.as_deref()?))
                 .any(|end| ms(event) > *end)
         })
+    }
+
+    /// Whether an approval of ordinary life would cover what the story is about.
+    pub(super) fn is_approved_by_chance(&mut self) -> bool {
+        let times: Vec<i64> = self
+            .told
+            .iter()
+            .filter(|told| told.plant != 0 && told.event.identity_kind() == IdentityKind::AiAgent)
+            .map(|told| ms(&told.event))
+            .collect();
+        let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
+            return false;
+        };
+        // An approval comes in the middle of a stretch of work.
+        let bouts = self.bouts(self.who, (first - DAY, *last));
+        let events = bouts.iter().flat_map(|bout| self.usual(self.who, bout));
+        events
+            .filter(|event| event.action.class.known() == Some(ActionClass::Approval))
+            .any(|event| {
+                times
+                    .iter()
+                    .any(|time| (0..COVERED).contains(&(time - ms(&event))))
+            })
     }
 
     /// When what somebody uses is over: a session by its log-out or by the next, a credential by its

@@ -1,18 +1,22 @@
 //! `data_extraction`: more data than ever leaves.
 //!
 //! **Catches** an export of everything with a session that usually takes little (T1530, T1567). The session
-//! ends; somebody's first export of its kind is asked about, unless it is fifty times the largest hour.
+//! ends; somebody's first export of its kind is asked about, unless it is fifty times the largest hour, and so is
+//! the first that closes a month, unless it is ten times.
 //!
 //! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
 //! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
 //! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight active hours; sources that
 //! state no amounts.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::ActionClass;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
+use crate::profile::data::Surplus;
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::round_to;
 
@@ -27,10 +31,29 @@ const LEAST_RECORDS: u64 = 1000;
 const SETTLED_DAYS: u16 = 5;
 /// A first export is asked about up to so many times the largest hour.
 const FIRST_EXPORT: f64 = 50.0;
+/// So is the first that closes a month, up to so many times,
+const FIRST_CLOSE: f64 = 10.0;
+/// of somebody who has not been seen at the end of a month.
+const MONTH_MS: i64 = 31 * 86_400_000;
+/// A month is closed in its last and first days.
+const CLOSE_DAYS: i8 = 3;
 /// Fewer bits are an ordinary large report.
 const LEAST_BITS: f64 = 8.0;
 
 const TECHNIQUE: &[&str] = &["T1530", "T1567"];
+
+/// Whether it is the first closing of a month by somebody who exports as ever.
+fn is_first_close(moment: &Moment<'_>, subject: &Subject<'_>, surplus: &Surplus) -> bool {
+    let is_habit = moment.class == ActionClass::Export
+        && subject.profile.scope.days(moment.endpoint, moment.time()) > 0
+        && subject.profile.landmark.is_within(MONTH_MS, moment.time());
+    let date = Timestamp::from_millisecond(moment.time().as_millis())
+        .map(|time| time.to_zoned(TimeZone::UTC).date());
+    let closes = date.is_ok_and(|date| {
+        date.day() <= CLOSE_DAYS || date.day() > date.days_in_month() - CLOSE_DAYS
+    });
+    is_habit && closes && (surplus.amount as f64) < FIRST_CLOSE * surplus.largest as f64
+}
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     if !moment.succeeded() {
@@ -49,7 +72,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let first = moment.class == ActionClass::Export
         && subject.profile.scope.days(moment.endpoint, moment.time()) == 0
         && (surplus.amount as f64) < FIRST_EXPORT * surplus.largest as f64;
-    let action = match first {
+    let action = match first || is_first_close(moment, subject, &surplus) {
         true => Action::StepUp,
         false => Action::RevokeSession,
     };

@@ -21,8 +21,6 @@ use crate::signal::{About, Demand, Signal};
 use crate::timers::{Timer, Timers, Wait};
 use crate::units::Bits;
 
-/// A finding of the same session is published again when it is so much surer, or after its half-life.
-const TELL_AGAIN_BITS: f32 = 8.0;
 /// Above the threshold by this much, a finding is grave by itself.
 const HIGH_BEYOND_BITS: f64 = 10.0;
 
@@ -156,13 +154,10 @@ impl<'p> Publisher<'p> {
     }
 
     fn publish_finding(&mut self, signal: &mut Signal, severity: Severity, again: bool) {
-        let told = self.session.ledger.told(signal.detector);
-        let bits = signal.bits.0 as f32;
-        let is_old =
-            |told: &Told| bits < told.said + TELL_AGAIN_BITS && told.bits > told.said / 2.0;
-        if !again && told.is_some_and(is_old) {
+        if !again && self.session.ledger.is_told(signal.detector, signal.bits) {
             return;
         }
+        let bits = signal.bits.0 as f32;
         let event = self.moment.event;
         let number = number_of(event, signal.detector.name());
         let told = Told {
@@ -344,7 +339,7 @@ impl<'p> Publisher<'p> {
         };
         let due = self.heard_from.plus_millis(within.as_millis());
         let event_id = match self.moment.is_timer {
-            true => self.session.last_event.as_ref().map(ToString::to_string),
+            true => self.session.last_event(),
             false => Some(self.moment.event.id.as_ref().to_owned()),
         };
         let awaited = Awaited {

@@ -21,6 +21,7 @@ use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
 use crate::outage::Outages;
 use crate::policy::breaker::Breaker;
+use crate::setting::Agents;
 use crate::shared::Shared;
 use crate::timers::Timers;
 use crate::units::Bits;
@@ -84,6 +85,7 @@ pub struct Engine {
     pub(crate) objects: Objects,
     pub(crate) outages: Outages,
     pub(crate) shared: Shared,
+    pub(crate) agents: Agents,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
@@ -106,6 +108,7 @@ impl Engine {
             objects: Objects::default(),
             outages: Outages::default(),
             shared: Shared::default(),
+            agents: Agents::default(),
             tokens: Vec::new(),
         }
     }
@@ -183,6 +186,7 @@ impl Engine {
             + self.outages.bytes()
             + self.objects.bytes()
             + self.shared.bytes()
+            + self.agents.bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.

@@ -15,7 +15,7 @@ use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, Names};
 use crate::profile::day;
-use crate::profile::places::Bearer;
+use crate::profile::places::{Bearer, credential_key};
 use crate::risk::DetectorSet;
 use crate::scopes::{Held, Scopes};
 use crate::setting::{Setting, key};
@@ -163,7 +163,7 @@ impl Facts {
     }
 
     /// Takes in what an event says has happened; after it was judged.
-    pub(crate) fn observe(&mut self, event: &Event<'_>, usual: bool, action: Name) {
+    pub(crate) fn observe(&mut self, event: &Event<'_>, usual: impl Fn() -> bool, action: Name) {
         let (time, succeeded) = (event.time, event.outcome() == Outcome::Success);
         let id = || EventId::new(&event.id);
         let is_old = |old: EventTime| time.since(old) > KEPT_MS;
@@ -215,7 +215,7 @@ impl Facts {
                 let failure = Failure {
                     time,
                     mfa: class == Some(ActionClass::Mfa),
-                    usual,
+                    usual: usual(),
                     event_id: id(),
                 };
                 keep(&mut self.recent_mut().failures, failure, |old| {
@@ -324,7 +324,7 @@ impl Facts {
 
     /// The credential of an event, begun if need be.
     pub(crate) fn enter(&mut self, event: &Event<'_>, setting: &Setting, described: Name) -> usize {
-        let key = Bearer::of(event).credential;
+        let key = credential_key(event);
         if let Some(at) = self
             .credentials
             .iter()

@@ -34,6 +34,7 @@ struct Known {
     symbol: Symbol,
     tenant: Option<Name>,
     setting: Setting,
+    place: Option<Place>,
     /// Its network, if others may share it, and whether they do.
     network: Option<u64>,
     is_egress: bool,
@@ -59,8 +60,8 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) {
-        self.collect_tokens(event);
         let known = self.know(at, event, clock);
+        self.collect_tokens(event, &known);
         let judged = self.answer(at, event, &known, clock, outputs);
         self.remember(at, event, &judged.learnt);
         self.watch(at, judged.session, event);
@@ -88,7 +89,9 @@ impl Engine {
         identity.kind = event.identity.kind.known().unwrap_or(identity.kind);
         let kind = identity.kind;
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
-        let network = shared_network(event);
+        let place = Place::of(event);
+        let agent = self.agents.key_of(event);
+        let network = shared_network(event, place);
         let shared = |network| {
             self.shared
                 .is_shared(network, hash, event.time, NETWORK_USERS)
@@ -113,7 +116,8 @@ impl Engine {
             endpoint,
             symbol: symbol(endpoint_hash),
             tenant,
-            setting: Setting::of(event, is_machine(kind)),
+            setting: Setting::with_agent(event, is_machine(kind), agent),
+            place,
             network,
             is_egress,
             is_outage,
@@ -144,7 +148,7 @@ impl Engine {
         profile.renew(event.time);
         let (number, begins) = sessions.enter(event);
         let (session, others) = sessions.split(number);
-        let bearer = Bearer::of(event);
+        let bearer = Bearer::in_setting(event, &known.setting);
         feedback::pass_by_authentication(profile, session, ledger, standing, bearer, event);
         let described = described(&mut self.names, session, &known.setting, event);
         let weight = profile.landmark.weight(event.time);
@@ -166,7 +170,7 @@ impl Engine {
             endpoint: known.endpoint,
             symbol: known.symbol,
             tokens: &self.tokens,
-            place: Place::of(event),
+            place: known.place,
             bearer,
             setting: known.setting,
             described,
@@ -252,13 +256,9 @@ impl Engine {
     }
 
     /// What of the event can be new: its endpoint and the scopes it used.
-    fn collect_tokens(&mut self, event: &Event<'_>) {
+    fn collect_tokens(&mut self, event: &Event<'_>, known: &Known) {
         self.tokens.clear();
-        let class = event.action.class.known().unwrap_or(ActionClass::Other);
-        self.tokens.push((
-            self.names.intern(Space::Endpoint, &event.action.name).0,
-            class,
-        ));
+        self.tokens.push((known.endpoint, known.class));
         for scope in &event.action.scopes {
             self.tokens
                 .push((self.names.intern(Space::Scope, scope).0, ActionClass::Other));
@@ -273,11 +273,12 @@ fn detect(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Vec<Signal> {
         if detector.mode(&moment.config.detectors) == DetectorMode::Off {
             continue;
         }
-        let judge = detector.judge();
-        let signal = judge(moment, subject);
-        signals.extend(signal.filter(|signal| {
-            !detector.is_vouched_for() || !subject.session.is_vouched(*detector, signal.bits)
-        }));
+        // Taken out of its place only where there is one: a signal is large, and nearly always none.
+        if let Some(signal) = detector.judge()(moment, subject)
+            && !(detector.is_vouched_for() && subject.session.is_vouched(*detector, signal.bits))
+        {
+            signals.push(signal);
+        }
     }
     signals
 }

@@ -36,7 +36,7 @@ impl Engine {
             facts,
             ..
         } = &mut self.identities[at];
-        let usual = is_usual(profile, &learnt.setting, event.time);
+        let usual = || is_usual(profile, &learnt.setting, event.time);
         facts.observe(event, usual, learnt.endpoint);
         if facts.fails_in_a_burst(event.time) {
             let tenant = stable_hash(event.tenant());
@@ -121,8 +121,8 @@ fn settle(session: &mut Session, event: &Event<'_>) {
         let link = |at: usize| event.delegation.get(at).map_or(0, |link| key(&link.id));
         session.behalf = [link(0), link(1)];
     }
-    if session.privileged || session.waits_until.is_some() || event.session.jit_until.is_some() {
-        session.last_event = Some(EventId::new(&event.id));
+    if session.privileged || session.waits_until().is_some() || event.session.jit_until.is_some() {
+        session.extra().last_event = Some(EventId::new(&event.id));
     }
 }
 

@@ -20,6 +20,9 @@ const MOST_PER_DETECTOR: f32 = 40.0;
 /// So many bits are a risk of 50.
 const HALF_RISK_BITS: f64 = 16.0;
 
+/// A finding of the same session is published again when it is so much surer, or after its half-life.
+const TELL_AGAIN_BITS: f32 = 8.0;
+
 /// A finding that was published.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Told {
@@ -158,6 +161,13 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         self.all_told()
             .iter()
             .find(|told| told.detector == detector)
+    }
+
+    /// Whether a detector has said as much of late: the same is not published again.
+    pub(crate) fn is_told(&self, detector: DetectorId, bits: Bits) -> bool {
+        self.told(detector).is_some_and(|told| {
+            (bits.0 as f32) < told.said + TELL_AGAIN_BITS && told.bits > told.said / 2.0
+        })
     }
 
     /// Remembers a finding of something that was raised.

@@ -10,6 +10,7 @@
 //! busier identities take 64 bits: of a million ids, once in 10¹³.
 
 use hashbrown::HashTable;
+use memchr::memchr_iter;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -27,6 +28,13 @@ type Fingerprint = [u8; 5];
 fn fingerprint(id: u64) -> Fingerprint {
     let [a, b, c, d, e, ..] = id.to_le_bytes();
     [a, b, c, d, e]
+}
+
+/// Whether it is one of those in a row. The first byte is looked for, many bytes at once: fingerprints of five
+/// bytes compare one by one otherwise.
+fn is_among(row: &[u8], id: Fingerprint) -> bool {
+    const WIDTH: usize = size_of::<Fingerprint>();
+    memchr_iter(id[0], row).any(|at| at % WIDTH == 0 && row[at..at + WIDTH] == id)
 }
 
 /// The ids of one identity.
@@ -101,8 +109,8 @@ impl SeenIds {
             many.iter()
                 .any(|ids| ids.find(id, |known| *known == id).is_some())
         };
-        let few = &self.few[..Self::len(&self.counts)];
-        few.contains(&fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
+        let few = self.few[..Self::len(&self.counts)].as_flattened();
+        is_among(few, fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
     }
 
     fn rotate(&mut self, clock: EventTime, generation_ms: i64) {

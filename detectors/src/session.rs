@@ -93,7 +93,11 @@ pub(crate) struct Extra {
     /// The end of its just-in-time window.
     pub(crate) jit_until: Option<EventTime>,
     pub(crate) expires_at: Option<EventTime>,
-    pub(crate) changed: Option<Changed>,
+    /// Until when a timer waits for its window.
+    pub(crate) waits_until: Option<EventTime>,
+    /// Its last event; kept of those that timers are for.
+    pub(crate) last_event: Option<EventId>,
+    pub(crate) changed: Option<Box<Changed>>,
     /// Calls outside the task's objective so far.
     pub(crate) drifted: u8,
     /// Tenants that it was the first to reach.
@@ -121,13 +125,10 @@ pub(crate) struct Session {
     pub(crate) extra: Option<Box<Extra>>,
     /// Whether it logged out.
     pub(crate) ended: bool,
-    /// Whether a timer waits for its rest, and until when one waits for its window.
+    /// Whether a timer waits for its rest.
     pub(crate) is_watched: bool,
-    pub(crate) waits_until: Option<EventTime>,
-    /// Its last event; kept of those that timers are for.
-    pub(crate) last_event: Option<EventId>,
-    /// How long it had rested before the event at hand.
-    pub(crate) rested_ms: i64,
+    /// How long it had rested before the event at hand; a day at most.
+    pub(crate) rested_ms: i32,
     /// Whether it had been privileged before the event at hand.
     pub(crate) was_privileged: bool,
     /// The hour of the last event that its habits were learnt from.
@@ -160,8 +161,6 @@ impl Session {
             extra: None,
             ended: false,
             is_watched: false,
-            waits_until: None,
-            last_event: None,
             learnt_hour: 0,
             rested_ms: 0,
             was_privileged: false,
@@ -179,7 +178,7 @@ impl Session {
     fn touch(&mut self, time: EventTime) {
         let elapsed = time.since(self.last);
         self.in_order = elapsed >= 0;
-        self.rested_ms = elapsed;
+        self.rested_ms = elapsed.clamp(0, FORGOTTEN_AFTER_MS) as i32;
         self.was_privileged = self.privileged;
         if elapsed <= 0 {
             return;
@@ -206,7 +205,7 @@ impl Session {
             && self.odd.as_deref().is_none_or(is_slight)
             && self.ledger.is_blank();
         let now = self.last.plus_millis(idle_ms);
-        let waited_for = self.waits_until.is_some_and(|until| until > now);
+        let waited_for = self.waits_until().is_some_and(|until| until > now);
         !waited_for && (idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS))
     }
 
@@ -293,7 +292,18 @@ impl Session {
 
     /// The change of circumstances that nobody has vouched for.
     pub(crate) fn changed(&self) -> Option<&Changed> {
-        self.extra.as_ref()?.changed.as_ref()
+        self.extra.as_ref()?.changed.as_deref()
+    }
+
+    /// Until when a timer waits for the end of its window.
+    pub(crate) fn waits_until(&self) -> Option<EventTime> {
+        self.extra.as_ref()?.waits_until
+    }
+
+    /// Its last event, of a session that timers are for.
+    pub(crate) fn last_event(&self) -> Option<String> {
+        let last = self.extra.as_ref()?.last_event.as_ref();
+        last.map(ToString::to_string)
     }
 
     /// Whether it is in use: not logged out, not expired, and active within half an hour.
@@ -351,10 +361,11 @@ impl Session {
             let ids = novel.chain(steps).sum::<usize>();
             size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
         });
-        let extra = self
-            .extra
-            .as_ref()
-            .map_or(0, |extra| size_of::<Extra>() + thin_bytes(&extra.tenants));
+        let extra = self.extra.as_ref().map_or(0, |extra| {
+            let changed = extra.changed.as_ref().map_or(0, |_| size_of::<Changed>());
+            let last = extra.last_event.as_ref().map_or(0, EventId::heap_bytes);
+            size_of::<Extra>() + thin_bytes(&extra.tenants) + changed + last
+        });
         let id = self.id.as_ref().map_or(0, EventId::heap_bytes);
         odd + extra + id + self.ledger.heap_bytes()
     }
@@ -414,7 +425,7 @@ impl Sessions {
             .retain(|session| !session.is_forgotten(time.since(session.last)));
         let idlest = |at: &usize| {
             // What a timer waits for goes last: it is to end at its time.
-            let waited_for = self.0[*at].waits_until.is_some_and(|until| until > time);
+            let waited_for = self.0[*at].waits_until().is_some_and(|until| until > time);
             (waited_for, self.0[*at].last)
         };
         if self.0.len() >= MOST_SESSIONS

@@ -44,16 +44,21 @@ fn key_of(text: Option<&str>) -> u32 {
 impl Setting {
     /// The setting of an event. Addresses are only kept of machines.
     pub(crate) fn of(event: &Event<'_>, is_machine: bool) -> Self {
+        let agent = event.device.user_agent.as_deref();
+        Self::with_agent(event, is_machine, agent.map_or(0, agent_key))
+    }
+
+    /// The same where the user agent's key is known.
+    pub(crate) fn with_agent(event: &Event<'_>, is_machine: bool, agent: u32) -> Self {
         let (device, workload, network) = (&event.device, &event.workload, &event.network);
         let address = network.ip.as_deref();
-        let agent = device.user_agent.as_deref();
         Self {
             keys: [
                 network_of(event),
                 if is_machine { key_of(address) } else { 0 },
                 key_of(device.id.as_deref()),
                 key_of(device.tls_fingerprint.as_deref()),
-                agent.map_or(0, |agent| without_versions(agent) | 1),
+                agent,
                 key_of(workload.host.as_deref()),
                 key_of(workload.region.as_deref()),
                 key_of(workload.runtime.as_deref()),
@@ -155,8 +160,8 @@ fn prefix_of(event: &Event<'_>) -> Option<u64> {
 
 /// What stands for the network of an event among those that a tenant's people may share: its prefix, where it
 /// surfaces. One prefix may surface in several places, and people share no more than one of them.
-pub(crate) fn shared_network(event: &Event<'_>) -> Option<u64> {
-    let cell = u64::from(Place::of(event)?.cell);
+pub(crate) fn shared_network(event: &Event<'_>, place: Option<Place>) -> Option<u64> {
+    let cell = u64::from(place?.cell);
     Some(prefix_of(event)? ^ cell.rotate_left(32) ^ stable_hash(event.tenant()))
 }
 
@@ -174,11 +179,42 @@ fn assurance_of(event: &Event<'_>) -> u8 {
     }
 }
 
-/// The hash of a user agent that stays the same when its browser is updated (FNV-1a).
-pub(crate) fn without_versions(agent: &str) -> u32 {
+/// The hash of a user agent that stays the same when its browser is updated (FNV-1a), never 0.
+fn agent_key(agent: &str) -> u32 {
     let told = |byte: &u8| !byte.is_ascii_digit() && !b"._".contains(byte);
     let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    agent.bytes().filter(told).fold(0x811C_9DC5, add)
+    agent.bytes().filter(told).fold(0x811C_9DC5, add) | 1
+}
+
+/// The keys of the user agents that were met last. They are long, and the same few come again and again.
+#[derive(Debug)]
+pub(crate) struct Agents(Box<[(u64, u32)]>);
+
+const AGENTS: usize = 1024;
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self(vec![(0, agent_key("")); AGENTS].into())
+    }
+}
+
+impl Agents {
+    /// The key of the user agent of an event, 0 where it states none.
+    pub(crate) fn key_of(&mut self, event: &Event<'_>) -> u32 {
+        let Some(agent) = event.device.user_agent.as_deref() else {
+            return 0;
+        };
+        let hash = stable_hash(agent);
+        let slot = &mut self.0[hash as usize % AGENTS];
+        if slot.0 != hash {
+            *slot = (hash, agent_key(agent));
+        }
+        slot.1
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
 }
 
 /// How a person reads it: only what is stated.

@@ -98,16 +98,17 @@ impl Engine {
         else {
             return;
         };
+        let key = session.key;
         let timer = |due, wait| Timer {
             due,
             identity: at as u32,
-            session: session.key,
+            session: key,
             wait,
         };
         if let Some(until) = event.session.jit_until
-            && session.waits_until != Some(until)
+            && session.waits_until() != Some(until)
         {
-            session.waits_until = Some(until);
+            session.extra().waits_until = Some(until);
             self.timers.set(timer(until, Wait::Window));
         }
         let rests = session.privileged && !session.ended && session.id.is_some();
@@ -157,7 +158,7 @@ impl Engine {
             Wait::Answer => return,
         };
         let id = session.id.as_ref().map(ToString::to_string);
-        let last = session.last_event.as_ref().map(ToString::to_string);
+        let last = session.last_event();
         let signal = signal.resting_on(last);
         let trigger = Trigger {
             purpose,

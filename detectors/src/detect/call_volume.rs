@@ -21,9 +21,6 @@ use super::{DetectorId, Moment, Subject};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
 
-/// Fewer bits are an ordinary busy hour.
-const LEAST_BITS: f64 = 8.0;
-
 const TECHNIQUE: &[&str] = &["T1119", "T1530"];
 
 /// From so many calls on the mix of a burst says something,
@@ -37,7 +34,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let excess = moment
         .excess
         .as_ref()
-        .filter(|excess| excess.bits.0 >= LEAST_BITS)?;
+        .filter(|excess| moment.may_count(excess.bits))?;
     let minutes = excess.window_ms / 60_000;
     let window = match minutes {
         1 => "a minute".to_owned(),

@@ -17,5 +17,5 @@ pub(super) fn mark(session: &mut Session, mut changed: Changed) {
         changed.what = what;
         changed.before = earlier.before;
     }
-    extra.changed = Some(changed);
+    extra.changed = Some(Box::new(changed));
 }

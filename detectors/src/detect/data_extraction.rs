@@ -37,8 +37,6 @@ const FIRST_CLOSE: f64 = 10.0;
 const MONTH_MS: i64 = 31 * 86_400_000;
 /// A month is closed in its last and first days.
 const CLOSE_DAYS: i8 = 3;
-/// Fewer bits are an ordinary large report.
-const LEAST_BITS: f64 = 8.0;
 
 const TECHNIQUE: &[&str] = &["T1530", "T1567"];
 
@@ -60,7 +58,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let surplus = subject.profile.data.surplus(moment.event)?;
-    if surplus.bits.0 < LEAST_BITS {
+    if !moment.may_count(surplus.bits) {
         return None;
     }
     let settled = subject.profile.earlier_days(moment.time()) >= SETTLED_DAYS;

@@ -17,7 +17,7 @@
 //! than a finding by itself.
 
 use plumbline_schemas::event::Outcome;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
@@ -32,7 +32,6 @@ const LEAST_STEP_BITS: f64 = -6.0;
 /// Taken off each step, so that a model that is a little wrong does not add up.
 const SLACK_BITS: f64 = 0.3;
 /// A sum below this is what any order reaches now and then.
-const LEAST_BITS: f64 = 8.0;
 /// An order that saves less than this per call is none.
 const LEAST_ORDER_BITS: f64 = 0.4;
 /// How far beyond a finding a machine is asked to prove itself.
@@ -72,45 +71,22 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         event_id: EventId::new(&moment.event.id),
     });
     let bits = Bits(f64::from(session.cusum)).clamped();
-    (bits.0 >= LEAST_BITS).then(|| signal(moment, session, bits))
+    moment.may_count(bits).then(|| signal(moment, session, bits))
 }
 
 fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
-    let names = moment.names;
-    let steps: Vec<_> = session
-        .odd_steps()
-        .iter()
-        .map(|step| {
-            json!({
-                "from": step.from.map_or("start of session", |from| names.text(from)),
-                "to": names.text(step.to),
-                "taken_before": round_to(f64::from(step.taken), 1),
-                "of_times_from_there": round_to(f64::from(step.seen), 1),
-                "chance": round_to(f64::from(step.chance), 5),
-                "bits": round_to(f64::from(step.bits), 1),
-                "event_id": step.event_id,
-            })
-        })
-        .collect();
     let summary = format!(
         "{} steps out of the usual order, the last to {}",
         session.odd_steps().len(),
         moment.event.action.name
     );
-    let evidence = evidence(json!({
-        "odd_steps": steps,
-        "sum_bits": bits.rounded(),
-        "formula": "each step adds log2(chance without order / chance in order), between -6 and 4, \
-                    less 0.3; the sum never falls below 0; the usual order reaches b bits with a \
-                    chance of at most 2^-b",
-        "silent_if": "these steps were part of the order this identity has used before",
-    }));
-    let other_events = session
-        .odd_steps()
-        .iter()
-        .map(|step| step.event_id.to_string())
-        .filter(|id| **id != *moment.event.id)
-        .collect();
+    // An attack goes on for hundreds of calls; what was said of it is not put together again.
+    let is_told = session.ledger.is_told(DetectorId::EndpointSequence, bits)
+        && moment.config.policy.rule.is_empty();
+    let (evidence, other_events) = match is_told {
+        true => Default::default(),
+        false => told(moment, session, bits),
+    };
     let clear = bits.0 >= moment.threshold.0 + STEP_UP_BEYOND_BITS;
     Signal {
         detector: DetectorId::EndpointSequence,
@@ -127,4 +103,39 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         evidence,
         other_events,
     }
+}
+
+/// The odd steps, and their events.
+fn told(moment: &Moment<'_>, session: &Session, bits: Bits) -> (Map<String, Value>, Vec<String>) {
+    let names = moment.names;
+    let steps: Vec<_> = session
+        .odd_steps()
+        .iter()
+        .map(|step| {
+            json!({
+                "from": step.from.map_or("start of session", |from| names.text(from)),
+                "to": names.text(step.to),
+                "taken_before": round_to(f64::from(step.taken), 1),
+                "of_times_from_there": round_to(f64::from(step.seen), 1),
+                "chance": round_to(f64::from(step.chance), 5),
+                "bits": round_to(f64::from(step.bits), 1),
+                "event_id": step.event_id,
+            })
+        })
+        .collect();
+    let evidence = evidence(json!({
+        "odd_steps": steps,
+        "sum_bits": bits.rounded(),
+        "formula": "each step adds log2(chance without order / chance in order), between -6 and 4, \
+                    less 0.3; the sum never falls below 0; the usual order reaches b bits with a \
+                    chance of at most 2^-b",
+        "silent_if": "these steps were part of the order this identity has used before",
+    }));
+    let other_events = session
+        .odd_steps()
+        .iter()
+        .map(|step| step.event_id.to_string())
+        .filter(|id| **id != *moment.event.id)
+        .collect();
+    (evidence, other_events)
 }

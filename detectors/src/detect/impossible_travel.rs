@@ -79,18 +79,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if event.kind == EventKind::Auth && event.outcome() != Outcome::Success {
         return None;
     }
+    let days_here = profile.places.days_at(place.cell, event.time);
+    let device_days = profile.places.days_with(moment.bearer.device, event.time);
+    let new_device = moment.bearer.device != 0 && device_days == 0;
+    if is_habit(moment, profile, days_here, new_device) {
+        return None;
+    }
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     let conflict = profile
         .places
         .worst_conflict(place, event.time, max_speed, SKEW_MS)?;
     // The same address is where it was; what has moved is the database.
     if conflict.spot.address().is_some_and(|there| event.network.ip.as_deref() == Some(&*there)) {
-        return None;
-    }
-    let days_here = profile.places.days_at(place.cell, event.time);
-    let device_days = profile.places.days_with(moment.bearer.device, event.time);
-    let new_device = moment.bearer.device != 0 && device_days == 0;
-    if is_habit(moment, profile, days_here, new_device) {
         return None;
     }
 
@@ -222,9 +222,9 @@ impl Theft {
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {
     if moment.is_machine() {
-        let (hours, _) = profile.places.observations(moment.weight);
+        let hours = || profile.places.observations(moment.weight).0;
         let days = profile.earlier_days(moment.time());
-        return days_here > 0 || days < MACHINE_DAYS || hours < MACHINE_HOURS;
+        return days_here > 0 || days < MACHINE_DAYS || hours() < MACHINE_HOURS;
     }
     days_here >= HABIT_DAYS && !new_device
 }

@@ -86,6 +86,11 @@ impl Moment<'_> {
         matches!(self.event.outcome(), Outcome::Failure | Outcome::Denied)
     }
 
+    /// Whether so much may be told: less is not, whatever else is odd.
+    pub(crate) fn may_count(&self, bits: Bits) -> bool {
+        bits.0 >= self.threshold.0 - crate::policy::CORROBORATION_BITS
+    }
+
     /// Whether it is something that an attacker is after.
     pub(crate) fn is_sensitive(&self) -> bool {
         crate::profile::scope::is_sensitive(self.class)

@@ -26,7 +26,7 @@ const TECHNIQUE: &[&str] = &["T1563"];
 
 /// A machine's session goes on after a rest; a person's has met its timer.
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    let rested = subject.session.rested_ms;
+    let rested = i64::from(subject.session.rested_ms);
     if !moment.is_machine() || moment.begins || moment.event.session.id.is_none() || rested <= 0 {
         return None;
     }

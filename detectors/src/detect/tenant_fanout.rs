@@ -64,6 +64,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if demand.is_some() && asked == 0 {
         extra.tenants_asked = count.min(255) as u8;
     }
+    let bits = Bits(each * count as f64).clamped();
+    if demand.is_none() && !moment.may_count(bits) {
+        return None;
+    }
     let told: Vec<&str> = extra.tenants.iter().map(|(name, _)| names.text(*name)).collect();
     let events: Vec<String> = extra
         .tenants
@@ -71,7 +75,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         .map(|(_, event_id)| event_id.to_string())
         .filter(|id| **id != *event.id)
         .collect();
-    let bits = Bits(each * count as f64).clamped();
     Some(Signal {
         detector: DetectorId::TenantFanout,
         bits,

@@ -23,7 +23,7 @@ use crate::units::Bits;
 use standing::Standing;
 
 /// How many bits below the threshold of a finding a second detector may stay and still count.
-const CORROBORATION_BITS: f64 = 5.0;
+pub(crate) const CORROBORATION_BITS: f64 = 5.0;
 /// Two detectors that together say this much are asked about,
 const STEP_UP_BITS: f64 = 22.0;
 /// and revoked when they say this much.

@@ -47,16 +47,59 @@ const FORGOTTEN_AFTER_HOURS: u32 = 120 * 24;
 /// Something surprising that nobody asked about is usual after so many days of use.
 const PROBATION_DAYS: u8 = 3;
 
+/// Ten bytes, of which every identity has dozens.
 #[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(2))]
 struct Habit {
     key: u32,
-    last_hour: u32,
+    /// The last hour of use, in hours since 1970: its day, and the hour of that.
+    last_day: u16,
+    last_hour: u8,
     what: Trait,
-    /// Distinct hours of use, up to 255.
-    hours: u8,
     /// Distinct days of use, up to 255.
     days: u8,
-    on_probation: bool,
+    /// Distinct hours of use, up to 127, and the highest bit while it is on probation.
+    hours: u8,
+}
+
+const ON_PROBATION: u8 = 0x80;
+
+impl Habit {
+    fn last_hour(self) -> u32 {
+        u32::from(self.last_day) * 24 + u32::from(self.last_hour)
+    }
+
+    fn set_last_hour(&mut self, hour: u32) {
+        self.last_day = u16::try_from(hour / 24).unwrap_or(u16::MAX);
+        self.last_hour = (hour % 24) as u8;
+    }
+
+    fn hours(self) -> u8 {
+        self.hours & !ON_PROBATION
+    }
+
+    fn is_on_probation(self) -> bool {
+        self.hours & ON_PROBATION != 0
+    }
+
+    /// Ends its probation, unless something says that it is to go on.
+    fn probe(&mut self, goes_on: bool) {
+        if !goes_on {
+            self.hours &= !ON_PROBATION;
+        }
+    }
+
+    /// Counts a use in this hour.
+    fn used(&mut self, now: u32) {
+        let last = self.last_hour();
+        if now > last {
+            self.days = self.days.saturating_add(u8::from(now / 24 > last / 24));
+            if self.hours() < !ON_PROBATION {
+                self.hours += 1;
+            }
+            self.set_last_hour(now);
+        }
+    }
 }
 
 /// The habits of one identity.
@@ -87,7 +130,7 @@ impl Habits {
     /// must not vouch for the second.
     pub(crate) fn days(&self, what: Trait, key: u32, time: EventTime) -> u8 {
         self.find(what, key).map_or(0, |habit| {
-            let today = hour(time) / 24 <= habit.last_hour / 24;
+            let today = hour(time) / 24 <= u32::from(habit.last_day);
             habit.days.saturating_sub(u8::from(today))
         })
     }
@@ -95,13 +138,13 @@ impl Habits {
     /// Whether the value is usual: used on an earlier day, or for some hours of the identity's first.
     pub(crate) fn is_known(&self, what: Trait, key: u32, time: EventTime) -> bool {
         self.find(what, key).is_some_and(|habit| {
-            !habit.on_probation && (self.days(what, key, time) > 0 || habit.hours >= 3)
+            !habit.is_on_probation() && (self.days(what, key, time) > 0 || habit.hours() >= 3)
         })
     }
 
     /// The surprise at a value that is not usual.
     pub(crate) fn strange(&self, what: Trait) -> Strange {
-        let settled = || self.of(what).filter(|habit| !habit.on_probation);
+        let settled = || self.of(what).filter(|habit| !habit.is_on_probation());
         let days: u32 = settled().map(|habit| u32::from(habit.days)).sum();
         let distinct = settled().count() as u32;
         // The only value there ever was has not come and gone.
@@ -132,26 +175,21 @@ impl Habits {
         let now = hour(time);
         let known = |habit: &&mut Habit| habit.what == what && habit.key == key;
         if let Some(habit) = self.0.iter_mut().find(known) {
-            habit.on_probation &= surprised;
-            if now > habit.last_hour {
-                if now / 24 > habit.last_hour / 24 {
-                    habit.days = habit.days.saturating_add(1);
-                }
-                habit.hours = habit.hours.saturating_add(1);
-                habit.last_hour = now;
-            }
-            habit.on_probation &= habit.days < PROBATION_DAYS;
+            habit.probe(surprised);
+            habit.used(now);
+            habit.probe(habit.days < PROBATION_DAYS);
             return;
         }
-        let habit = Habit {
+        let mut habit = Habit {
             key,
-            last_hour: now,
+            last_day: 0,
+            last_hour: 0,
             what,
-            hours: 1,
             days: 1,
-            on_probation: surprised,
+            hours: 1 | if surprised { ON_PROBATION } else { 0 },
         };
-        let is_kept = |habit: &Habit| now.saturating_sub(habit.last_hour) < FORGOTTEN_AFTER_HOURS;
+        habit.set_last_hour(now);
+        let is_kept = |habit: &Habit| now.saturating_sub(habit.last_hour()) < FORGOTTEN_AFTER_HOURS;
         if !self.0.iter().all(is_kept) {
             retain_exact(&mut self.0, is_kept);
         }
@@ -160,7 +198,7 @@ impl Habits {
             return;
         }
         let of_trait = (0..self.0.len()).filter(|at| self.0[*at].what == what);
-        if let Some(idle) = of_trait.min_by_key(|at| (self.0[*at].last_hour, self.0[*at].days)) {
+        if let Some(idle) = of_trait.min_by_key(|at| (self.0[*at].last_hour(), self.0[*at].days)) {
             replace(&mut self.0, idle, habit);
         }
     }
@@ -170,7 +208,7 @@ impl Habits {
         self.learn(what, key, time, false);
         let known = |habit: &&mut Habit| habit.what == what && habit.key == key;
         if let Some(habit) = self.0.iter_mut().find(known) {
-            habit.on_probation = false;
+            habit.probe(false);
             habit.days = habit.days.max(2);
         }
     }
@@ -186,6 +224,11 @@ mod tests {
 
     fn day(day: i64) -> EventTime {
         EventTime::from_millis(1_790_000_000_000).plus_millis(day * 86_400_000)
+    }
+
+    #[test]
+    fn a_habit_takes_ten_bytes() {
+        assert_eq!(size_of::<Habit>(), 10);
     }
 
     #[test]

@@ -5,14 +5,15 @@ use geographiclib_rs::{Geodesic, InverseGeodesic};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
+use super::habits::Trait;
 use super::{day, hour};
 use crate::decay::Hours;
 use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::geography::country_radius_km;
 use crate::memory::{append_exact, replace, retain_exact};
-use crate::names::{Name, Names, Space, stable_hash};
+use crate::names::{Name, Names, Space};
 use crate::session::session_key;
-use crate::setting::without_versions;
+use crate::setting::{Setting, key};
 use crate::units::Km;
 
 /// Places are compared with every other of this window, before and after.
@@ -299,11 +300,15 @@ pub(crate) struct Bearer {
 impl Bearer {
     /// The bearer of an event.
     pub(crate) fn of(event: &Event<'_>) -> Self {
-        let credential = event.credential.id.as_deref();
+        Self::in_setting(event, &Setting::of(event, false))
+    }
+
+    /// The bearer of an event that states this setting.
+    pub(crate) fn in_setting(event: &Event<'_>, setting: &Setting) -> Self {
         Self {
-            device: device_of(event),
+            device: device_of(setting),
             session: session_key(event),
-            credential: credential.map_or(0, |id| (stable_hash(id) >> 32) as u32 | 1),
+            credential: credential_key(event),
         }
     }
 }
@@ -503,19 +508,16 @@ pub(crate) fn label(event: &Event<'_>) -> String {
     }
 }
 
-/// The stable hash of what tells the device, 0 where nothing does.
-fn device_of(event: &Event<'_>) -> u32 {
-    let device = &event.device;
-    let told = device
-        .id
-        .as_deref()
-        .or(event.workload.host.as_deref())
-        .or(device.tls_fingerprint.as_deref());
-    match (told, device.user_agent.as_deref()) {
-        (Some(told), _) => (stable_hash(told) >> 32) as u32 | 1,
-        (None, Some(agent)) => without_versions(agent) | 1,
-        (None, None) => 0,
-    }
+/// What tells the device, 0 where nothing does.
+fn device_of(setting: &Setting) -> u32 {
+    let telling = [Trait::Device, Trait::Host, Trait::Fingerprint, Trait::Agent];
+    let told = telling.iter().map(|what| setting.get(*what));
+    told.into_iter().find(|key| *key != 0).unwrap_or(0)
+}
+
+/// The stable hash of the credential, 0 where none is stated.
+pub(crate) fn credential_key(event: &Event<'_>) -> u32 {
+    event.credential.id.as_deref().map_or(0, key)
 }
 
 fn days_before(habits: &[Habit], key: u32, time: EventTime) -> u8 {

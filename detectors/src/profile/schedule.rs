@@ -49,22 +49,21 @@ impl Schedule {
         if days < LEAST_DAYS {
             return None;
         }
-        let usual: Vec<usize> = (0..24).filter(|at| counts.is_usual(*at)).collect();
-        if !counts.is_regular() {
-            return None;
-        }
         let now = (hour(time) % 24) as i32;
-        let apart = |at: &usize| {
-            let apart = (*at as i32 - now).rem_euclid(24);
+        let apart = |at: usize| {
+            let apart = (at as i32 - now).rem_euclid(24);
             apart.min(24 - apart)
         };
-        let nearest = usual.iter().map(apart).min()?;
-        if nearest > 1 {
-            return Some(Outside::Hours(nearest as u8));
-        }
+        let usual = (0..24).filter(|at| counts.is_usual(*at));
+        let nearest = usual.map(apart).min()?;
         let weekday = usize::from(today % 7);
         let never = counts.week[weekday] == 0 && days >= LEAST_DAYS_FOR_WEEK;
-        never.then_some(Outside::Weekday)
+        let outside = match nearest {
+            0 | 1 if !never => return None,
+            0 | 1 => Outside::Weekday,
+            hours => Outside::Hours(hours as u8),
+        };
+        counts.is_regular().then_some(outside)
     }
 
     /// The usual hours, UTC.

@@ -4,6 +4,7 @@ use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 
 use crate::facts::Facts;
+use crate::memory::touch;
 use crate::names::Name;
 use crate::policy::standing::StandingCommands;
 use crate::profile::Profile;
@@ -123,6 +124,12 @@ impl Identity {
         self.profile.each_name(mark);
         self.sessions.each_name(mark);
         self.facts.each_name(mark);
+    }
+
+    /// Asks for all that is soon going to be looked at.
+    pub(crate) fn touch(&self) -> u32 {
+        let credentials = touch(&self.facts.credentials, |credential| credential.key);
+        self.seen.touch() ^ self.profile.touch() ^ self.sessions.touch() ^ credentials
     }
 
     /// Bytes held beyond the struct itself.

@@ -32,6 +32,17 @@ pub(crate) fn replace<T>(items: &mut [T], at: usize, item: T) {
     }
 }
 
+/// Bytes that come from memory together.
+const LINE: usize = 64;
+
+/// Reads an entry of every line of a table. What one identity holds lies in a dozen places, and each would be
+/// waited for where it is first needed; asked for at once, they come at once.
+pub(crate) fn touch<T>(items: &[T], read: impl Fn(&T) -> u32) -> u32 {
+    let step = (LINE / size_of::<T>().max(1)).max(1);
+    let lines = items.iter().step_by(step);
+    lines.fold(0, |sum, item| sum ^ read(item))
+}
+
 /// Adds an entry to a table that is empty nearly always, and short otherwise.
 pub(crate) fn push_exact<T>(items: &mut ThinVec<T>, item: T) {
     items.reserve_exact(1);

@@ -15,6 +15,8 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::memory::touch;
+
 const GENERATIONS: usize = 6;
 /// Up to so many ids of a generation are faster to scan than to hash.
 const SCAN_MOST: u8 = 48;
@@ -133,6 +135,10 @@ impl SeenIds {
             }
         }
         self.newest_since = self.newest_since.plus_millis(passed * generation_ms);
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        touch(&self.few, |id| u32::from(id[0]))
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -7,7 +7,7 @@ use thin_vec::ThinVec;
 use crate::decay::decayed;
 use crate::detect::DetectorId;
 use crate::event_id::EventId;
-use crate::memory::{push_exact, thin_bytes};
+use crate::memory::{push_exact, thin_bytes, touch};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::Context;
 use crate::risk::{BitsEach, SessionLedger};
@@ -464,6 +464,14 @@ impl Sessions {
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
         self.0.iter().for_each(|session| session.each_name(mark));
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        // Three lines each.
+        let read = |session: &Session| {
+            session.key ^ session.learnt_hour ^ session.credential ^ u32::from(session.privileged)
+        };
+        touch(&self.0, read)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -8,7 +8,7 @@
 use plumbline_schemas::time::EventTime;
 
 use super::hour;
-use crate::memory::{append_exact, replace, retain_exact};
+use crate::memory::{append_exact, replace, retain_exact, touch};
 use crate::units::Bits;
 
 /// What sort of value it is.
@@ -211,6 +211,10 @@ impl Habits {
             habit.probe(false);
             habit.days = habit.days.max(2);
         }
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        touch(&self.0, |habit| habit.key)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -112,6 +112,15 @@ impl Profile {
     }
 
     /// Bytes held beyond the struct itself.
+    pub(crate) fn touch(&self) -> u32 {
+        self.places.touch()
+            ^ self.scope.touch()
+            ^ self.sequence.touch()
+            ^ self.habits.touch()
+            ^ self.data.touch()
+            ^ u32::from(self.schedule.days())
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.places.heap_bytes()
             + self.scope.heap_bytes()

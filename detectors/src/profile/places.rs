@@ -10,7 +10,7 @@ use super::{day, hour};
 use crate::decay::Hours;
 use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::geography::country_radius_km;
-use crate::memory::{append_exact, replace, retain_exact};
+use crate::memory::{append_exact, replace, retain_exact, touch};
 use crate::names::{Name, Names, Space};
 use crate::session::session_key;
 use crate::setting::{Setting, key};
@@ -487,6 +487,11 @@ impl Places {
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
         self.recent.iter().for_each(|spot| mark(spot.label));
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        let habits = touch(&self.habits, Habit::key);
+        habits ^ touch(&self.recent, |spot| spot.place.cell)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

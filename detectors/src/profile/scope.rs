@@ -21,7 +21,7 @@ use plumbline_schemas::time::EventTime;
 
 use super::hour;
 use crate::decay::Hours;
-use crate::memory::{append_exact, replace};
+use crate::memory::{append_exact, replace, touch};
 use crate::names::{Name, PackedName};
 use crate::units::Bits;
 
@@ -267,6 +267,10 @@ impl ScopeProfile {
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
         self.tokens.iter().for_each(|token| mark(token.name.name()));
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        touch(&self.tokens, |token| u32::from(token.usage.0[0]))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -15,7 +15,7 @@
 use plumbline_schemas::event::IdentityKind;
 
 use crate::decay::Sum;
-use crate::memory::{insert_exact, retain_exact};
+use crate::memory::{insert_exact, retain_exact, touch};
 
 /// An endpoint as the model sees it: a stable hash of its name.
 pub(crate) type Symbol = u32;
@@ -265,6 +265,10 @@ impl SequenceProfile {
         }
         // What was last done years ago is next to nothing.
         retain_exact(&mut self.counts, |count| count.times != Sum::default());
+    }
+
+    pub(crate) fn touch(&self) -> u32 {
+        touch(&self.counts, |count| u32::from(count.key.0[0]))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

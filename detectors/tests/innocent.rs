@@ -262,3 +262,13 @@ fn the_first_month_that_somebody_closes() {
         assert_eq!(story.actions().last(), Some(&answer), "{megabytes}");
     }
 }
+
+#[test]
+fn a_machines_first_use_of_a_satellite_is_told() {
+    let mut story = Story::new();
+    story.job("svc", IdentityKind::ServiceAccount, 14);
+    let call = job_call("svc", IdentityKind::ServiceAccount, JOB[0]);
+    let call = call.from(&satellite(&LONDON, "192.0.2.200"));
+    story.tell(call.at(monday(14 * DAY)));
+    assert!(story.found("new_network"), "{:?}", story.findings());
+}

@@ -66,7 +66,7 @@ const LEARNING_MS: i64 = 5 * 86_400_000;
 /// A place is a person's habit after so many earlier days.
 const HABIT_DAYS: u8 = 2;
 /// A machine's second place says nothing before it has been used on so many days, for so many hours.
-const MACHINE_DAYS: u16 = 5;
+const MACHINE_DAYS: u16 = 3;
 const MACHINE_HOURS: f64 = 12.0;
 
 const TECHNIQUE: &[&str] = &["T1078", "T1550"];

@@ -12,6 +12,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::config::{Config, DetectorMode, ImpossibleTravelConfig, PlainConfig};
 use crate::facts::Facts;
+use crate::geography::is_satellite;
 use crate::names::{Name, Names};
 use crate::objects::Change;
 use crate::profile::Profile;
@@ -72,9 +73,10 @@ impl Moment<'_> {
         self.event.time
     }
 
-    /// Whether it comes through a network that stands for many people, and does not only hide one.
+    /// Whether it comes through a network that stands for many people, and does not only hide where one is.
     pub(crate) fn is_shared_network(&self) -> bool {
-        self.is_egress && self.event.network.anonymizer.known().is_none()
+        let network = &self.event.network;
+        self.is_egress && network.anonymizer.known().is_none() && !is_satellite(network.asn)
     }
 
     pub(crate) fn succeeded(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::{Line, feed};
+use plumbline_tests::{Line, feed, wait};
 
 use crate::stories::impersonations;
 
@@ -41,6 +41,13 @@ fn on_sigterm_the_work_is_committed_and_the_partitions_go_to_others_at_once() {
     line.await_detected();
     let two = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "two")]);
     line.await_members(2);
+    // A cooperative rebalance takes two rounds, and the group is stable between them too. Who leaves while its
+    // own request to join again waits at the broker is not heard.
+    wait::until("the second process to have partitions", WORK_LIMIT, || {
+        let said = two.stderr();
+        let has_some = said.contains("partition assigned");
+        has_some.then_some(()).ok_or(said)
+    });
 
     let asked = Instant::now();
     one.terminate();

@@ -77,11 +77,13 @@ impl ConsumerContext for Context {
     ) {
         let assigned = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.closing.load(Ordering::Acquire) {
-            if !assigned {
-                let released = unassign(consumer, partitions);
-                if let Err(error) = released {
-                    tracing::warn!(%error, "partitions could not be released");
-                }
+            // What is given now is taken, to be released at once: the group waits for every answer.
+            let answered = match assigned {
+                true => assign(consumer, partitions),
+                false => unassign(consumer, partitions),
+            };
+            if let Err(error) = answered {
+                tracing::warn!(%error, "a rebalance could not be answered");
             }
             return;
         }

@@ -463,16 +463,13 @@ impl<'s> Session<'s> {
 
     fn leave(&mut self) -> Result<(), SessionError> {
         self.drain()?;
+        // The group waits for every answer, also of who leaves: to what it is still being given.
+        self.answer_rebalances()?;
         self.consumer.client().unsubscribe();
         let deadline = Instant::now() + DRAIN_PATIENCE;
         while self.consumer.client().assignment()?.count() > 0 && Instant::now() < deadline {
             let _ = self.consumer.poll(IDLE_POLL);
-            while let Some(rebalance) = self.consumer.next_rebalance() {
-                if let Rebalance::Revoked { partitions, .. } = rebalance {
-                    self.disown(&partitions);
-                    self.consumer.unassign(&partitions)?;
-                }
-            }
+            self.answer_rebalances()?;
         }
         Ok(())
     }

@@ -422,6 +422,8 @@ impl<'w> Session<'w> {
         if self.commit(LEAVE_PATIENCE)? == Commit::Kept {
             tracing::warn!("the last batch is not committed; the next start does it again");
         }
+        // The group waits for every answer, also of who leaves: to what it is still being given.
+        self.answer_rebalances()?;
         self.consumer.client().unsubscribe();
         let deadline = Instant::now() + LEAVE_PATIENCE;
         while !self.partitions.is_empty() && Instant::now() < deadline {

@@ -38,11 +38,11 @@ fn on_sigterm_the_work_is_committed_and_the_partitions_go_to_others_at_once() {
     let arguments = ["run", "--config", "plumbline.toml"];
     let one = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "one")]);
     feed::write(&line, first);
+    line.await_log(first.len());
     line.await_detected();
     let two = line.start_with(&arguments, &[("PLUMBLINE_INSTANCE", "two")]);
     line.await_members(2);
-    // A cooperative rebalance takes two rounds, and the group is stable between them too. Who leaves while its
-    // own request to join again waits at the broker is not heard.
+    // A cooperative rebalance takes two rounds, and the group is stable between them too.
     wait::until("the second process to have partitions", WORK_LIMIT, || {
         let said = two.stderr();
         let has_some = said.contains("partition assigned");

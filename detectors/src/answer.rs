@@ -154,7 +154,12 @@ impl<'p> Publisher<'p> {
     }
 
     fn publish_finding(&mut self, signal: &mut Signal, severity: Severity, again: bool) {
-        if !again && self.session.ledger.is_told(signal.detector, signal.bits) {
+        if !again
+            && self
+                .session
+                .ledger
+                .is_told(signal.detector, signal.bits, self.moment.time())
+        {
             return;
         }
         let bits = signal.bits.0 as f32;

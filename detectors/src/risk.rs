@@ -164,10 +164,12 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
     }
 
     /// Whether a detector has said as much of late: the same is not published again.
-    pub(crate) fn is_told(&self, detector: DetectorId, bits: Bits) -> bool {
-        self.told(detector).is_some_and(|told| {
-            (bits.0 as f32) < told.said + TELL_AGAIN_BITS && told.bits > told.said / 2.0
-        })
+    pub(crate) fn is_told(&self, detector: DetectorId, bits: Bits, now: EventTime) -> bool {
+        let (Some(risks), Some(told)) = (&self.0, self.told(detector)) else {
+            return false;
+        };
+        let left = decayed(told.bits, now.since(risks.at).max(0), HALF_LIFE_MS);
+        (bits.0 as f32) < told.said + TELL_AGAIN_BITS && left > told.said / 2.0
     }
 
     /// Remembers a finding of something that was raised.

@@ -279,6 +279,29 @@ fn known_endpoints_in_an_order_never_used_are_asked_about() {
 }
 
 #[test]
+fn an_odd_order_that_goes_on_for_hours_is_told_again_with_its_steps() {
+    let mut story = Story::new();
+    story.job("svc", SA, 14);
+    for hour in [0, 3] {
+        for step in 0..20 {
+            let endpoint = JOB[3 - step as usize % 4];
+            let time = monday(14 * DAY + hour * HOUR + step * 2_000);
+            story.tell(job_call("svc", SA, endpoint).session("s").at(time));
+        }
+    }
+    let told = story.findings();
+    let told = told
+        .iter()
+        .filter(|told| told.detector == "endpoint_sequence");
+    let steps = told.map(|told| told.evidence["odd_steps"].as_array().map_or(0, Vec::len));
+    let steps: Vec<usize> = steps.collect();
+    assert!(
+        steps.len() > 1 && steps.iter().all(|steps| *steps > 0),
+        "{steps:?}"
+    );
+}
+
+#[test]
 fn a_busy_day_is_at_most_a_finding() {
     let mut story = Story::new();
     story.job("svc", SA, 14);

@@ -31,7 +31,6 @@ const MOST_STEP_BITS: f64 = 4.0;
 const LEAST_STEP_BITS: f64 = -6.0;
 /// Taken off each step, so that a model that is a little wrong does not add up.
 const SLACK_BITS: f64 = 0.3;
-/// A sum below this is what any order reaches now and then.
 /// An order that saves less than this per call is none.
 const LEAST_ORDER_BITS: f64 = 0.4;
 /// How far beyond a finding a machine is asked to prove itself.
@@ -81,7 +80,8 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         moment.event.action.name
     );
     // An attack goes on for hundreds of calls; what was said of it is not put together again.
-    let is_told = session.ledger.is_told(DetectorId::EndpointSequence, bits)
+    let ledger = &session.ledger;
+    let is_told = ledger.is_told(DetectorId::EndpointSequence, bits, moment.time())
         && moment.config.policy.rule.is_empty();
     let (evidence, other_events) = match is_told {
         true => Default::default(),

@@ -147,7 +147,7 @@ impl Engine {
             return self.apply_feedback(event, clock, outputs);
         }
         let at = self.identity_of(event, clock);
-        std::hint::black_box(self.identities[at].touch());
+        std::hint::black_box(self.identities[at].warm());
         if self.identities[at]
             .seen
             .is_duplicate(event, clock, lateness_ms)

@@ -3,14 +3,16 @@
 /// A country that is not listed reaches no farther than this from its middle.
 const MOST_COUNTRIES_KM: f64 = 1000.0;
 
-/// How far the cities of large countries lie from the middle that geolocation databases give for them (ISO
-/// 3166-1 alpha-2; the farthest city of 100 000 people on the mainland, to the next 100 km).
+/// How far the cities of large countries lie from the middle of the country that an address without a city
+/// is located in (ISO 3166-1 alpha-2): the farthest city of 100 000 people that GeoNames lists, from the
+/// middle that ISO-based country tables state, to the next 100 km. The United States without Alaska and
+/// Hawaii: with them nothing within the country would be far.
 #[rustfmt::skip] // a table
 const LARGE_COUNTRIES_KM: [(&str, u16); 24] = [
-    ("AR", 2400), ("AU", 2300), ("BR", 2500), ("CA", 3500), ("CD", 1300), ("CL", 2600),
-    ("CN", 2700), ("DZ", 1300), ("ES", 1900), ("ID", 3000), ("IN", 1800), ("IR", 1200),
-    ("JP", 1700), ("KZ", 1600), ("MM", 1300), ("MN", 1200), ("MX", 1900), ("NO", 1400),
-    ("PE", 1200), ("PT", 1800), ("RU", 5200), ("SA", 1300), ("US", 2800), ("ZA", 1200),
+    ("AO", 1100), ("AR", 1400), ("AU", 2200), ("BR", 2500), ("CA", 3100), ("CD", 1600),
+    ("CL", 2600), ("CN", 2700), ("DZ", 1100), ("ES", 1800), ("ID", 3000), ("IN", 2100),
+    ("IR", 1100), ("JP", 1500), ("KZ", 1400), ("LY", 1100), ("MX", 1900), ("MY", 1500),
+    ("PE", 1100), ("PT", 1200), ("RU", 4600), ("SA", 1100), ("SO", 1400), ("US", 2400),
 ];
 
 /// Networks that come down from satellites at whatever ground station is in view, by autonomous system:

@@ -4,7 +4,7 @@ use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 
 use crate::facts::Facts;
-use crate::memory::touch;
+use crate::memory::warm;
 use crate::names::Name;
 use crate::policy::standing::StandingCommands;
 use crate::profile::Profile;
@@ -127,9 +127,9 @@ impl Identity {
     }
 
     /// Asks for all that is soon going to be looked at.
-    pub(crate) fn touch(&self) -> u32 {
-        let credentials = touch(&self.facts.credentials, |credential| credential.key);
-        self.seen.touch() ^ self.profile.touch() ^ self.sessions.touch() ^ credentials
+    pub(crate) fn warm(&self) -> u32 {
+        let credentials = warm(&self.facts.credentials, |credential| credential.key);
+        self.seen.warm() ^ self.profile.warm() ^ self.sessions.warm() ^ credentials
     }
 
     /// Bytes held beyond the struct itself.

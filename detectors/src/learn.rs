@@ -53,7 +53,8 @@ impl Engine {
             facts,
             &mut self.names,
         );
-        let surfaces = new_hour && learnt.surfaces_here(profile, event);
+        let max_speed = self.config.detectors.impossible_travel.max_speed_kmh;
+        let surfaces = new_hour && learnt.surfaces_here(profile, event, max_speed);
         let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
@@ -163,16 +164,18 @@ impl Learnt {
 
     /// Whether an established identity surfaces where it did on two earlier days, and cannot have come there:
     /// an office is where its people are, a VPN is not.
-    fn surfaces_here(&self, profile: &Profile, event: &Event<'_>) -> bool {
+    fn surfaces_here(&self, profile: &Profile, event: &Event<'_>, max_speed_kmh: f64) -> bool {
         let cell = self.place.map_or(0, |place| place.cell);
         event.outcome() == Outcome::Success
             && self.kind == IdentityKind::Human
             && !self.suspect
             && profile.earlier_days(event.time) >= 3
             && profile.places.days_at(cell, event.time) >= 2
-            && self
-                .place
-                .is_some_and(|place| profile.places.surfaces_at(&place, event.time))
+            && self.place.is_some_and(|place| {
+                profile
+                    .places
+                    .surfaces_at(&place, event.time, max_speed_kmh)
+            })
     }
 
     fn learn(

@@ -37,7 +37,7 @@ const LINE: usize = 64;
 
 /// Reads an entry of every line of a table. What one identity holds lies in a dozen places, and each would be
 /// waited for where it is first needed; asked for at once, they come at once.
-pub(crate) fn touch<T>(items: &[T], read: impl Fn(&T) -> u32) -> u32 {
+pub(crate) fn warm<T>(items: &[T], read: impl Fn(&T) -> u32) -> u32 {
     let step = (LINE / size_of::<T>().max(1)).max(1);
     let lines = items.iter().step_by(step);
     lines.fold(0, |sum, item| sum ^ read(item))

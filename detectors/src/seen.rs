@@ -15,7 +15,7 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::memory::touch;
+use crate::memory::warm;
 
 const GENERATIONS: usize = 6;
 /// Up to so many ids of a generation are faster to scan than to hash.
@@ -137,8 +137,8 @@ impl SeenIds {
         self.newest_since = self.newest_since.plus_millis(passed * generation_ms);
     }
 
-    pub(crate) fn touch(&self) -> u32 {
-        touch(&self.few, |id| u32::from(id[0]))
+    pub(crate) fn warm(&self) -> u32 {
+        warm(&self.few, |id| u32::from(id[0]))
     }
 
     pub(crate) fn bytes(&self) -> usize {

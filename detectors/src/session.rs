@@ -7,7 +7,7 @@ use thin_vec::ThinVec;
 use crate::decay::decayed;
 use crate::detect::DetectorId;
 use crate::event_id::EventId;
-use crate::memory::{push_exact, thin_bytes, touch};
+use crate::memory::{push_exact, thin_bytes, warm};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::Context;
 use crate::risk::{BitsEach, SessionLedger};
@@ -18,8 +18,8 @@ use crate::units::Bits;
 const MOST_SESSIONS: usize = 8;
 /// An idle session is forgotten after this.
 const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
-/// The clocks of the one who authenticates and of the one who tells may differ by so much.
-const SKEW_MS: i64 = 3 * 60_000;
+/// Clocks of two sources may differ by so much.
+pub(crate) const SKEW_MS: i64 = 3 * 60_000;
 /// Without a session id a pause of this length begins a new one, as identity providers do it.
 const PAUSE_MS: i64 = 30 * 60_000;
 /// Novelties of a session fade with this half-life.
@@ -127,7 +127,7 @@ pub(crate) struct Session {
     pub(crate) ended: bool,
     /// Whether a timer waits for its rest.
     pub(crate) is_watched: bool,
-    /// How long it had rested before the event at hand; a day at most.
+    /// How long it had rested before the event at hand; 24 days at most.
     pub(crate) rested_ms: i32,
     /// Whether it had been privileged before the event at hand.
     pub(crate) was_privileged: bool,
@@ -178,7 +178,7 @@ impl Session {
     fn touch(&mut self, time: EventTime) {
         let elapsed = time.since(self.last);
         self.in_order = elapsed >= 0;
-        self.rested_ms = elapsed.clamp(0, FORGOTTEN_AFTER_MS) as i32;
+        self.rested_ms = i32::try_from(elapsed.max(0)).unwrap_or(i32::MAX);
         self.was_privileged = self.privileged;
         if elapsed <= 0 {
             return;
@@ -466,12 +466,12 @@ impl Sessions {
         self.0.iter().for_each(|session| session.each_name(mark));
     }
 
-    pub(crate) fn touch(&self) -> u32 {
+    pub(crate) fn warm(&self) -> u32 {
         // Three lines each.
         let read = |session: &Session| {
             session.key ^ session.learnt_hour ^ session.credential ^ u32::from(session.privileged)
         };
-        touch(&self.0, read)
+        warm(&self.0, read)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -1,9 +1,10 @@
 //! What many share, learnt from who uses it: a network such as a VPN or a carrier's gateway, and what the
 //! peers of a group do.
 //!
-//! A network (a /24, or a /48 of IPv6, in one place) is an egress of a tenant as long as so many established people of it
-//! have surfaced there on several days of the last two weeks, sooner after they were elsewhere than anybody can travel. It
-//! stops being one when they leave. An office is none: its people are where it is.
+//! A network (a /24, or a /48 of IPv6, in one place) is an egress of a tenant as long as so many
+//! established people of it have surfaced there on several days of the last two weeks, sooner after they
+//! were elsewhere than anybody can travel. It stops being one when they leave. An office is none: its
+//! people are where it is.
 
 use hashbrown::HashMap;
 use plumbline_schemas::time::EventTime;

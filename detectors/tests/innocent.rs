@@ -107,6 +107,32 @@ fn an_address_that_the_database_has_moved() {
 }
 
 #[test]
+fn a_database_that_moves_an_address_hides_no_travel_from_elsewhere() {
+    let mut story = Story::new();
+    story.office_days("ann", &OSLO, 10);
+    let moved = City {
+        ip: SYDNEY.ip,
+        ..LIMA
+    };
+    let at = |minute: i64| monday(TEN_DAYS + NOON + minute * MINUTE);
+    let home = call("ann", "mail").from(&OSLO).on("laptop").session("home");
+    story.tell(home.at(at(0)));
+    for (city, session, minute) in [(&SYDNEY, "one", 2), (&moved, "two", 4)] {
+        let thief = call("ann", "mail")
+            .from(city)
+            .on("another")
+            .session(session);
+        story.tell(thief.at(at(minute)));
+    }
+    let found = story.findings();
+    let found = found
+        .iter()
+        .filter(|found| found.detector == "impossible_travel");
+    let sessions: Vec<_> = found.filter_map(|found| found.session_id.clone()).collect();
+    assert_eq!(sessions, ["one", "two"]);
+}
+
+#[test]
 fn a_renewed_password_and_a_token_that_is_given_up() {
     let mut story = Story::new();
     story.office_days("ann", &OSLO, 14);

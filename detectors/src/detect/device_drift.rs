@@ -8,8 +8,9 @@
 //!
 //! **Model.** Good–Turing over days of use for each trait (`profile/habits.rs`), the most surprised of
 //! them, 4 bits more in mid-session; a client's id or fingerprint that changes in mid-session is a change
-//! however little is known, unless the identity has shown three of them. Posture or assurance that falls counts as 8 bits. **Evidence:** what
-//! changed, before and after, with the numbers. **Configuration:** mode only.
+//! however little is known, unless the identity has shown three of them. Posture or assurance that falls
+//! counts as 8 bits. **Evidence:** what changed, before and after, with the numbers. **Configuration:**
+//! mode only.
 //!
 //! **Blind spots:** sources that state no device; hosts that come and go, which surprise nobody.
 

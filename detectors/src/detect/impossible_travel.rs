@@ -12,7 +12,8 @@
 //! once in 1 300 changes, of 5 000 km once in a million.
 //!
 //! **What lowers it:** a user agent the identity is used to (4 bits); an anonymiser, a satellite network or
-//! an egress at either end (at most 8 are left, unless something below contradicts it: nobody is where it surfaces). A
+//! an egress at either end (at most 8 are left, unless something below contradicts it: nobody is where it
+//! surfaces). A
 //! *person's device with an id*, used on an earlier day or in both places, has not been at two ends of
 //! the world: its network was, as with a VPN (8 bits at most, and no more than a finding), unless the
 //! session did something privileged, or both places were used by turns within a quarter of an hour. The
@@ -40,13 +41,12 @@ use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
 use crate::profile::Profile;
-use crate::profile::places::{Conflict, Place, label};
-use crate::session::Session;
+use crate::profile::places::{Place, label};
+use crate::profile::spot::Conflict;
+use crate::session::{SKEW_MS, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
 
-/// Clocks of two sources may differ by so much.
-const SKEW_MS: i64 = 3 * 60_000;
 /// Scale of the tail of geolocation errors beyond the stated radius.
 const ERROR_SCALE_KM: f64 = 50.0;
 const ERROR_TAIL: f64 = 3.0;
@@ -88,32 +88,126 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     let conflict = profile
         .places
-        .worst_conflict(place, event.time, max_speed, SKEW_MS)?;
-    // The same address is where it was; what has moved is the database.
-    if conflict.spot.address().is_some_and(|there| event.network.ip.as_deref() == Some(&*there)) {
-        return None;
-    }
+        .worst_conflict(event, place, max_speed, SKEW_MS)?;
 
-    let mut theft = Theft::of(moment, profile, session, &conflict, (days_here, device_days));
-    theft.beyond_doubt = lowest_speed(place, &conflict, event.time) >= DOUBT * max_speed;
-    let error_bits = ERROR_TAIL * (1.0 + conflict.excess.0 / ERROR_SCALE_KM).log2();
+    let ends = Ends {
+        moment,
+        profile,
+        session,
+        place,
+        conflict,
+        days_here,
+        device_days,
+    };
+    let theft = Theft::of(&ends);
+    let error_bits = ERROR_TAIL * (1.0 + ends.conflict.excess.0 / ERROR_SCALE_KM).log2();
     let mut bits = CHANGE_BITS + error_bits - theft.relief();
     if theft.is_explained() {
         bits = bits.min(MOST_EXPLAINED_BITS);
     }
-    let bits = Bits(bits).clamped();
     let alone = match moment.is_machine() {
         true => Alone::StepUp,
         false => theft.alone_for_a_person(),
     };
-    Some(signal(
-        moment,
-        &conflict,
-        bits,
-        alone,
-        days_here,
-        device_days,
-    ))
+    Some(signal(&ends, Bits(bits).clamped(), alone))
+}
+
+/// What is known of the two places, and of who was there.
+struct Ends<'m> {
+    moment: &'m Moment<'m>,
+    profile: &'m Profile,
+    session: &'m Session,
+    place: &'m Place,
+    conflict: Conflict<'m>,
+    /// Earlier days of use of the place, and of the device.
+    days_here: u8,
+    device_days: u8,
+}
+
+impl Ends<'_> {
+    fn time(&self) -> EventTime {
+        self.moment.event.time
+    }
+
+    fn same_device(&self) -> bool {
+        let (here, there) = (self.moment.bearer, self.conflict.spot.bearer);
+        here.device != 0 && here.device == there.device
+    }
+
+    fn both_devices(&self) -> bool {
+        self.moment.bearer.device != 0 && self.conflict.spot.bearer.device != 0
+    }
+
+    fn has_device_id(&self) -> bool {
+        self.moment.event.device.id.is_some()
+    }
+
+    fn same_session(&self) -> bool {
+        let (here, there) = (self.moment.bearer, self.conflict.spot.bearer);
+        self.moment.event.session.id.is_some() && here.session == there.session
+    }
+
+    fn same_credential(&self) -> bool {
+        let (here, there) = (self.moment.bearer, self.conflict.spot.bearer);
+        here.credential != 0 && here.credential == there.credential
+    }
+
+    fn is_apart(&self) -> bool {
+        !self.same_session() && !self.same_credential()
+    }
+
+    fn known_device(&self) -> bool {
+        self.device_days > 0 || self.same_device()
+    }
+
+    /// In the first days of somebody a VPN that is switched on and off is not known yet, and a second device
+    /// shows.
+    fn is_young(&self) -> bool {
+        self.profile.landmark.is_within(LEARNING_MS, self.time())
+    }
+
+    /// A device counts as new only against a history that has others.
+    fn new_device(&self) -> bool {
+        self.moment.bearer.device != 0 && !self.known_device() && !self.is_young()
+    }
+
+    fn is_privileged(&self) -> bool {
+        self.same_session() && self.session.privileged
+    }
+
+    fn by_turns(&self) -> bool {
+        let places = &self.profile.places;
+        !self.is_young()
+            && places.was_here_before(&self.conflict, self.place, self.time(), BY_TURNS_MS)
+    }
+
+    /// The owner is here, and how it came here was judged then.
+    fn is_back(&self) -> bool {
+        self.days_here > 0 && self.profile.places.is_here_again(&self.conflict, self.place)
+    }
+
+    /// Whether both places and both devices are those of earlier days.
+    fn are_usual(&self) -> bool {
+        let (places, spot) = (&self.profile.places, self.conflict.spot);
+        let devices_known =
+            || self.device_days > 0 && places.days_with(spot.bearer.device, self.time()) > 0;
+        self.days_here > 0
+            && places.days_at(spot.place.cell, self.time()) > 0
+            && self.both_devices()
+            && (self.is_young() || devices_known())
+    }
+
+    /// Lowest possible speed, km/h.
+    fn lowest_speed(&self) -> f64 {
+        let radii = f64::from(self.place.radius) + f64::from(self.conflict.spot.place.radius);
+        let apart_ms = self.time().since(self.conflict.time).abs();
+        let hours = (apart_ms + SKEW_MS) as f64 / 3_600_000.0;
+        (self.conflict.distance.0 - radii).max(0.0) / hours
+    }
+
+    fn max_speed(&self) -> f64 {
+        self.moment.config.detectors.impossible_travel.max_speed_kmh
+    }
 }
 
 /// What speaks for and against two hands.
@@ -132,68 +226,30 @@ struct Theft {
     beyond_doubt: bool,
 }
 
-/// Lowest possible speed, km/h.
-fn lowest_speed(place: &Place, conflict: &Conflict<'_>, time: EventTime) -> f64 {
-    let radii = f64::from(place.radius) + f64::from(conflict.spot.place.radius);
-    let hours = (time.since(conflict.time).abs() + SKEW_MS) as f64 / 3_600_000.0;
-    (conflict.distance.0 - radii).max(0.0) / hours
-}
-
 impl Theft {
-    fn of(
-        moment: &Moment<'_>,
-        profile: &Profile,
-        session: &Session,
-        conflict: &Conflict<'_>,
-        (days_here, device_days): (u8, u8),
-    ) -> Self {
-        let (event, here, there) = (moment.event, moment.bearer, conflict.spot.bearer);
-        let same_device = here.device != 0 && here.device == there.device;
-        let same_session = event.session.id.is_some() && here.session == there.session;
-        let same_credential = here.credential != 0 && here.credential == there.credential;
-        let known_device = device_days > 0 || same_device;
-        let privileged = same_session && session.privileged;
-        let by_turns =
-            profile
-                .places
-                .was_here_before(conflict, moment.place, event.time, BY_TURNS_MS);
-        // In the first days of somebody a VPN that is switched on and off is not known yet.
-        let by_turns = by_turns && !profile.landmark.is_within(LEARNING_MS, event.time);
-        // A device counts as new only against a history that has others.
-        let young = profile.landmark.is_within(LEARNING_MS, event.time);
-        let new_device = here.device != 0 && !known_device && !young;
-        let both_devices = here.device != 0 && there.device != 0;
-        let behind_egress = moment.is_egress || conflict.spot.is_egress;
-        let days_of = |key| profile.places.days_with(key, event.time);
-        let days_there = profile.places.days_at(conflict.spot.place.cell, event.time);
-        // The owner is here, and how it came here was judged then.
-        let is_back = days_here > 0
-            && moment
-                .place
-                .is_some_and(|place| profile.places.is_here_again(conflict, &place));
-        // A second device shows in the first days.
-        let ends_usual = days_here > 0
-            && days_there > 0
-            && both_devices
-            && (young || device_days > 0 && days_of(there.device) > 0);
-        let apart = !same_session && !same_credential;
-        let own_device = same_device && event.device.id.is_some() && !privileged;
+    fn of(ends: &Ends<'_>) -> Self {
+        let (known_device, privileged) = (ends.known_device(), ends.is_privileged());
+        let own_device = ends.same_device() && ends.has_device_id() && !privileged;
+        let is_back = ends.is_back();
+        let from_egress = ends.conflict.spot.is_egress;
         // A new device says nothing where its owner is, nor when the other one has left through a VPN.
-        let explained = is_back || conflict.spot.is_egress;
+        let new_device = ends.new_device() && !is_back && !from_egress;
         Self {
             known_device,
             carried: known_device
-                && event.device.id.is_some()
-                && !moment.is_machine()
+                && ends.has_device_id()
+                && !ends.moment.is_machine()
                 && !privileged
-                && !by_turns,
-            behind_egress,
-            usual: (apart && is_back) || (apart || own_device) && ends_usual,
-            unproven: young && both_devices && !same_device && !same_session && !same_credential,
-            contradiction: (new_device && !explained)
-                || privileged
-                || ((same_session || same_credential) && !known_device),
-            beyond_doubt: false,
+                && !ends.by_turns(),
+            behind_egress: ends.moment.is_egress || from_egress,
+            usual: (ends.is_apart() && is_back)
+                || (ends.is_apart() || own_device) && ends.are_usual(),
+            unproven: ends.is_young()
+                && ends.both_devices()
+                && !ends.same_device()
+                && ends.is_apart(),
+            contradiction: new_device || privileged || (!ends.is_apart() && !known_device),
+            beyond_doubt: ends.lowest_speed() >= DOUBT * ends.max_speed(),
         }
     }
 
@@ -229,23 +285,12 @@ fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: b
     days_here >= HABIT_DAYS && !new_device
 }
 
-fn signal(
-    moment: &Moment<'_>,
-    conflict: &Conflict<'_>,
-    bits: Bits,
-    alone: Alone,
-    days_here: u8,
-    device_days: u8,
-) -> Signal {
+fn signal(ends: &Ends<'_>, bits: Bits, alone: Alone) -> Signal {
+    let (moment, conflict) = (ends.moment, &ends.conflict);
     let (event, spot, there_at) = (moment.event, conflict.spot, conflict.time);
     let there_by = conflict.event_id();
-    let radius = moment.place.map_or(0.0, |place| f64::from(place.radius));
-    let other_radius = f64::from(spot.place.radius);
     let apart_ms = event.time.since(there_at).abs();
-    let speed = moment
-        .place
-        .map_or(0.0, |place| lowest_speed(&place, conflict, event.time));
-    let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
+    let speed = ends.lowest_speed();
     let (here, there) = (label(event), moment.names.text(spot.label));
     let (from, to) = if there_at <= event.time {
         (there, &*here)
@@ -260,21 +305,21 @@ fn signal(
     let evidence = evidence(json!({
         "here": {
             "place": here, "ip": event.network.ip, "time": event.time,
-            "lat": event.network.lat, "lon": event.network.lon, "radius_km": round_to(radius, 1),
-            "event_id": event.id, "earlier_days_of_use": days_here,
+            "lat": event.network.lat, "lon": event.network.lon, "radius_km": round_to(f64::from(ends.place.radius), 1),
+            "event_id": event.id, "earlier_days_of_use": ends.days_here,
         },
         "there": {
             "place": there, "ip": spot.address(), "time": there_at,
             "lat": round_to(f64::from(spot.place.lat), 4), "lon": round_to(f64::from(spot.place.lon), 4),
-            "radius_km": round_to(other_radius, 1), "event_id": there_by,
+            "radius_km": round_to(f64::from(spot.place.radius), 1), "event_id": there_by,
         },
         "distance_km": conflict.distance.0.round(),
         "minutes_apart": round_to(apart_ms as f64 / 60_000.0, 1),
         "clock_skew_allowed_minutes": SKEW_MS / 60_000,
         "lowest_speed_kmh": speed.round(),
-        "max_speed_kmh": max_speed,
+        "max_speed_kmh": ends.max_speed(),
         "unexplained_km": conflict.excess.0.round(),
-        "earlier_days_with_device": device_days,
+        "earlier_days_with_device": ends.device_days,
         "formula": "unexplained = distance − both radii − max_speed × (time apart + skew); \
                     bits = 3.3 + 3·log2(1 + unexplained / 50 km) − relief for a known device or egress",
         "silent_if": silent_if(moment, conflict, bits),

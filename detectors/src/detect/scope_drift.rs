@@ -13,8 +13,8 @@
 //! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
 //! formula; the endpoints in usual use. **Configuration:** mode only.
 //!
-//! **Blind spots:** log-ins, renewed passwords and what gives a token up; misuse inside the usual scope; the first days of an identity; paths that are not
-//! templated make an explorer of everybody.
+//! **Blind spots:** log-ins, renewed passwords and what gives a token up; misuse inside the usual scope;
+//! the first days of an identity; paths that are not templated make an explorer of everybody.
 
 use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
 use serde_json::json;

@@ -7,10 +7,14 @@
 //! the identity, and its owner does not miss a beat: used from the old one before *and* after that, a quarter
 //! of an hour apart at most, or from the new, the old and the new again within an hour. How new the other setting
 //! is comes from Good–Turing over days of use; hosts that come and go, rotating addresses and known regions
-//! are no other place. An owner who moves may come back once; after an hour alone the new place is the owner's. **Evidence:** both settings with times and events. **Configuration:** mode only.
+//! are no other place. An owner who moves may come back once; after an hour alone the new place is the
+//! owner's.
 //!
-//! **Blind spots:** the first five days of an identity, for a thief in the same environment and runtime; a thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials
-//! that are shared by design; agents.
+//! **Evidence:** both settings with times and events. **Configuration:** mode only.
+//!
+//! **Blind spots:** the first five days of an identity, for a thief in the same environment and runtime; a
+//! thief on the owner's host, or behind an egress or a known VPN, proxy or relay; credentials that are
+//! shared by design; agents.
 
 use plumbline_schemas::command::Action;
 use serde_json::json;
@@ -145,7 +149,8 @@ fn signal(moment: &Moment<'_>, credential: &Credential, rival: &Rival) -> Signal
             "setting": other, "first": rival.first, "last": rival.last, "event_id": rival.event_id,
             "bits": (f64::from(rival.bits) * 10.0).round() / 10.0,
         },
-        "silent_if": "the old place had not been used again after the new one, or the new one had been used on an earlier day",
+        "silent_if": "the old place had not been used again after the new one, or the new one had been used \
+                      on an earlier day",
     });
     let signal = Signal::rule(
         DetectorId::TokenReplay,

@@ -5,9 +5,9 @@
 //! somebody approves.
 //!
 //! **Model.** A rule. Routine is exempt: what the task allows and the agent has done on earlier days; where
-//! the task lists nothing, what it has done on earlier days without an approval. Host, device and network are judged where they are stated. **Evidence:** which
-//! of the three is missing. **Configuration:** mode; `policy.approval.within`. **Blind spots:** a routine
-//! that was never right.
+//! the task lists nothing, what it has done on earlier days without an approval. Host, device and network
+//! are judged where they are stated. **Evidence:** which of the three is missing. **Configuration:** mode;
+//! `policy.approval.within`. **Blind spots:** a routine that was never right.
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, IdentityKind};

@@ -111,7 +111,7 @@ impl DataProfile {
         both.max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
     }
 
-    pub(crate) fn touch(&self) -> u32 {
+    pub(crate) fn warm(&self) -> u32 {
         self.0
             .as_ref()
             .map_or(0, |sums| sums.hour ^ sums.bytes.hours ^ sums.records.hours)

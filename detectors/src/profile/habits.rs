@@ -8,7 +8,7 @@
 use plumbline_schemas::time::EventTime;
 
 use super::hour;
-use crate::memory::{append_exact, replace, retain_exact, touch};
+use crate::memory::{append_exact, replace, retain_exact, warm};
 use crate::units::Bits;
 
 /// What sort of value it is.
@@ -213,8 +213,8 @@ impl Habits {
         }
     }
 
-    pub(crate) fn touch(&self) -> u32 {
-        touch(&self.0, |habit| habit.key)
+    pub(crate) fn warm(&self) -> u32 {
+        warm(&self.0, |habit| habit.key)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -6,6 +6,7 @@ pub(crate) mod places;
 pub(crate) mod schedule;
 pub(crate) mod scope;
 pub(crate) mod sequence;
+pub(crate) mod spot;
 pub(crate) mod volume;
 
 use plumbline_schemas::event::IdentityKind;
@@ -111,16 +112,17 @@ impl Profile {
         self.scope.each_name(mark);
     }
 
-    /// Bytes held beyond the struct itself.
-    pub(crate) fn touch(&self) -> u32 {
-        self.places.touch()
-            ^ self.scope.touch()
-            ^ self.sequence.touch()
-            ^ self.habits.touch()
-            ^ self.data.touch()
+    /// Has its memory brought near.
+    pub(crate) fn warm(&self) -> u32 {
+        self.places.warm()
+            ^ self.scope.warm()
+            ^ self.sequence.warm()
+            ^ self.habits.warm()
+            ^ self.data.warm()
             ^ u32::from(self.schedule.days())
     }
 
+    /// Bytes held beyond the struct itself.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.places.heap_bytes()
             + self.scope.heap_bytes()

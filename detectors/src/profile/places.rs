@@ -6,20 +6,16 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
 use super::habits::Trait;
+use super::spot::{Conflict, Spot, WINDOW_MS};
 use super::{day, hour};
 use crate::decay::Hours;
-use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::geography::country_radius_km;
-use crate::memory::{append_exact, replace, retain_exact, touch};
+use crate::memory::{append_exact, replace, retain_exact, warm};
 use crate::names::{Name, Names, Space};
 use crate::session::session_key;
 use crate::setting::{Setting, key};
 use crate::units::Km;
 
-/// Places are compared with every other of this window, before and after.
-pub(crate) const WINDOW_MS: i64 = 24 * 3_600_000;
-/// Sightings of one place closer together than this are one.
-const STAMP_EVERY_MS: i64 = 60_000;
 const MOST_RECENT: usize = 8;
 const MOST_HABITS: usize = 16;
 const MOST_DEVICES: usize = 8;
@@ -27,8 +23,6 @@ const MOST_DEVICES: usize = 8;
 const CITY_RADIUS_KM: f64 = 250.0;
 /// A stated accuracy up to this is that of a place, with or without the name of a city.
 const PLACE_RADIUS_KM: f64 = 100.0;
-/// An airliner, over ground.
-const FASTEST_KMH: f64 = 1000.0;
 /// Mean radius of the earth (IUGG).
 const EARTH_KM: f64 = 6371.0;
 
@@ -96,155 +90,10 @@ impl Place {
 
     /// Never less than [`Place::distance`], for a hundredth of its cost: an arc is at most π/2 times
     /// its chord, and the ellipsoid within a hundredth of the sphere.
-    fn distance_at_most(&self, other: &Self) -> f64 {
+    pub(super) fn distance_at_most(&self, other: &Self) -> f64 {
         let (a, b) = (self.point(), other.point());
         let square: f64 = (0..3).map(|axis| (a[axis] - b[axis]).powi(2)).sum();
         square.sqrt() * EARTH_KM * std::f64::consts::FRAC_PI_2 * 1.01
-    }
-}
-
-/// A time in six bytes: milliseconds since 1970, until the year 10889.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PackedTime([u8; 6]);
-
-impl PackedTime {
-    fn new(time: EventTime) -> Self {
-        let millis = time.as_millis().clamp(0, (1 << 48) - 1);
-        let [a, b, c, d, e, f, _, _] = millis.to_le_bytes();
-        Self([a, b, c, d, e, f])
-    }
-
-    fn get(self) -> EventTime {
-        let [a, b, c, d, e, f] = self.0;
-        EventTime::from_millis(i64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-    }
-}
-
-/// A place of the last day.
-#[derive(Debug)]
-pub(crate) struct Spot {
-    pub(crate) place: Place,
-    pub(crate) label: Name,
-    pub(crate) bearer: Bearer,
-    /// Whether many people, or anybody, may leave from there.
-    pub(crate) is_egress: bool,
-    newest: PackedTime,
-    /// Of an earlier use; that of the newest, if there is none.
-    earlier: PackedTime,
-    /// What only the evidence needs: the address, the id of the newest event, that of the earlier one
-    /// if there is one.
-    texts: Box<[u8]>,
-}
-
-impl Spot {
-    fn new(event: &Event<'_>, place: &Place, label: Name, bearer: Bearer, is_egress: bool) -> Self {
-        let newest = PackedTime::new(event.time);
-        let mut texts = Vec::with_capacity(64);
-        pack_text(event.network.ip.as_deref().unwrap_or_default(), &mut texts);
-        pack_text(&event.id, &mut texts);
-        Self {
-            place: *place,
-            label,
-            bearer,
-            is_egress,
-            newest,
-            earlier: newest,
-            texts: texts.into(),
-        }
-    }
-
-    /// Whether this place and another one at that time cannot be reconciled.
-    fn conflict(
-        &self,
-        place: &Place,
-        time: EventTime,
-        max_speed_kmh: f64,
-        skew_ms: i64,
-    ) -> Option<Conflict<'_>> {
-        if self.place.cell == place.cell {
-            return None;
-        }
-        let nearest = self.nearest(time);
-        let apart_ms = time.since(nearest).abs();
-        if apart_ms > WINDOW_MS {
-            return None;
-        }
-        let reach = max_speed_kmh * (apart_ms + skew_ms) as f64 / 3_600_000.0
-            + f64::from(place.radius)
-            + f64::from(self.place.radius);
-        if place.distance_at_most(&self.place) <= reach {
-            return None;
-        }
-        let distance = place.distance(&self.place);
-        let excess = Km(distance.0 - reach);
-        (excess.0 > 0.0).then_some(Conflict {
-            spot: self,
-            time: nearest,
-            distance,
-            excess,
-        })
-    }
-
-    fn newest(&self) -> EventTime {
-        self.newest.get()
-    }
-
-    fn earlier(&self) -> Option<EventTime> {
-        (self.earlier != self.newest).then(|| self.earlier.get())
-    }
-
-    /// The address from which it was first used.
-    pub(crate) fn address(&self) -> Option<String> {
-        let address = unpack_text(&self.texts);
-        (!address.is_empty()).then_some(address)
-    }
-
-    /// The time of use nearest to this one, before or after.
-    fn nearest(&self, time: EventTime) -> EventTime {
-        let apart = |stamp: EventTime| time.since(stamp).unsigned_abs();
-        match self.earlier() {
-            Some(earlier) if apart(earlier) < apart(self.newest()) => earlier,
-            _ => self.newest(),
-        }
-    }
-
-    /// The event that was there at this time of use.
-    fn event_at(&self, time: EventTime) -> String {
-        let (newest, earlier) = self.events();
-        let is_newest = time == self.newest();
-        unpack_text(&self.texts[if is_newest { newest } else { earlier }..])
-    }
-
-    /// Where the ids of the newest and of the earlier event begin.
-    fn events(&self) -> (usize, usize) {
-        let newest = end_of_text(&self.texts);
-        (newest, newest + end_of_text(&self.texts[newest..]))
-    }
-
-    fn stamp(&mut self, time: EventTime, event_id: &str) {
-        // As it is kept, so that it compares with what is.
-        let time = PackedTime::new(time).get();
-        let is_near = |stamp: EventTime| time.since(stamp).abs() < STAMP_EVERY_MS;
-        let earlier = self.earlier();
-        if is_near(self.newest()) || earlier.is_some_and(is_near) {
-            return;
-        }
-        // Older than all that is kept: neither newer place nor nearer neighbour.
-        if earlier.is_some_and(|earlier| time < earlier) {
-            return;
-        }
-        // This is done for most events: ids of one form are exchanged in place.
-        let (newest, earlier) = self.events();
-        let mut texts = std::mem::take(&mut self.texts).into_vec();
-        texts.truncate(earlier);
-        pack_text(event_id, &mut texts);
-        if time > self.newest() {
-            (self.earlier, self.newest) = (self.newest, PackedTime::new(time));
-            texts[newest..].rotate_left(earlier - newest);
-        } else {
-            self.earlier = PackedTime::new(time);
-        }
-        self.texts = texts.into();
     }
 }
 
@@ -323,37 +172,23 @@ pub(crate) struct Places {
     total: f32,
 }
 
-/// A place that cannot have been left in time.
-#[derive(Debug)]
-pub(crate) struct Conflict<'p> {
-    pub(crate) spot: &'p Spot,
-    /// When it was used, as near as possible to the event at hand.
-    pub(crate) time: EventTime,
-    pub(crate) distance: Km,
-    /// What is left of the distance when both radii and the fastest travel are taken off.
-    pub(crate) excess: Km,
-}
-
-impl Conflict<'_> {
-    /// The event that was there.
-    pub(crate) fn event_id(&self) -> String {
-        self.spot.event_at(self.time)
-    }
-}
-
 impl Places {
     /// The recent place that is the hardest to reconcile with this one, if any cannot be. Where a network
-    /// surfaces that many use says less than any other place.
+    /// surfaces that many use says less than any other place; the same address has not moved, the database has.
     pub(crate) fn worst_conflict(
         &self,
+        event: &Event<'_>,
         place: &Place,
-        time: EventTime,
         max_speed_kmh: f64,
         skew_ms: i64,
     ) -> Option<Conflict<'_>> {
+        let ip = event.network.ip.as_deref();
         let mut worst: Option<Conflict<'_>> = None;
         for spot in &self.recent {
-            let Some(conflict) = spot.conflict(place, time, max_speed_kmh, skew_ms) else {
+            let conflict = spot.conflict(place, event.time, max_speed_kmh, skew_ms);
+            let Some(conflict) =
+                conflict.filter(|_| ip.is_none() || spot.address().as_deref() != ip)
+            else {
                 continue;
             };
             let rank = |conflict: &Conflict<'_>| (!conflict.spot.is_egress, conflict.excess.0);
@@ -371,12 +206,11 @@ impl Places {
     pub(crate) fn was_here_before(
         &self,
         conflict: &Conflict<'_>,
-        here: Option<Place>,
+        here: &Place,
         time: EventTime,
         within_ms: i64,
     ) -> bool {
-        let here =
-            here.and_then(|here| self.recent.iter().find(|spot| spot.place.cell == here.cell));
+        let here = self.recent.iter().find(|spot| spot.place.cell == here.cell);
         here.is_some_and(|here| {
             let before = here.newest() < conflict.time;
             before && time.since(here.newest()).abs() <= within_ms
@@ -392,11 +226,11 @@ impl Places {
     /// Whether the identity was lately somewhere that it is used to, and cannot have come here since: it has
     /// only surfaced here. Where a thief was does not count, nor that somebody is at home again who had left
     /// through an egress.
-    pub(crate) fn surfaces_at(&self, place: &Place, time: EventTime) -> bool {
+    pub(crate) fn surfaces_at(&self, place: &Place, time: EventTime, max_speed_kmh: f64) -> bool {
         self.recent.iter().any(|spot| {
             !spot.is_egress
                 && self.days_at(spot.place.cell, time) >= 2
-                && spot.conflict(place, time, FASTEST_KMH, 0).is_some()
+                && spot.conflict(place, time, max_speed_kmh, 0).is_some()
         })
     }
 
@@ -489,13 +323,13 @@ impl Places {
         self.recent.iter().for_each(|spot| mark(spot.label));
     }
 
-    pub(crate) fn touch(&self) -> u32 {
-        let habits = touch(&self.habits, Habit::key);
-        habits ^ touch(&self.recent, |spot| spot.place.cell)
+    pub(crate) fn warm(&self) -> u32 {
+        let habits = warm(&self.habits, Habit::key);
+        habits ^ warm(&self.recent, |spot| spot.place.cell)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        let texts = self.recent.iter().map(|spot| spot.texts.len());
+        let texts = self.recent.iter().map(Spot::heap_bytes);
         texts.sum::<usize>() + size_of_val(&*self.recent) + size_of_val(&*self.habits)
     }
 }
@@ -581,12 +415,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_packed_time_comes_back_as_it_was(millis in 0_i64..1 << 48) {
-            let time = EventTime::from_millis(millis);
-            prop_assert_eq!(PackedTime::new(time).get(), time);
-        }
-
-        #[test]
         fn a_packed_usage_comes_back_as_it_was(last_hour in 0_u32..1 << 24, days: u8) {
             let usage = Usage::new(last_hour, days);
             prop_assert_eq!((usage.last_hour(), usage.days()), (last_hour, days));
@@ -594,52 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_habit_takes_ten_bytes_and_a_spot_64() {
+    fn a_habit_takes_ten_bytes() {
         assert_eq!(size_of::<Habit>(), 10);
-        assert_eq!(size_of::<Spot>(), 64);
-    }
-
-    /// A spot used at these minutes, in this order, by events of those names.
-    fn spot(minutes: &[i64]) -> Spot {
-        let json = |minute: i64| {
-            format!(
-                r#"{{"id":"at-{minute}","time":"2026-01-01T00:00:00Z","kind":"api",
-                "identity":{{"id":"x"}},"action":{{"name":"y"}},
-                "network":{{"ip":"203.0.113.7","lat":59.9,"lon":10.7}}}}"#
-            )
-        };
-        let first = json(minutes[0]);
-        let mut event = Event::parse(first.as_bytes()).expect("a valid event");
-        event.time = at(minutes[0]);
-        let (place, bearer) = (Place::of(&event).expect("stated"), Bearer::of(&event));
-        let (label, _) = Names::default().intern(Space::Place, "Oslo");
-        let mut spot = Spot::new(&event, &place, label, bearer, false);
-        for minute in &minutes[1..] {
-            spot.stamp(at(*minute), &format!("at-{minute}"));
-        }
-        spot
-    }
-
-    fn at(minute: i64) -> EventTime {
-        EventTime::from_millis(1_790_000_000_000 + minute * 60_000)
-    }
-
-    #[test]
-    fn the_nearest_use_is_told_with_its_event() {
-        for (minutes, asked, told) in [
-            (&[10][..], 0, 10),
-            (&[10, 30], 11, 10),
-            (&[10, 30], 29, 30),
-            (&[30, 10], 11, 10),
-            (&[10, 30, 50], 0, 30),
-            (&[30, 50, 10], 0, 30),
-            (&[10, 50, 30], 0, 30),
-        ] {
-            let spot = spot(minutes);
-            let time = spot.nearest(at(asked));
-            assert_eq!(time, at(told), "{minutes:?}");
-            assert_eq!(spot.event_at(time), format!("at-{told}"), "{minutes:?}");
-            assert_eq!(spot.address().as_deref(), Some("203.0.113.7"));
-        }
     }
 }

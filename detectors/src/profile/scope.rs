@@ -21,7 +21,7 @@ use plumbline_schemas::time::EventTime;
 
 use super::hour;
 use crate::decay::Hours;
-use crate::memory::{append_exact, replace, touch};
+use crate::memory::{append_exact, replace, warm};
 use crate::names::{Name, PackedName};
 use crate::units::Bits;
 
@@ -269,8 +269,8 @@ impl ScopeProfile {
         self.tokens.iter().for_each(|token| mark(token.name.name()));
     }
 
-    pub(crate) fn touch(&self) -> u32 {
-        touch(&self.tokens, |token| u32::from(token.usage.0[0]))
+    pub(crate) fn warm(&self) -> u32 {
+        warm(&self.tokens, |token| u32::from(token.usage.0[0]))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

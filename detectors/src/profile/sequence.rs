@@ -15,7 +15,7 @@
 use plumbline_schemas::event::IdentityKind;
 
 use crate::decay::Sum;
-use crate::memory::{insert_exact, retain_exact, touch};
+use crate::memory::{insert_exact, retain_exact, warm};
 
 /// An endpoint as the model sees it: a stable hash of its name.
 pub(crate) type Symbol = u32;
@@ -267,8 +267,8 @@ impl SequenceProfile {
         retain_exact(&mut self.counts, |count| count.times != Sum::default());
     }
 
-    pub(crate) fn touch(&self) -> u32 {
-        touch(&self.counts, |count| u32::from(count.key.0[0]))
+    pub(crate) fn warm(&self) -> u32 {
+        warm(&self.counts, |count| u32::from(count.key.0[0]))
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

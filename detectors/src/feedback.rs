@@ -125,6 +125,7 @@ fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
 
 /// The circumstances of the session are right.
 fn settle(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+    profile.data.release(session.key);
     session.setting.vouch(&mut profile.habits, event.time);
     if let Some(extra) = &mut session.extra {
         extra.changed = None;

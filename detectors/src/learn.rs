@@ -206,7 +206,9 @@ impl Learnt {
             }
             self.learn_habits(event, profile, session, facts);
         }
-        profile.data.settle(self.suspect);
+        if self.suspect {
+            profile.data.suspect(session.key);
+        }
         if in_order {
             session.context.push(self.symbol);
             session.last_endpoint = Some(self.endpoint);

@@ -6,7 +6,7 @@ mod story;
 
 use plumbline_detectors::config::{Config, SuppressRule};
 use plumbline_schemas::command::{Action, Mode};
-use plumbline_schemas::event::{ActionClass, IdentityKind, Verdict};
+use plumbline_schemas::event::{ActionClass, IdentityKind, Outcome, Verdict};
 use story::*;
 
 const TEN_DAYS: i64 = 10 * DAY;
@@ -108,6 +108,48 @@ fn what_a_person_calls_harmless_stays_harmless() {
     work(&mut story, &away, NOON + 2 * MINUTE);
     work(&mut story, &away.session("next day"), NOON + 20 * HOUR);
     assert!(story.outputs.is_empty(), "{:?}", what_was_said(&story));
+}
+
+#[test]
+fn an_export_that_was_cleared_is_usual_from_then_on() {
+    let verdicts = [Verdict::StepUpPassed, Verdict::FalsePositive];
+    for verdict in verdicts.map(Some).into_iter().chain([None]) {
+        let mut story = Story::new();
+        let reads = |name: &str, class: ActionClass, mega: u64, time: i64| {
+            let day = format!("day {}", time / DAY);
+            let mut call = call("ann", name).from(&OSLO).on("laptop").session(&day);
+            call.0.action.bytes_out = Some(mega << 20);
+            call.0.session.authenticated_at = Some(monday(time));
+            call.class(class).outcome(Outcome::Success).at(monday(time))
+        };
+        let export = |day: i64| reads("ledger.export", ActionClass::Export, 30, day * DAY + NOON);
+        for day in 0..22 {
+            if day == 14 {
+                story.tell(export(day));
+                let asked = story.commands().last().map(|command| command.id.clone());
+                assert_eq!(story.actions(), [Action::StepUp]);
+                if let Some(verdict) = verdict {
+                    let answer = call("ann", "feedback").verdict(verdict, asked.as_deref());
+                    story.tell(answer.at(monday(day * DAY + NOON + MINUTE)));
+                }
+                story.outputs.clear();
+            }
+            for hour in 1..6 {
+                story.tell(reads(
+                    "read",
+                    ActionClass::Read,
+                    1,
+                    day * DAY + NOON + hour * HOUR,
+                ));
+            }
+        }
+        story.tell(export(22));
+        assert_eq!(
+            story.found("data_extraction"),
+            verdict.is_none(),
+            "{verdict:?}"
+        );
+    }
 }
 
 #[test]

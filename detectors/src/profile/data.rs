@@ -5,6 +5,9 @@
 //! predictive inflation of a short history: z = (ln x − μ) / (σ·√(1 + 1/n)). Bits are −log2 of the upper
 //! tail of the normal distribution at z, less one for looking at bytes and at records. Weights do not
 //! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
+//!
+//! An hour in which something was suspect is held back. Whoever clears the session that was suspected lets
+//! it be learnt.
 
 use plumbline_schemas::event::{Event, Outcome};
 use statrs::function::erf::erfc;
@@ -25,12 +28,15 @@ struct Hourly {
     now: u64,
     calls: u32,
     /// Of all hours that were learnt.
-    all: f64,
-    all_calls: f64,
+    all: f32,
+    all_calls: f32,
     largest: u64,
     hours: u32,
     mean: f32,
     squares: f32,
+    /// Of the last hour that was held back.
+    held: f32,
+    held_calls: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,8 +44,10 @@ struct Sums {
     hour: u32,
     bytes: Hourly,
     records: Hourly,
-    /// Whether the hour is not to be learnt.
-    tainted: bool,
+    /// The session for which the hour is not to be learnt, 0 if it is.
+    suspected: u32,
+    /// The session for which the last hour was held back.
+    held_for: u32,
     /// Whether nothing is to be said of the hour.
     hushed: bool,
 }
@@ -81,10 +89,23 @@ impl DataProfile {
         sums.records.add(records);
     }
 
-    /// Says whether what was counted may become usual.
-    pub(crate) fn settle(&mut self, suspect: bool) {
+    /// What was counted may not become usual before this session is cleared.
+    pub(crate) fn suspect(&mut self, session: u32) {
         if let Some(sums) = &mut self.0 {
-            sums.tainted |= suspect;
+            sums.suspected = session;
+        }
+    }
+
+    /// The session is cleared: what was held back for it is usual.
+    pub(crate) fn release(&mut self, session: u32) {
+        let Some(sums) = &mut self.0 else { return };
+        if sums.suspected == session {
+            sums.suspected = 0;
+        }
+        if sums.held_for == session {
+            sums.held_for = 0;
+            sums.bytes.release();
+            sums.records.release();
         }
     }
 
@@ -125,13 +146,15 @@ impl DataProfile {
 impl Sums {
     fn close(&mut self) {
         for sums in [&mut self.bytes, &mut self.records] {
-            if self.tainted {
-                (sums.now, sums.calls) = (0, 0);
-            } else {
-                sums.close();
+            match self.suspected {
+                0 => sums.close(),
+                _ => sums.hold(),
             }
         }
-        (self.tainted, self.hushed) = (false, false);
+        if self.suspected != 0 {
+            self.held_for = self.suspected;
+        }
+        (self.suspected, self.hushed) = (0, false);
     }
 }
 
@@ -150,12 +173,28 @@ impl Hourly {
         amount.is_some_and(|amount| amount > 0 && amount >= of_call / 2)
     }
 
-    /// Welford's update of mean and sum of squares.
     fn close(&mut self) {
-        if self.now == 0 {
+        self.learn(self.now as f32, self.calls);
+        self.largest = self.largest.max(self.now);
+        (self.now, self.calls) = (0, 0);
+    }
+
+    fn hold(&mut self) {
+        (self.held, self.held_calls) = (self.now as f32, self.calls);
+        (self.now, self.calls) = (0, 0);
+    }
+
+    fn release(&mut self) {
+        self.learn(self.held, self.held_calls);
+        self.largest = self.largest.max(self.held as u64);
+    }
+
+    /// Welford's update of mean and sum of squares.
+    fn learn(&mut self, amount: f32, calls: u32) {
+        if amount == 0.0 {
             return;
         }
-        let x = (self.now as f32).ln();
+        let x = amount.ln();
         self.hours = self.hours.saturating_add(1);
         // As if the last 1000 hours were all: the mean follows what grows slowly.
         let n = self.hours.min(1000) as f32;
@@ -167,10 +206,8 @@ impl Hourly {
             1.0
         };
         self.squares = self.squares * kept + delta * (x - self.mean);
-        self.largest = self.largest.max(self.now);
-        self.all += self.now as f64;
-        self.all_calls += f64::from(self.calls);
-        (self.now, self.calls) = (0, 0);
+        self.all += amount;
+        self.all_calls += calls as f32;
     }
 
     fn surplus(&self, unit: &'static str) -> Option<Surplus> {
@@ -193,7 +230,7 @@ impl Hourly {
             hours: self.hours,
             deviation,
             per_call: (self.now as f64 / f64::from(self.calls.max(1)))
-                / (self.all / self.all_calls.max(1.0)).max(1.0),
+                / f64::from(self.all / self.all_calls.max(1.0)).max(1.0),
         })
     }
 }

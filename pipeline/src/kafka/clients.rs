@@ -214,6 +214,11 @@ impl Clients {
         if settings.get("transaction.timeout.ms").is_none() {
             settings.set("transaction.timeout.ms", timeout);
         }
+        // A transaction that follows closely on another is refused until the markers of that one are written:
+        // a few milliseconds, and not the default's 100.
+        if settings.get("retry.backoff.ms").is_none() {
+            settings.set("retry.backoff.ms", "5");
+        }
         // A record that lingers delays the commit that waits for it.
         settings.set("linger.ms", "0");
         settings.set("delivery.report.only.error", "true");

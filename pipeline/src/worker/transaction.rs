@@ -105,17 +105,21 @@ impl Transactor {
         let Some(producer) = &self.producer else {
             return Err(AttemptError::NoProducer(KafkaError::Canceled));
         };
-        let prepared = producer
+        let sent = producer
             .begin_transaction()
-            .and_then(|()| send_all(producer, &self.topics, outputs))
-            .and_then(|()| drain(producer));
-        if let Err(error) = prepared {
+            .and_then(|()| send_all(producer, &self.topics, outputs));
+        if let Err(error) = sent {
             self.give_up(&error);
             return Err(AttemptError::Aborted(error));
         }
+        // The records are on their way meanwhile.
         let added = retrying(|| producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT));
         if let Err(error) = added {
             return Err(self.abort(error));
+        }
+        if let Err(error) = drain(producer) {
+            self.give_up(&error);
+            return Err(AttemptError::Aborted(error));
         }
         // Nothing is in flight any more: with anything left, this call would wait 100 ms for it.
         match retrying(|| producer.commit_transaction(CALL_TIMEOUT)) {

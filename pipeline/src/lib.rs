@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod normalise;
 pub mod replay;
 pub mod run;
+mod serve;
 pub mod telemetry;
 pub mod topics;
 pub mod worker;

@@ -1,11 +1,12 @@
 //! `plumbline run`
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
-use crate::config::{Config, Stage};
+use crate::config::{Config, Stage, listen_address};
 use crate::run;
 
 /// Run the service: raw logs in, findings and commands out
@@ -44,6 +45,10 @@ pub(super) struct RunArgs {
     /// Threads that detect, each with a consumer and a producer of its own [file: run.workers]
     #[arg(long, value_name = "N", value_parser = one_or_more, env = "PLUMBLINE_WORKERS", hide_env_values = true)]
     workers: Option<usize>,
+    /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
+    /// [file: run.listen]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
+    listen: Option<SocketAddr>,
 }
 
 impl RunArgs {
@@ -59,6 +64,7 @@ impl RunArgs {
         run.until_end = self.until_end.unwrap_or(run.until_end);
         run.stage = self.stage.unwrap_or(run.stage);
         run.workers = self.workers.unwrap_or(run.workers);
+        run.listen = self.listen.or(run.listen);
     }
 }
 
@@ -103,6 +109,18 @@ mod tests {
         assert_eq!(config.run.stage, Stage::Detect);
         assert!(!config.run.until_end);
         assert!(applied(&["--until-end"], Config::default()).run.until_end);
+        for (text, address) in [
+            ("9464", "127.0.0.1:9464"),
+            (":9464", "127.0.0.1:9464"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            let listen = applied(&["--listen", text], Config::default()).run.listen;
+            assert_eq!(
+                listen.map(|listen| listen.to_string()).as_deref(),
+                Some(address)
+            );
+        }
     }
 
     #[test]
@@ -110,6 +128,7 @@ mod tests {
         for flags in [
             ["--workers", "0"],
             ["--workers", "two"],
+            ["--listen", "everywhere"],
             ["--stage", "both"],
         ] {
             let arguments = ["run", "--config", "x"].iter().chain(&flags);

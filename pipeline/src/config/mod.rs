@@ -23,6 +23,7 @@ pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
     GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage, check_format,
+    listen_address,
 };
 
 /// All that can be set.

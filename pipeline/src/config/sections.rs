@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use plumbline_detectors::config::Span;
@@ -70,6 +71,9 @@ pub struct RunConfig {
     pub commit_interval: Span,
     /// Name of this process, unique in the group and the same after a restart.
     pub instance: Option<String>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served: a port of this machine alone, or address and port.
+    #[serde(deserialize_with = "address_to_listen_at")]
+    pub listen: Option<SocketAddr>,
 }
 
 impl Default for RunConfig {
@@ -80,8 +84,31 @@ impl Default for RunConfig {
             until_end: false,
             commit_interval: Span::millis(100),
             instance: None,
+            listen: None,
         }
     }
+}
+
+fn address_to_listen_at<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    listen_address(&text).map(Some).map_err(de::Error::custom)
+}
+
+/// Where to listen. A port alone is on the loopback address: what is shown is not for everybody.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text).parse::<u16>();
+    let address = match port {
+        Ok(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        Err(_) => text.parse(),
+    };
+    address.map_err(|_| {
+        format!(
+            "`{text}` is nothing to listen at; write a port, such as \"9464\" (reached from this machine \
+             alone), or an address and a port, such as \"0.0.0.0:9464\""
+        )
+    })
 }
 
 /// A part of the line from raw logs to commands.

@@ -5,11 +5,18 @@ use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::metrics::{Kinds, Shared, Standing};
+
 macro_rules! counters {
-    ($($(#[$doc:meta])* $field:ident, $count:ident;)*) => {
+    ($(#[doc = $doc:literal] $field:ident, $count:ident;)*) => {
         /// Counts of one thread.
         #[derive(Debug, Default)]
-        pub(crate) struct Counters { $($field: AtomicU64,)* }
+        pub(crate) struct Counters {
+            $($field: AtomicU64,)*
+            pub(super) name: String,
+            pub(super) kinds: Kinds,
+            pub(super) standing: Mutex<Standing>,
+        }
 
         impl Counters {
             $(pub(crate) fn $count(&self) { self.$field.fetch_add(1, Ordering::Relaxed); })*
@@ -22,7 +29,16 @@ macro_rules! counters {
 
         /// What has been done, of one thread or of all.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Counts { $($(#[$doc])* pub $field: u64,)* }
+        pub struct Counts { $(#[doc = $doc] pub $field: u64,)* }
+
+        impl Counts {
+            /// Each with its name and what it counts, but for those that are counted by kind.
+            pub(super) fn described(self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+                let all = [$((stringify!($field), $doc.trim_ascii(), self.$field)),*];
+                let by_kind = ["findings", "commands", "dead_letters"];
+                all.into_iter().filter(move |(name, ..)| !by_kind.contains(name))
+            }
+        }
 
         impl Add for Counts {
             type Output = Self;
@@ -58,23 +74,35 @@ counters! {
 
 /// The counts of a service while it runs, for whoever runs it inside another program.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Mutex<Vec<Arc<Counters>>>>);
+pub struct Tally {
+    pub(super) shared: Arc<Shared>,
+}
 
 impl Tally {
     /// The counters of one more thread.
-    pub(super) fn new_counters(&self) -> Arc<Counters> {
-        let counters = Arc::default();
-        self.lock().push(Arc::clone(&counters));
+    pub(super) fn new_counters(&self, name: &str) -> Arc<Counters> {
+        let counters = Arc::new(Counters {
+            name: name.to_owned(),
+            kinds: self.shared.kinds.clone(),
+            ..Counters::default()
+        });
+        self.threads().push(Arc::clone(&counters));
         counters
     }
 
     /// What all threads have done up to now.
     pub fn counts(&self) -> Counts {
-        self.lock().iter().map(|counters| counters.snapshot()).sum()
+        self.threads()
+            .iter()
+            .map(|counters| counters.snapshot())
+            .sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn threads(&self) -> MutexGuard<'_, Vec<Arc<Counters>>> {
+        self.shared
+            .threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,7 +119,7 @@ mod tests {
     #[test]
     fn the_counts_of_all_threads_add_up() {
         let tally = Tally::default();
-        let (one, two) = (tally.new_counters(), tally.new_counters());
+        let (one, two) = (tally.new_counters("one"), tally.new_counters("two"));
         one.event();
         two.event();
         two.command();

@@ -40,23 +40,26 @@ impl LogWriter<'_> {
                 Sent::Yes => self.counters.normalised(),
                 Sent::Oversized => {
                     let (value, pairs) = dead_letter(&event.value, &oversized(), 1, origin);
-                    self.dead_letter(event.key.as_bytes(), &value, &pairs)?;
+                    self.dead_letter(Reason::TooLarge, event.key.as_bytes(), &value, &pairs)?;
                 }
             }
         }
         match &record.dead_letter {
-            Some(letter) => self.dead_letter(&letter.key, &letter.value, &letter.headers),
+            Some(letter) => {
+                self.dead_letter(letter.reason, &letter.key, &letter.value, &letter.headers)
+            }
             None => Ok(()),
         }
     }
 
     fn dead_letter(
         &self,
+        reason: Reason,
         key: &[u8],
         value: &[u8],
         pairs: &[(&'static str, String)],
     ) -> Result<(), KafkaError> {
-        self.counters.dead_letter();
+        self.counters.refused(reason);
         let record = BaseRecord::with_opaque_to(&self.topics.deadletter, self.epoch)
             .key(key)
             .payload(value)
@@ -126,7 +129,7 @@ impl LogWriter<'_> {
         if message.topic() == self.topics.deadletter {
             value = value.get(..value.len() / 2).unwrap_or_default();
         } else {
-            self.counters.dead_letter();
+            self.counters.refused(Reason::TooLarge);
         }
         let headers = match message.headers() {
             Some(original) => original.clone(),

@@ -3,6 +3,7 @@
 mod counters;
 mod log_writer;
 mod merge;
+mod metrics;
 mod normalise_stage;
 mod raw_partition;
 mod raw_record;
@@ -10,6 +11,7 @@ mod shutdown;
 mod supervise;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::config::{Config, Stage};
@@ -18,6 +20,7 @@ use crate::kafka::ConnectError;
 
 pub(crate) use counters::Counters;
 pub use counters::{Counts, Tally};
+pub(crate) use metrics::Standing;
 pub use shutdown::Shutdown;
 
 /// Why the service cannot run.
@@ -38,6 +41,17 @@ pub enum RunError {
         topic: String,
         /// What is configured.
         format: String,
+    },
+    /// Where metrics are to be served.
+    #[error(
+        "nothing can be served at {address} ({source}); another process may listen there: give each \
+         process its own run.listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
     },
     /// The signals.
     #[error("SIGTERM and SIGINT cannot be waited for")]
@@ -61,7 +75,7 @@ impl RunError {
         match self {
             Self::Connect(error) => error.exit_code(),
             Self::Enrich(_) | Self::Format { .. } => 2,
-            Self::Signals(_) | Self::Thread { .. } | Self::Defect(_) => 1,
+            Self::Signals(_) | Self::Listen { .. } | Self::Thread { .. } | Self::Defect(_) => 1,
         }
     }
 }

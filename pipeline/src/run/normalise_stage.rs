@@ -390,6 +390,7 @@ impl<'s> Session<'s> {
     fn commit(&self, offsets: &TopicPartitionList) {
         match self.consumer.client().commit(offsets, CommitMode::Sync) {
             Ok(()) => {
+                self.stage.counters.standing().failing = false;
                 for element in offsets.elements() {
                     if let Offset::Offset(offset) = element.offset() {
                         let progress = &self.stage.progress;
@@ -398,7 +399,10 @@ impl<'s> Session<'s> {
                 }
             }
             // The next commit covers these as well; if there is none, some records are read again.
-            Err(error) => tracing::debug!(%error, "offsets are not committed yet"),
+            Err(error) => {
+                self.stage.counters.standing().failing = true;
+                tracing::debug!(%error, "offsets are not committed yet");
+            }
         }
     }
 
@@ -408,6 +412,7 @@ impl<'s> Session<'s> {
                 Rebalance::Assigned(partitions) => {
                     self.own(&partitions);
                     self.consumer.assign(&partitions)?;
+                    self.stage.counters.standing().joined = true;
                 }
                 Rebalance::Revoked { partitions, lost } => {
                     if lost {

@@ -37,6 +37,7 @@ pub(super) struct LogRecord {
 /// What could not be read, with its headers.
 #[derive(Debug)]
 pub(super) struct DeadLetter {
+    pub(super) reason: Reason,
     pub(super) key: Vec<u8>,
     pub(super) value: Vec<u8>,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -77,6 +78,7 @@ impl Source {
             };
             let (value, headers) = dead_letter(raw, &reject, refused, origin);
             DeadLetter {
+                reason: reject.reason,
                 key: message.key().unwrap_or_default().to_vec(),
                 value: value.into_owned(),
                 headers,

@@ -13,6 +13,7 @@ use super::{Counts, RunError, Shutdown, Tally};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
 use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, lag};
+use crate::serve::Server;
 use crate::worker::Worker;
 
 /// How often the stages are looked at.
@@ -40,6 +41,12 @@ pub(super) fn supervise(
     shutdown: &Shutdown,
     tally: &Tally,
 ) -> Result<Counts, RunError> {
+    // First of all: who starts it wants to see what it waits for.
+    let served = config.run.listen.map(|address| {
+        let started = Server::start(address, tally.clone());
+        started.map_err(|source| RunError::Listen { address, source })
+    });
+    let _served = served.transpose()?;
     let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
     let sources = source_topics(config);
     let mut needed: Vec<&str> = match config.run.stage {
@@ -130,7 +137,7 @@ impl Service<'_> {
             self.clients.clone(),
             enricher,
             Arc::clone(&self.normalise.stop),
-            self.tally.new_counters(),
+            self.tally.new_counters("normalise"),
             Arc::clone(&self.progress),
         )?;
         self.normalise
@@ -143,6 +150,7 @@ impl Service<'_> {
         let group = self.clients.detect_group();
         let engine = Arc::new(self.config.engine_config());
         for slot in 0..run.workers {
+            let name = format!("detect-{slot}");
             let worker = Worker {
                 clients: self.clients.clone(),
                 topics: self.config.kafka.topics.clone(),
@@ -150,11 +158,10 @@ impl Service<'_> {
                 commit_interval: span(run.commit_interval),
                 transactional_id: format!("{group}-{instance}-{slot}"),
                 stop: Arc::clone(&self.detect.stop),
-                counters: self.tally.new_counters(),
+                counters: self.tally.new_counters(&name),
                 progress: Arc::clone(&self.progress),
             };
-            self.detect
-                .spawn(format!("detect-{slot}"), move || worker.run())?;
+            self.detect.spawn(name, move || worker.run())?;
         }
         Ok(())
     }
@@ -171,6 +178,7 @@ impl Service<'_> {
         while !shutdown.is_requested() {
             self.normalise.check()?;
             self.detect.check()?;
+            self.tally.looked();
             self.report();
             let ask = asked.elapsed() >= ASK_INTERVAL;
             if ask {
@@ -198,6 +206,7 @@ impl Service<'_> {
     }
 
     fn end(&mut self) -> Result<(), RunError> {
+        self.tally.stopping();
         // Both are joined, whatever the first one says.
         let normalised = self.normalise.join();
         let detected = self.detect.join();
@@ -223,6 +232,7 @@ impl Service<'_> {
             &self.progress,
         )
         .ok();
+        self.tally.set_lag(lag);
         tracing::info!(
             records_per_s = rate(counts.records, before.records),
             events_per_s = rate(counts.events, before.events),

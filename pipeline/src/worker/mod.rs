@@ -16,7 +16,7 @@ use plumbline_detectors::config::Config as EngineConfig;
 
 use crate::config::TopicsConfig;
 use crate::kafka::{Clients, ConnectError, Progress, retry_after};
-use crate::run::Counters;
+use crate::run::{Counters, Standing};
 use session::{Session, SessionError};
 
 /// What a worker is given.
@@ -42,6 +42,7 @@ impl Worker {
                 Ok(()) => return Ok(()),
                 Err(SessionError::Hopeless(error)) => return Err(error),
                 Err(SessionError::Broken(reason)) => {
+                    *self.counters.standing() = Standing::default();
                     if started.elapsed() > Duration::from_secs(60) {
                         failures = 0;
                     }

@@ -41,6 +41,8 @@ pub(super) struct Partition {
     live_from: i64,
     restoring: Option<Restoring>,
     outputs: Vec<Outgoing>,
+    /// When the records came into the log that led to commands among the outputs.
+    answers: Vec<i64>,
     /// How many partitions the log has.
     partitions: i32,
     /// The clock as the last record left it, and when that was.
@@ -74,6 +76,7 @@ impl Partition {
                 records: 0,
             }),
             outputs: Vec::new(),
+            answers: Vec::new(),
             partitions,
             clock: None,
             ticked: None,
@@ -143,15 +146,19 @@ impl Partition {
             Ok(Disposition::Duplicate) => counters.duplicate(),
             Ok(Disposition::Late) => counters.late(),
             Err(reject) => {
-                counters.dead_letter();
+                counters.refused(reject.reason);
                 self.outputs.push(refuse(record, &reject));
             }
         }
         let (own, partitions) = (record.origin.partition, self.partitions);
-        let outgoing = scratch.iter();
+        let outgoing = scratch.iter().inspect(|output| counters.decided(output));
         self.outputs
             .extend(outgoing.flat_map(|output| Outgoing::of(output, own, partitions)));
-        Some(self.added_since(first, counters))
+        let added = self.added_since(first);
+        if added.command {
+            self.answers.extend(record.broker_millis);
+        }
+        Some(added)
     }
 
     fn judge(
@@ -167,18 +174,11 @@ impl Partition {
         }
     }
 
-    fn added_since(&self, first: usize, counters: &Counters) -> Added {
+    fn added_since(&self, first: usize) -> Added {
         let mut added = Added::default();
         for outgoing in self.outputs.iter().skip(first) {
             added.bytes += outgoing.bytes();
-            match outgoing.destination {
-                Destination::Findings => counters.finding(),
-                Destination::Control => {
-                    counters.command();
-                    added.command = true;
-                }
-                Destination::DeadLetter | Destination::Log(_) => {}
-            }
+            added.command |= outgoing.destination == Destination::Control;
         }
         added
     }
@@ -209,10 +209,11 @@ impl Partition {
         (self.next > self.committed || !self.outputs.is_empty()).then_some(self.next)
     }
 
-    /// Everything applied so far is committed.
-    pub(super) fn set_committed(&mut self) {
+    /// Everything applied so far is committed. Says when the records came that commands answer.
+    pub(super) fn set_committed(&mut self) -> impl Iterator<Item = i64> {
         self.committed = self.committed.max(self.next);
         self.outputs.clear();
+        self.answers.drain(..)
     }
 
     /// What is to be published, in order.
@@ -223,6 +224,11 @@ impl Partition {
     /// How far the restoring has come: the next offset, and the one from which on it is live.
     pub(super) fn restoring(&self) -> Option<(i64, i64)> {
         self.restoring.as_ref().map(|_| (self.next, self.live_from))
+    }
+
+    /// How many identities there are.
+    pub(super) fn identities(&self) -> usize {
+        self.engine.identities()
     }
 
     /// How many identities and bytes of state there are.
@@ -299,7 +305,7 @@ mod tests {
         let (mut partition, counters) = (partition(None), Counters::default());
         partition.apply(&record(b"no", 0), &mut Vec::new(), &counters);
         assert_eq!(partition.outputs().len(), 1);
-        partition.set_committed();
+        partition.set_committed().for_each(drop);
         assert!(partition.outputs().is_empty());
         assert_eq!(partition.to_commit(), None);
     }
@@ -328,7 +334,7 @@ mod tests {
                 &mut Vec::new(),
                 &Counters::default(),
             );
-            partition.set_committed();
+            partition.set_committed().for_each(drop);
             partition
         };
         let quiet = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
@@ -345,7 +351,7 @@ mod tests {
         assert!(now.tick(0, quiet(60)), "it was lost");
         assert_eq!(now.to_commit(), Some(1));
         let tick = now.outputs()[0].value.clone();
-        now.set_committed();
+        now.set_committed().for_each(drop);
         let mut outputs = Vec::new();
         now.apply(&record(&tick, 1), &mut outputs, &Counters::default());
         assert!(

@@ -30,6 +30,8 @@ const OFFSETS_PATIENCE: Duration = Duration::from_secs(60);
 /// While the group is being rebalanced a commit is refused. It is tried again after this long.
 const GROUP_PAUSE: Duration = Duration::from_millis(100);
 const RESTORE_REPORT: Duration = Duration::from_secs(5);
+/// How often a worker says what it is at.
+const STAND_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a session ended before its time.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(super) struct Session<'w> {
     partitions: BTreeMap<i32, Partition>,
     pace: Pace,
     restore_reported: Instant,
+    stood: Instant,
 }
 
 impl<'w> Session<'w> {
@@ -82,6 +85,7 @@ impl<'w> Session<'w> {
             partitions: BTreeMap::new(),
             pace: Pace::new(worker.commit_interval),
             restore_reported: Instant::now(),
+            stood: Instant::now(),
         })
     }
 
@@ -119,8 +123,13 @@ impl<'w> Session<'w> {
                 self.advance()?;
                 self.answer_rebalances()?;
             }
-            if self.pace.is_due(Instant::now(), idle) {
+            let now = Instant::now();
+            if self.pace.is_due(now, idle) {
                 self.commit(COMMIT_PATIENCE)?;
+            }
+            if now.duration_since(self.stood) >= STAND_EVERY {
+                self.stood = now;
+                self.stand();
             }
         }
         Ok(())
@@ -162,6 +171,19 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
+    /// Says what this worker is at.
+    fn stand(&self) {
+        let partitions = self.partitions.values();
+        let left = |partition: &Partition| match partition.restoring() {
+            Some((next, live_from)) => live_from - next,
+            None => 0,
+        };
+        let mut standing = self.worker.counters.standing();
+        standing.to_restore = partitions.clone().map(left).sum();
+        standing.identities = partitions.map(Partition::identities).sum();
+        standing.partitions = self.partitions.len();
+    }
+
     fn report_restoring(&self) {
         for (number, partition) in &self.partitions {
             if let Some((next, live_from)) = partition.restoring() {
@@ -178,9 +200,13 @@ impl<'w> Session<'w> {
     fn answer_rebalances(&mut self) -> Result<(), SessionError> {
         while let Some(rebalance) = self.consumer.next_rebalance() {
             match rebalance {
-                Rebalance::Assigned(partitions) => self.take(partitions)?,
+                Rebalance::Assigned(partitions) => {
+                    self.take(partitions)?;
+                    self.worker.counters.standing().joined = true;
+                }
                 Rebalance::Revoked { partitions, lost } => self.release(&partitions, lost)?,
             }
+            self.stand();
         }
         Ok(())
     }
@@ -333,6 +359,7 @@ impl<'w> Session<'w> {
                 Ok(()) => {
                     self.committed_all();
                     self.pace.committed(started.elapsed());
+                    self.worker.counters.committed(started.elapsed());
                     return Ok(Commit::Done);
                 }
                 Err(AttemptError::Group(error)) => {
@@ -342,6 +369,7 @@ impl<'w> Session<'w> {
                 }
                 Err(error) if error.is_forbidden() => return Err(broken(&error)),
                 Err(error) => {
+                    self.worker.counters.standing().failing = true;
                     tracing::warn!(%error, "a batch is not committed yet");
                     if matches!(error, AttemptError::Unknown(_)) && self.was_committed(&offsets)? {
                         self.committed_all();
@@ -389,11 +417,16 @@ impl<'w> Session<'w> {
     }
 
     fn committed_all(&mut self) {
+        let counters = &self.worker.counters;
+        counters.standing().failing = false;
+        let now = now_millis();
         for (number, partition) in &mut self.partitions {
             if let Some(offset) = partition.to_commit() {
                 let progress = &self.worker.progress;
                 progress.committed(&self.worker.topics.events, *number, offset);
-                partition.set_committed();
+                for came in partition.set_committed() {
+                    counters.answered(now - came);
+                }
             }
         }
     }
@@ -433,6 +466,11 @@ impl<'w> Session<'w> {
         }
         Ok(())
     }
+}
+
+/// The time of day, as brokers stamp records.
+fn now_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 /// Applies a record in place: the message is borrowed from the consumer and never copied.

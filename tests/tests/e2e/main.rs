@@ -13,5 +13,6 @@ mod outages;
 mod refusals;
 mod retention;
 mod secrets;
+mod seen_from_outside;
 mod shared_work;
 mod stories;

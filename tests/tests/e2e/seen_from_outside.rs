@@ -1,0 +1,133 @@
+//! What a service shows over HTTP: the truth, also while its broker is away.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use plumbline_tests::line::WORK_LIMIT;
+use plumbline_tests::outputs::Outputs;
+use plumbline_tests::{Broker, Line, feed, wait};
+
+use crate::stories::impersonations;
+
+const PEOPLE: i64 = 6;
+
+/// Where a service shows itself.
+struct Window(u16);
+
+impl Window {
+    /// At a port that was free a moment ago.
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self(listener.local_addr().expect("an address").port())
+    }
+
+    fn port(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The status and the body; nothing where nobody listens.
+    fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.0)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
+    }
+
+    fn await_ready(&self, status: u16) {
+        let what = format!("/readyz to say {status}");
+        wait::until(&what, WORK_LIMIT, || match self.get("/readyz") {
+            Some((now, _)) if now == status => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    }
+
+    /// The sum of all series of a metric.
+    fn sum(&self, metric: &str) -> f64 {
+        let (status, text) = self.get("/metrics").expect("it listens");
+        assert_eq!(status, 200);
+        let of_metric = text.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let name = series.split('{').next()?;
+            (name == metric).then(|| value.parse::<f64>().expect("a number"))
+        });
+        of_metric.sum()
+    }
+}
+
+#[test]
+fn metrics_and_readiness_say_what_is() {
+    let mut broker = Broker::start(None).unwrap_or_else(|error| panic!("{error}"));
+    let line = Line::on(&broker, "outside", 3).source("okta").created();
+    let story = impersonations(PEOPLE);
+    let window = Window::new();
+    let service = line.start_service(&["--listen", &window.port()]);
+    window.await_ready(200);
+    feed::write(&line, &story);
+    line.await_log(story.len());
+    line.await_detected();
+
+    let (findings, commands) = Outputs::of(&line).counts();
+    assert_eq!(window.sum("plumbline_events_total"), story.len() as f64);
+    assert_eq!(window.sum("plumbline_records_total"), story.len() as f64);
+    assert_eq!(window.sum("plumbline_findings_total"), findings as f64);
+    assert_eq!(window.sum("plumbline_commands_total"), commands as f64);
+    let answered = window.sum("plumbline_command_latency_seconds_count");
+    assert!(answered > 0.0 && answered <= commands as f64, "{answered}");
+    assert!(window.sum("plumbline_commit_duration_seconds_count") > 0.0);
+    wait::until("all to be seen as worked off", WORK_LIMIT, || {
+        let (people, lag) = (
+            window.sum("plumbline_identities"),
+            window.sum("plumbline_log_lag_records"),
+        );
+        match people == PEOPLE as f64 && lag == 0.0 {
+            true => Ok(()),
+            false => Err(format!("{people} identities, {lag} records to go")),
+        }
+    });
+
+    broker.crash();
+    window.await_ready(503);
+    let (alive, _) = window.get("/healthz").expect("it listens");
+    assert_eq!(alive, 200, "a broker that is away is no reason to end it");
+    broker.come_back().unwrap_or_else(|error| panic!("{error}"));
+    window.await_ready(200);
+    service.terminate();
+    service.wait(WORK_LIMIT).well();
+    assert_eq!(window.get("/healthz"), None);
+
+    // The next one is ready when it has its state again.
+    let next = line.start_service(&["--listen", &window.port()]);
+    window.await_ready(200);
+    wait::until("its partitions", WORK_LIMIT, || {
+        let restored = window.sum("plumbline_restored_total");
+        let left = window.sum("plumbline_restore_remaining_records");
+        match restored >= story.len() as f64 && left == 0.0 {
+            true => Ok(()),
+            false => Err(format!("{restored} restored, {left} to go")),
+        }
+    });
+    next.terminate();
+    next.wait(WORK_LIMIT).well();
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_so() {
+    let line = Line::new("taken", 1).source("okta").created();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let flags = [
+        "run",
+        "--config",
+        "plumbline.toml",
+        "--listen",
+        &port.to_string(),
+    ];
+    let ended = line.run(&flags);
+    assert_eq!(ended.status, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("run.listen"), "{}", ended.stderr);
+}

@@ -322,6 +322,12 @@ impl Facts {
         );
     }
 
+    /// Whether it was ever stated what this credential is bound to.
+    pub(crate) fn is_bound(&self, credential: u32) -> bool {
+        let mut known = self.credentials.iter();
+        known.any(|known| known.key == credential && known.bound_to != 0)
+    }
+
     /// The credential of an event, begun if need be.
     pub(crate) fn enter(&mut self, event: &Event<'_>, setting: &Setting, described: Name) -> usize {
         let key = credential_key(event);

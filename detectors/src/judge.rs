@@ -188,7 +188,8 @@ impl Engine {
             config: &self.config,
             threshold: self.threshold,
         };
-        session.privileged |= makes_privileged(known.class) && !moment.was_refused();
+        session.privileged |=
+            makes_privileged(known.class) && !moment.was_refused() && !moment.is_granted();
         let mut subject = Subject {
             profile,
             session,

@@ -1,6 +1,6 @@
 //! What an event leaves: facts always, habits only where nothing about it was suspect.
 
-use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Outcome};
+use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
 use crate::detect::{DetectorId, pair, unapproved};
@@ -21,8 +21,9 @@ use crate::setting::{Setting, key};
 
 /// From so much surprise on something new is learnt only when it stays.
 const PROBATION_BITS: f64 = 8.0;
-/// From so much evidence of another order on, the order is not learnt: two odd steps.
-const ODD_ORDER_BITS: f64 = 6.0;
+/// From so much evidence of another order on, the order is not learnt before it is the usual one again: two
+/// odd steps.
+pub(crate) const ODD_ORDER_BITS: f64 = 6.0;
 /// What is done with a privilege within this time belongs to it.
 const PAIR_MS: i64 = 30 * 60_000;
 
@@ -45,6 +46,7 @@ impl Engine {
         learn_parallel(profile, sessions, learnt, event);
         let (session, _) = sessions.split(learnt.number);
         let new_hour = session.learnt_hour != hour(event.time);
+        let tells = !profile.scope.is_used_in_hour(learnt.endpoint, event.time);
         learnt.learn(
             event,
             &self.tokens,
@@ -58,7 +60,7 @@ impl Engine {
         let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
         let class = event.action.class.known().unwrap_or(ActionClass::Other);
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
-        if (new_hour || is_rare) && learnt.does_as_ever(profile, event) {
+        if (tells || is_rare) && learnt.does_as_ever(profile, event) {
             shared.extend(group_actions(event, learnt.kind, class));
         }
         for what in shared {
@@ -188,6 +190,9 @@ impl Learnt {
         names: &mut Names,
     ) {
         let in_order = session.in_order && event.outcome() == Outcome::Success;
+        if session.cusum == 0.0 {
+            self.release_steps(profile, session);
+        }
         if !self.suspect {
             self.learn_scope(event, tokens, profile, session);
             if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
@@ -227,6 +232,22 @@ impl Learnt {
         }
     }
 
+    /// The order is the usual one again, and nothing was said: what was odd for a moment, such as two calls that
+    /// change places now and then, is learnt, or it would be odd for ever.
+    fn release_steps(&self, profile: &mut Profile, session: &mut Session) {
+        if session.odd_steps().is_empty() {
+            return;
+        }
+        if !self.suspect && !session.ledger.has_told(DetectorId::EndpointSequence) {
+            for step in session.odd_steps().iter().filter(|step| step.is_held) {
+                profile
+                    .sequence
+                    .learn(step.context, step.symbol, self.weight);
+            }
+        }
+        session.forget_steps();
+    }
+
     fn learn_scope(
         &self,
         event: &Event<'_>,
@@ -234,10 +255,11 @@ impl Learnt {
         profile: &mut Profile,
         session: &Session,
     ) {
+        // On the first day everything is new, and is what the identity is for.
+        let is_first_day = profile.earlier_days(event.time) == 0;
         for &(name, class) in tokens {
-            let surprising = session
-                .novelty_of(name)
-                .is_some_and(|novel| f64::from(novel.bits) >= PROBATION_BITS);
+            let novel = session.novelty_of(name).filter(|_| !is_first_day);
+            let surprising = novel.is_some_and(|novel| f64::from(novel.bits) >= PROBATION_BITS);
             let trust = if surprising {
                 Trust::Probation
             } else {
@@ -265,6 +287,9 @@ impl Learnt {
             session.learnt_hour == this_hour && self.setting.adds_nothing_to(&session.setting);
         session.learnt_hour = this_hour;
         profile.active(event.time);
+        if self.setting.posture() != 0 && session.in_order {
+            profile.posture = self.setting.posture();
+        }
         if is_machine(self.kind) {
             profile.schedule.learn(event.time);
         }
@@ -273,7 +298,7 @@ impl Learnt {
             let surprised = self.raised & odd != 0 || session.changed().is_some();
             self.setting
                 .learn(&mut profile.habits, event.time, surprised);
-            if let Some(anonymizer) = anonymizer_key(event, &self.setting) {
+            if let Some(anonymizer) = anonymizer_key(event, self.kind, &self.setting) {
                 let surprised = self.raised & DetectorId::AnonymizedNetwork.bit() != 0;
                 profile
                     .habits
@@ -309,10 +334,18 @@ impl Learnt {
     }
 }
 
-/// The anonymiser that an event comes through, with its network.
-pub(crate) fn anonymizer_key(event: &Event<'_>, setting: &Setting) -> Option<u32> {
+/// The anonymiser that an event comes through, with its network. Of a machine all hosting is one.
+pub(crate) fn anonymizer_key(
+    event: &Event<'_>,
+    kind: IdentityKind,
+    setting: &Setting,
+) -> Option<u32> {
     let anonymizer = event.network.anonymizer.known()?;
-    Some((anonymizer as u32 + 1).wrapping_mul(0x9E37_79B9) ^ setting.get(Trait::Network) | 1)
+    let network = match anonymizer {
+        Anonymizer::Hosting if is_machine(kind) => 0,
+        _ => setting.get(Trait::Network),
+    };
+    Some((anonymizer as u32 + 1).wrapping_mul(0x9E37_79B9) ^ network | 1)
 }
 
 /// The family of a tool: `tool:ticket.comment` belongs to `tool:ticket`.

@@ -9,7 +9,7 @@ use crate::detect::DetectorId;
 use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes, warm};
 use crate::names::{Name, stable_hash};
-use crate::profile::sequence::Context;
+use crate::profile::sequence::{Context, Symbol};
 use crate::risk::{BitsEach, SessionLedger};
 use crate::setting::Setting;
 use crate::units::Bits;
@@ -55,6 +55,10 @@ pub(crate) struct OddStep {
     pub(crate) seen: f32,
     pub(crate) bits: f32,
     pub(crate) event_id: EventId,
+    /// What was called after what, and whether it was not learnt at once.
+    pub(crate) context: Context,
+    pub(crate) symbol: Symbol,
+    pub(crate) is_held: bool,
 }
 
 /// What somebody has vouched for: a passed challenge, or a person who says that it was nothing.
@@ -140,6 +144,8 @@ pub(crate) struct Session {
     pub(crate) context: Context,
     pub(crate) last_endpoint: Option<Name>,
     pub(crate) cusum: f32,
+    /// How often in a row the last endpoint was called again.
+    pub(crate) repeats: u8,
     /// What was odd, if anything was.
     odd: Option<Box<Oddities>>,
     /// Whether it has done anything of class admin, privilege, deploy or secret.
@@ -169,6 +175,7 @@ impl Session {
             context: Context::default(),
             last_endpoint: None,
             cusum: 0.0,
+            repeats: 0,
             odd: None,
             privileged: false,
         }
@@ -268,6 +275,15 @@ impl Session {
 
     pub(crate) fn add_odd_step(&mut self, step: OddStep) {
         let steps = &mut self.odd.get_or_insert_default().steps;
+        // One call again and again is one oddity, however often.
+        if let Some(last) = steps.last_mut()
+            && (step.from, step.to) == (Some(step.to), last.to)
+            && last.from == step.from
+        {
+            last.bits += step.bits;
+            last.event_id = step.event_id;
+            return;
+        }
         if steps.len() >= MOST_ODD_STEPS {
             steps.remove(0);
         }

@@ -94,7 +94,17 @@ impl Setting {
 
     /// Whether the device was compliant, and is not any more.
     pub(crate) fn posture_fell(&self, before: &Self) -> bool {
-        self.posture == 1 && before.posture == 2
+        self.posture_fell_from(before.posture)
+    }
+
+    /// The same, where the one before is not known but for this.
+    pub(crate) fn posture_fell_from(&self, before: u8) -> bool {
+        self.posture == 1 && before == 2
+    }
+
+    /// The posture as a number, 0 where none is stated.
+    pub(crate) fn posture(&self) -> u8 {
+        self.posture
     }
 
     /// Whether less assurance is stated than before.

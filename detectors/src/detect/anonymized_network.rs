@@ -1,16 +1,18 @@
 //! `anonymized_network`: an address that hides who is behind it.
 //!
 //! **Catches** access through Tor, anonymising VPNs, proxies, relays and hosting networks by somebody who
-//! never uses them (T1090). It raises risk; with a second signal of another kind, or from a device that is new too, the
-//! identity is asked.
+//! never uses them (T1090). It raises risk; with a second signal of another kind, or from a device that is
+//! new too or not compliant any more, or with less assurance than before, the identity is asked.
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
-//! relay 4, hosting 4 and only for people. **Evidence:** anonymiser, network, days. **Configuration:** mode only.
+//! hosting 10, relay 4. Machines live in hosting networks: one that was ever in any is in none too many.
+//!
+//! **Evidence:** anonymiser, network, days. **Configuration:** mode only.
 //!
 //! **Blind spots:** anonymisers that no list knows; an identity that always uses one.
 
-use plumbline_schemas::event::{Anonymizer, IdentityKind};
+use plumbline_schemas::event::Anonymizer;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -39,7 +41,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         .anonymizer
         .known()
         .filter(|_| moment.succeeded())?;
-    let key = anonymizer_key(event, &moment.setting)?;
+    let key = anonymizer_key(event, moment.kind, &moment.setting)?;
     let habits = &subject.profile.habits;
     let known_network = moment
         .setting
@@ -51,8 +53,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let rarity = match anonymizer {
         Anonymizer::Tor => 12.0,
         Anonymizer::Vpn | Anonymizer::Proxy => 11.0,
-        Anonymizer::Hosting if moment.kind != IdentityKind::Human => return None,
-        Anonymizer::Relay | Anonymizer::Hosting => 4.0,
+        Anonymizer::Hosting => 10.0,
+        Anonymizer::Relay => 4.0,
     };
     let days = f64::from(subject.profile.earlier_days(moment.time()));
     let seen = habits.distinct(Trait::Anonymizer) as f64;
@@ -64,10 +66,15 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             && !moment.setting.is_known(*what, habits, moment.time());
         strange && habits.strange(*what).bits.0 >= NEW_DEVICE_BITS
     });
+    let weakened = moment.setting.posture_fell_from(subject.profile.posture)
+        || subject.session.changed().is_some_and(|changed| {
+            let weaker = ["posture", "assurance"];
+            changed.what.iter().any(|what| weaker.contains(what))
+        });
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,
         bits,
-        alone: if device {
+        alone: if device || weakened {
             Alone::StepUp
         } else {
             Alone::Finding
@@ -79,7 +86,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         evidence: evidence(json!({
             "ip": event.network.ip, "asn": event.network.asn, "anonymizer": anonymizer,
             "earlier_days": days, "anonymizers_used_before": seen, "rarity_bits": rarity,
-            "device_is_new_too": device,
+            "device_is_new_too": device, "posture_or_assurance_fell": weakened,
             "formula": "bits = -log2((anonymizers_used_before + 1/2) / (earlier_days + 1)) + rarity_bits",
             "silent_if": "this identity had used this anonymiser on an earlier day",
         })),

@@ -28,9 +28,11 @@ const TECHNIQUE: &[&str] = &["T1528"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let stated = moment.event.credential.bound_to.as_deref();
+    // A binding that was stated once holds where a record does not repeat it.
+    let is_bound = stated.is_some() || subject.facts.is_bound(moment.bearer.credential);
     let bound = match moment.kind {
         IdentityKind::Workload => true,
-        IdentityKind::ApiKey => stated.is_some(),
+        IdentityKind::ApiKey => is_bound,
         _ => false,
     };
     let is_tracked = bound && moment.bearer.credential != 0;
@@ -50,7 +52,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         let (now, then) = (moment.setting.get(what), bound.get(what));
         let differs = now != 0 && then != 0 && now != then;
         let device = matches!(what, Trait::Device | Trait::Fingerprint);
-        let free = stated.is_none() && (device || habits.is_known(what, now, moment.time()));
+        let free = !is_bound && (device || habits.is_known(what, now, moment.time()));
         if differs && !free {
             moved.push(name);
         }

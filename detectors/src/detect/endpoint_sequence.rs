@@ -9,6 +9,9 @@
 //! identity's own order reaches a sum of b bits with a chance of at most 2^−b, so the sum *is* the
 //! surprise. An endpoint never used is neutral here: `scope_drift` speaks of it.
 //!
+//! One call again and again, as in polling or paging, is one oddity that grows with the logarithm of its
+//! length: after the first, the nth time more adds 2·log2((n + 1) / n) bits at most.
+//!
 //! Whose order saves less than 0.4 bits per call, against the same endpoints without it, has none to break.
 //!
 //! **Evidence:** the odd steps with their chance and bits; the sum. **Configuration:** mode only.
@@ -21,6 +24,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
+use crate::learn::ODD_ORDER_BITS;
 use crate::session::{OddStep, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -31,6 +35,8 @@ const MOST_STEP_BITS: f64 = 4.0;
 const LEAST_STEP_BITS: f64 = -6.0;
 /// Taken off each step, so that a model that is a little wrong does not add up.
 const SLACK_BITS: f64 = 0.3;
+/// What the nth repetition of one call after its first adds, of log2((n + 1) / n).
+const REPEAT_BITS: f64 = 2.0;
 /// An order that saves less than this per call is none.
 const LEAST_ORDER_BITS: f64 = 0.4;
 /// How far beyond a finding a machine is asked to prove itself.
@@ -51,13 +57,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let ratio = (step.without_order / step.in_order).log2();
-    let step_bits = ratio.clamp(LEAST_STEP_BITS, MOST_STEP_BITS) - SLACK_BITS;
+    let is_repeat = session.last_endpoint == Some(moment.endpoint);
+    session.repeats = if is_repeat { session.repeats.saturating_add(1) } else { 0 };
+    let surprise = ratio.clamp(LEAST_STEP_BITS, MOST_STEP_BITS) - SLACK_BITS;
+    let step_bits = match session.repeats {
+        0 | 1 => surprise,
+        again => {
+            let nth = f64::from(again - 1);
+            surprise.min(REPEAT_BITS * ((nth + 1.0) / nth).log2())
+        }
+    };
     session.cusum = (f64::from(session.cusum) + step_bits).max(0.0) as f32;
-    if session.cusum == 0.0 {
-        session.forget_steps();
-        return None;
-    }
-    if step_bits < 1.0 {
+    if surprise < 1.0 {
         return None;
     }
     session.add_odd_step(OddStep {
@@ -68,6 +79,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         seen: step.context_count as f32,
         bits: step_bits as f32,
         event_id: EventId::new(&moment.event.id),
+        context: session.context,
+        symbol: moment.symbol,
+        is_held: f64::from(session.cusum) >= ODD_ORDER_BITS,
     });
     let bits = Bits(f64::from(session.cusum)).clamped();
     moment.may_count(bits).then(|| signal(moment, session, bits))
@@ -127,7 +141,8 @@ fn told(moment: &Moment<'_>, session: &Session, bits: Bits) -> (Map<String, Valu
         "odd_steps": steps,
         "sum_bits": bits.rounded(),
         "formula": "each step adds log2(chance without order / chance in order), between -6 and 4, \
-                    less 0.3; the sum never falls below 0; the usual order reaches b bits with a \
+                    less 0.3, and no more than 2*log2((n + 1) / n) where it repeats one call for the nth \
+                    time after the first; the sum never falls below 0; the usual order reaches b bits with a \
                     chance of at most 2^-b",
         "silent_if": "these steps were part of the order this identity has used before",
     }));

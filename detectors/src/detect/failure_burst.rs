@@ -5,8 +5,9 @@
 //! session ends. The third refused approval within an hour ends it too.
 //!
 //! **Model.** A count over 15 minutes before the success: five failures, four refused prompts. Failures and
-//! success from the identity's own device are a forgotten password, up to eleven. **Evidence:** how many,
-//! from where, events. **Configuration:** mode only. **Blind spots:** slow guessing. Where eight other
+//! success from the identity's own device in a network it knows are a forgotten password, up to nine;
+//! refused prompts never are: who forgets a password refuses nothing. **Evidence:** how many, from where,
+//! events. **Configuration:** mode only. **Blind spots:** slow guessing. Where eight other
 //! identities of the tenant fail at the same time it is an outage, and a success from a usual device is one.
 
 use plumbline_schemas::command::Action;
@@ -20,7 +21,7 @@ use crate::signal::{Demand, Signal};
 
 const PROMPTS: usize = 4;
 /// So many failures are no forgotten password any more.
-const FORGOTTEN: usize = 12;
+const FORGOTTEN: usize = 10;
 const APPROVALS_MS: i64 = 3_600_000;
 const APPROVALS: usize = 3;
 
@@ -46,7 +47,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if moment.is_outage && !new {
         return None;
     }
-    if usual && from_elsewhere == 0 && failures.len() < FORGOTTEN {
+    let forgotten = prompts < PROMPTS && failures.len() < FORGOTTEN;
+    if usual && from_elsewhere == 0 && forgotten {
         return None;
     }
     let young = subject.profile.earlier_days(now) == 0;
@@ -59,7 +61,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let evidence = json!({
         "failures": count, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
         "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
-        "silent_if": format!("fewer than {FORGOTTEN} failures, and the success, had come from a device used on an earlier day"),
+        "silent_if": format!("fewer than {FORGOTTEN} failures, and the success, had come from a device and a network used on an earlier day, and fewer than {PROMPTS} prompts \
+                             had been refused"),
     });
     let events: Vec<String> = failures.iter().map(|failure| failure.event_id.to_string()).collect();
     let signal = Signal::rule(
@@ -80,7 +83,10 @@ fn context(moment: &Moment<'_>, subject: &Subject<'_>) -> (bool, bool) {
     let devices = [Trait::Device, Trait::Fingerprint, Trait::Host];
     let device = devices.iter().find(|what| stated(what));
     match device {
-        Some(device) => (known(device), !known(device)),
+        Some(device) => {
+            let network = moment.is_egress || known(&Trait::Network) || !stated(&Trait::Network);
+            (known(device) && network, !known(device))
+        }
         None if stated(&Trait::Network) => (known(&Trait::Network), !known(&Trait::Network)),
         None => (false, false),
     }

@@ -10,7 +10,7 @@
 //! **Configuration:** mode only. **Blind spots:** scopes whose names do not say what they are.
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
+use plumbline_schemas::event::{ActionClass, IdentityKind};
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -45,7 +45,7 @@ fn privilege(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
     // Agents wait for their approval: `unapproved_elevation`.
     let applies = moment.is_machine() && subject.profile.earlier_days(moment.time()) > 0;
     // Granted by somebody, not taken: `fresh_privilege` looks at what follows.
-    let granted = moment.event.kind == EventKind::Admin && !moment.event.delegation.is_empty();
+    let granted = moment.is_granted();
     let key = privilege_key(moment.event);
     let habit = subject
         .profile

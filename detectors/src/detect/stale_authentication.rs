@@ -31,7 +31,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let is_human = moment.kind == IdentityKind::Human;
     let for_all = matches!(moment.class, ActionClass::Payment | ActionClass::Privilege);
     let stated = event.session.id.is_some() || event.session.authenticated_at.is_some();
-    if moment.was_refused() || !stated || !(is_human || for_all) {
+    // A grant is no act of who gains by it: its age says nothing of the one who granted.
+    if moment.was_refused() || moment.is_granted() || !stated || !(is_human || for_all) {
         return None;
     }
     let age = moment.time().since(subject.session.authenticated);

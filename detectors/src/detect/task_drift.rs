@@ -95,8 +95,9 @@ fn outside(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     }
     let listed = !allowed.is_empty();
     let extra = subject.session.extra();
-    let grave = listed || moment.class == ActionClass::Secret;
-    let goes_on = extra.drifted > 0 && grave && !moment.was_refused();
+    // Where no list says what is outside, once more is not yet going on.
+    let patience = u8::from(!listed && moment.class != ActionClass::Secret);
+    let goes_on = extra.drifted > patience && !moment.was_refused();
     extra.drifted = extra.drifted.saturating_add(1);
     let action = match goes_on {
         true => Action::RevokeSession,
@@ -113,7 +114,8 @@ fn outside(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
         "calls_outside": extra.drifted,
         "silent_if": match listed {
             true => "the task's `allowed` had matched it, or an approval had come before",
-            false => "the agent had used this family of tools on an earlier day, its grant covered it, or an approval had come before",
+            false => "the agent had used this family of tools on an earlier day, its grant covered it, or an \
+                      approval had come before",
         },
     });
     if let (Value::Object(evidence), Value::Object(why)) = (&mut evidence, why) {

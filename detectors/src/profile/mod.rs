@@ -62,6 +62,8 @@ pub(crate) struct Profile {
     last_day: u16,
     /// The most sessions that were ever in use at once.
     pub(crate) most_parallel: u8,
+    /// The posture last stated, as [`Setting`](crate::setting::Setting) has it.
+    pub(crate) posture: u8,
 }
 
 impl Profile {
@@ -79,6 +81,7 @@ impl Profile {
             days: 0,
             last_day: 0,
             most_parallel: 0,
+            posture: 0,
         }
     }
 

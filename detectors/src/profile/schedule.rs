@@ -9,8 +9,10 @@ use super::{day, hour};
 
 /// Before so many days nothing is a schedule;
 const LEAST_DAYS: u16 = 8;
-/// nor are bouts that last longer than so many hours,
-const MOST_HOURS: usize = 3;
+/// nor are bouts that last longer than so many hours: what is used all day and half the night,
+const MOST_HOURS: usize = 14;
+/// (a bout of up to so many is short)
+const SHORT_HOURS: usize = 3;
 /// nor more bouts a day than these,
 const MOST_BOUTS: usize = 6;
 /// nor those that come on less than this share of the days.
@@ -117,7 +119,8 @@ impl Counts {
         self.hours[at] > 0
     }
 
-    /// Whether it is a schedule: a few short bouts that come on most days, and hardly anything else.
+    /// Whether it is a schedule: a few bouts that come on most days, and hardly anything else. Of a long one each
+    /// hour comes on most days, or somebody works there by hand.
     fn is_regular(&self) -> bool {
         let Some(quiet) = (0..24).find(|at| !self.is_usual(*at)) else {
             return false;
@@ -132,7 +135,11 @@ impl Counts {
             let days: u32 = counts.iter().sum();
             all += days;
             if !counts.is_empty() && counts.len() <= MOST_HOURS {
-                let is_daily = f64::from(days) >= REGULAR * f64::from(self.days);
+                let on_most_days = |days: u32| f64::from(days) >= REGULAR * f64::from(self.days);
+                let is_daily = match counts.len() {
+                    0..=SHORT_HOURS => on_most_days(days),
+                    _ => inner(&counts).iter().all(|days| on_most_days(*days)),
+                };
                 bouts += usize::from(is_daily);
                 regular += if is_daily { days } else { 0 };
             }
@@ -140,6 +147,11 @@ impl Counts {
         }
         (1..=MOST_BOUTS).contains(&bouts) && f64::from(regular) >= 0.8 * f64::from(all)
     }
+}
+
+/// The hours of a bout but for its first and last, which jitter and summer time share with their neighbours.
+fn inner(counts: &[u32]) -> &[u32] {
+    counts.get(1..counts.len() - 1).unwrap_or(counts)
 }
 
 #[cfg(test)]
@@ -174,6 +186,23 @@ mod tests {
         let mut by_hand = Schedule::default();
         (0..20).for_each(|day| by_hand.learn(at(day, 9 + day * 5 % 9, 0)));
         assert_eq!(by_hand.outside(at(20, 7, 0)), None);
+    }
+
+    #[test]
+    fn every_hour_of_a_working_day_is_a_schedule_and_work_by_hand_is_none() {
+        let mut poller = Schedule::default();
+        for day in 0..24 {
+            (8..19).for_each(|hour| poller.learn(at(day, hour, 3)));
+        }
+        assert_eq!(poller.outside(at(24, 3, 12)), Some(Outside::Hours(5)));
+        assert_eq!(poller.outside(at(24, 7, 59)), None);
+        let mut by_hand = Schedule::default();
+        for day in 0..24 {
+            (8 + day % 3..19)
+                .step_by(1 + day as usize % 4)
+                .for_each(|hour| by_hand.learn(at(day, hour, 3)));
+        }
+        assert_eq!(by_hand.outside(at(24, 3, 12)), None);
     }
 
     #[test]

@@ -142,6 +142,13 @@ impl ScopeProfile {
         })
     }
 
+    /// Whether it has been used in the hour of `time`, or later.
+    pub(crate) fn is_used_in_hour(&self, name: Name, time: EventTime) -> bool {
+        let name = name.into();
+        let token = self.tokens.iter().find(|token| token.name == name);
+        token.is_some_and(|token| token.usage.usage().last_hour >= hour(time))
+    }
+
     /// The surprise at anything new of this class.
     pub(crate) fn novelty(
         &self,

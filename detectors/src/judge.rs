@@ -292,6 +292,11 @@ fn makes_privileged(class: ActionClass) -> bool {
     )
 }
 
+/// Whether it matters that peers do such a thing.
+pub(crate) fn is_told_to_peers(kind: IdentityKind, class: ActionClass) -> bool {
+    kind == IdentityKind::AiAgent || is_sensitive(class)
+}
+
 /// What stands for an action among those that peers do: of every group of the identity, of agents that state
 /// none their kind. Only what is worth asking about is told.
 pub(crate) fn group_actions<'e>(
@@ -300,7 +305,7 @@ pub(crate) fn group_actions<'e>(
     class: ActionClass,
 ) -> impl Iterator<Item = u64> + 'e {
     let is_agent = kind == IdentityKind::AiAgent;
-    let told = is_agent || is_sensitive(class);
+    let told = is_told_to_peers(kind, class);
     let groups = event.identity.groups.iter().map(|group| &**group);
     let kind = (is_agent && event.identity.groups.is_empty()).then_some("ai_agent");
     let tenant = stable_hash(event.tenant());

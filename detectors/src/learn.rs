@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::event_id::EventId;
 use crate::facts::{Facts, is_authentication, is_machine};
 use crate::identity::Identity;
-use crate::judge::group_actions;
+use crate::judge::{group_actions, is_told_to_peers};
 use crate::names::{Name, Names, stable_hash};
 use crate::profile::habits::Trait;
 use crate::profile::places::{Bearer, Place};
@@ -46,7 +46,9 @@ impl Engine {
         learn_parallel(profile, sessions, learnt, event);
         let (session, _) = sessions.split(learnt.number);
         let new_hour = session.learnt_hour != hour(event.time);
-        let tells = !profile.scope.is_used_in_hour(learnt.endpoint, event.time);
+        let class = event.action.class.known().unwrap_or(ActionClass::Other);
+        let tells = is_told_to_peers(learnt.kind, class)
+            && !profile.scope.is_used_in_hour(learnt.endpoint, event.time);
         learnt.learn(
             event,
             &self.tokens,
@@ -58,7 +60,6 @@ impl Engine {
         let max_speed = self.config.detectors.impossible_travel.max_speed_kmh;
         let surfaces = new_hour && learnt.surfaces_here(profile, event, max_speed);
         let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
-        let class = event.action.class.known().unwrap_or(ActionClass::Other);
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
         if (tells || is_rare) && learnt.does_as_ever(profile, event) {
             shared.extend(group_actions(event, learnt.kind, class));

@@ -94,7 +94,7 @@ fn what_a_machine_has_done_since_its_first_day() {
     for run in 0..35_i64 * 72 {
         let mut calls = calls;
         // In four of a hundred runs two calls that are made at once change places.
-        if (run * 2_654_435_761 >> 16) % 100 < 4 {
+        if ((run * 2_654_435_761) >> 16) % 100 < 4 {
             calls.swap(1, 2);
         }
         for (step, (name, class)) in calls.into_iter().enumerate() {

@@ -69,6 +69,7 @@ pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
     identity.ledger.relieve(CONDEMNED, event.time);
     for session in identity.sessions.iter_mut() {
         if event.session.id.is_some() && session.key == key {
+            identity.profile.data.condemn(key);
             session.ledger.relieve(CONDEMNED, event.time);
         }
     }

@@ -4,8 +4,8 @@
 const MOST_COUNTRIES_KM: f64 = 1000.0;
 
 /// How far the cities of large countries lie from the middle of the country that an address without a city
-/// is located in (ISO 3166-1 alpha-2): the farthest city of 100 000 people that GeoNames lists, from the
-/// middle that ISO-based country tables state, to the next 100 km. The United States without Alaska and
+/// is located in (ISO 3166-1 alpha-2): the farthest city of 100 000 people in GeoNames, from the middle in
+/// the tables of PyPI's `countryinfo`, to the next 100 km. The United States without Alaska and
 /// Hawaii: with them nothing within the country would be far.
 #[rustfmt::skip] // a table
 const LARGE_COUNTRIES_KM: [(&str, u16); 24] = [

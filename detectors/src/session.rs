@@ -277,8 +277,8 @@ impl Session {
         let steps = &mut self.odd.get_or_insert_default().steps;
         // One call again and again is one oddity, however often.
         if let Some(last) = steps.last_mut()
-            && (step.from, step.to) == (Some(step.to), last.to)
-            && last.from == step.from
+            && step.from == Some(step.to)
+            && (last.from, last.to) == (step.from, step.to)
         {
             last.bits += step.bits;
             last.event_id = step.event_id;

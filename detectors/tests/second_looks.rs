@@ -148,10 +148,15 @@ fn a_role_that_an_administrator_grants_to_a_session_of_this_morning() {
         id: "sec.admin".into(),
         kind: IdentityKind::Human.into(),
     }];
+    let mut stale = grant.clone();
     story.tell(grant.at(monday(NOON)));
     let read = call("ann", "mail").from(&OSLO).on("laptop").session("s");
     story.tell(read.at(monday(NOON + 45 * MINUTE)));
     left_alone(&story);
+    // What the record itself says of the authentication counts.
+    stale.0.session.authenticated_at = Some(monday(NOON - 4 * HOUR));
+    story.tell(stale.at(monday(NOON + HOUR)));
+    assert_eq!(story.actions(), [Action::StepUp]);
 }
 
 #[test]

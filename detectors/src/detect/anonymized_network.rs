@@ -6,7 +6,8 @@
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
-//! hosting 10, relay 4. Machines live in hosting networks: one that was ever in any is in none too many.
+//! hosting 10, relay 4. Machines live in hosting networks: of one that was ever in
+//! any, no other says anything.
 //!
 //! **Evidence:** anonymiser, network, days. **Configuration:** mode only.
 //!

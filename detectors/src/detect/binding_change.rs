@@ -28,15 +28,14 @@ const TECHNIQUE: &[&str] = &["T1528"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let stated = moment.event.credential.bound_to.as_deref();
+    let is_workload = moment.kind == IdentityKind::Workload;
+    let is_tracked = is_workload || moment.kind == IdentityKind::ApiKey;
+    if !is_tracked || moment.bearer.credential == 0 || moment.was_refused() {
+        return None;
+    }
     // A binding that was stated once holds where a record does not repeat it.
     let is_bound = stated.is_some() || subject.facts.is_bound(moment.bearer.credential);
-    let bound = match moment.kind {
-        IdentityKind::Workload => true,
-        IdentityKind::ApiKey => is_bound,
-        _ => false,
-    };
-    let is_tracked = bound && moment.bearer.credential != 0;
-    if !is_tracked || moment.was_refused() {
+    if !is_workload && !is_bound {
         return None;
     }
     let at = subject

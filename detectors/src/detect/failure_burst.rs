@@ -4,9 +4,9 @@
 //! somebody approves (T1110, T1621). The success is asked about; where it comes from a new context the
 //! session ends. The third refused approval within an hour ends it too.
 //!
-//! **Model.** A count over 15 minutes before the success: five failures, four refused prompts. Failures and
+//! **Model.** A count over 15 minutes before the success: five failures, four prompts refused or failed. Failures and
 //! success from the identity's own device in a network it knows are a forgotten password, up to nine;
-//! refused prompts never are: who forgets a password refuses nothing. **Evidence:** how many, from where,
+//! four prompts never are: who forgets a password has not come to them. **Evidence:** how many, from where,
 //! events. **Configuration:** mode only. **Blind spots:** slow guessing. Where eight other
 //! identities of the tenant fail at the same time it is an outage, and a success from a usual device is one.
 
@@ -61,8 +61,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let evidence = json!({
         "failures": count, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
         "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
-        "silent_if": format!("fewer than {FORGOTTEN} failures, and the success, had come from a device and a network used on an earlier day, and fewer than {PROMPTS} prompts \
-                             had been refused"),
+        "silent_if": format!(
+            "fewer than {FORGOTTEN} failures, fewer than {PROMPTS} of them at a prompt, and the success had \
+             come from a device and a network used on an earlier day"
+        ),
     });
     let events: Vec<String> = failures.iter().map(|failure| failure.event_id.to_string()).collect();
     let signal = Signal::rule(

@@ -95,21 +95,17 @@ impl Moment<'_> {
 
     /// Whether it is a privilege that somebody else has granted: the identity has done nothing.
     pub(crate) fn is_granted(&self) -> bool {
-        is_granted(self.event, self.class)
+        let event = self.event;
+        let by_another = |by: &Delegate<'_>| by.id != event.identity.id;
+        self.class == ActionClass::Privilege
+            && event.kind == EventKind::Admin
+            && event.delegation.first().is_some_and(by_another)
     }
 
     /// Whether it is something that an attacker is after.
     pub(crate) fn is_sensitive(&self) -> bool {
         crate::profile::scope::is_sensitive(self.class)
     }
-}
-
-/// Whether an event says that somebody else has granted a privilege to its identity.
-pub(crate) fn is_granted(event: &Event<'_>, class: ActionClass) -> bool {
-    let by_another = |by: &Delegate<'_>| by.id != event.identity.id;
-    class == ActionClass::Privilege
-        && event.kind == EventKind::Admin
-        && event.delegation.first().is_some_and(by_another)
 }
 
 /// Whom a detector judges. It reads the profile; of session and facts it may keep what it saw.

@@ -6,7 +6,8 @@
 //! **Model.** Hours of the day and days of the week on which a machine ran (`profile/schedule.rs`), UTC;
 //! the hour beside a usual one is usual, which covers jitter and summer time. Bits are −log2 of the chance
 //! that a day brings another hour, (1/2) / (days + 1). **Evidence:** the hour, the usual hours, days.
-//! **Configuration:** mode only. **Blind spots:** who runs around the clock; the first eight days.
+//! **Configuration:** mode only. **Blind spots:** who runs around the clock, or more than
+//! fourteen hours on end; the first eight days.
 
 use plumbline_schemas::command::Action;
 use serde_json::json;

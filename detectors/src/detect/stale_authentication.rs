@@ -31,8 +31,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let is_human = moment.kind == IdentityKind::Human;
     let for_all = matches!(moment.class, ActionClass::Payment | ActionClass::Privilege);
     let stated = event.session.id.is_some() || event.session.authenticated_at.is_some();
-    // A grant is no act of who gains by it: its age says nothing of the one who granted.
-    if moment.was_refused() || moment.is_granted() || !stated || !(is_human || for_all) {
+    // A grant is no act of who gains by it: the age of the session that happens to be open says nothing of the
+    // one who granted. What the record itself states of the authentication counts.
+    let is_others = moment.is_granted() && event.session.authenticated_at.is_none();
+    if moment.was_refused() || is_others || !stated || !(is_human || for_all) {
         return None;
     }
     let age = moment.time().since(subject.session.authenticated);

@@ -17,6 +17,8 @@ use crate::units::Bits;
 
 /// Deviation of the logarithm that any identity may have: a factor of 2 at one deviation.
 const LEAST_DEVIATION: f64 = 0.7;
+/// No key of a session: those are odd.
+const SEVERAL: u32 = 2;
 /// Hours of history before anything is said.
 const LEAST_HOURS: u32 = 8;
 /// Less than so many times the largest hour ever is growth.
@@ -34,7 +36,7 @@ struct Hourly {
     hours: u32,
     mean: f32,
     squares: f32,
-    /// Of the last hour that was held back.
+    /// Of the last hour that was held back; as exact as the model, to seven digits.
     held: f32,
     held_calls: u32,
 }
@@ -44,7 +46,7 @@ struct Sums {
     hour: u32,
     bytes: Hourly,
     records: Hourly,
-    /// The session for which the hour is not to be learnt, 0 if it is.
+    /// The session for which the hour is not to be learnt, 0 if it is, [`SEVERAL`] if no single one can clear it.
     suspected: u32,
     /// The session for which the last hour was held back.
     held_for: u32,
@@ -92,7 +94,22 @@ impl DataProfile {
     /// What was counted may not become usual before this session is cleared.
     pub(crate) fn suspect(&mut self, session: u32) {
         if let Some(sums) = &mut self.0 {
-            sums.suspected = session;
+            sums.suspected = match sums.suspected {
+                0 => session,
+                other if other == session => session,
+                _ => SEVERAL,
+            };
+        }
+    }
+
+    /// The session was an attack: what was held back for it never becomes usual.
+    pub(crate) fn condemn(&mut self, session: u32) {
+        let Some(sums) = &mut self.0 else { return };
+        if sums.suspected == session {
+            sums.suspected = SEVERAL;
+        }
+        if sums.held_for == session {
+            sums.held_for = 0;
         }
     }
 
@@ -232,5 +249,69 @@ impl Hourly {
             per_call: (self.now as f64 / f64::from(self.calls.max(1)))
                 / f64::from(self.all / self.all_calls.max(1.0)).max(1.0),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(profile: &mut DataProfile, hour: u32, bytes: u64) {
+        let json = format!(
+            r#"{{"id":"e","time":"2026-11-02T{hour:02}:00:00Z","kind":"api",
+                "identity":{{"id":"ann"}},"action":{{"name":"export","bytes_out":{bytes}}}}}"#
+        );
+        profile.count(&Event::parse(json.as_bytes()).expect("a valid event"));
+    }
+
+    /// Hours that were learnt, and the largest.
+    fn learnt(profile: &DataProfile) -> (u32, u64) {
+        let sums = profile.0.as_ref().expect("something was counted");
+        (sums.bytes.hours, sums.bytes.largest)
+    }
+
+    #[test]
+    fn what_is_held_back_is_learnt_when_its_session_is_cleared_and_no_other() {
+        let mut profile = DataProfile::default();
+        count(&mut profile, 1, 4096);
+        profile.suspect(5);
+        count(&mut profile, 2, 100);
+        profile.release(7);
+        assert_eq!(learnt(&profile), (0, 0));
+        profile.release(5);
+        profile.release(5);
+        assert_eq!(learnt(&profile), (1, 4096));
+    }
+
+    #[test]
+    fn what_two_sessions_made_suspect_neither_of_them_clears() {
+        let mut profile = DataProfile::default();
+        count(&mut profile, 1, 4096);
+        profile.suspect(5);
+        profile.suspect(7);
+        profile.release(7);
+        count(&mut profile, 2, 100);
+        profile.release(5);
+        profile.release(7);
+        assert_eq!(learnt(&profile), (0, 0));
+    }
+
+    #[test]
+    fn what_was_condemned_is_never_learnt() {
+        for later in [false, true] {
+            let mut profile = DataProfile::default();
+            count(&mut profile, 1, 4096);
+            profile.suspect(5);
+            if later {
+                count(&mut profile, 2, 100);
+            }
+            profile.condemn(5);
+            count(&mut profile, 3, 100);
+            profile.release(5);
+            assert_eq!(
+                learnt(&profile),
+                (u32::from(later), if later { 100 } else { 0 })
+            );
+        }
     }
 }

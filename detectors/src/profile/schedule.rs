@@ -11,12 +11,12 @@ use super::{day, hour};
 const LEAST_DAYS: u16 = 8;
 /// nor are bouts that last longer than so many hours: what is used all day and half the night,
 const MOST_HOURS: usize = 14;
-/// (a bout of up to so many is short)
-const SHORT_HOURS: usize = 3;
 /// nor more bouts a day than these,
 const MOST_BOUTS: usize = 6;
 /// nor those that come on less than this share of the days.
 const REGULAR: f64 = 0.7;
+/// A bout of up to so many hours is one run that comes at times later or takes longer.
+const SHORT_HOURS: usize = 3;
 /// Days of the week say something after so many days of use.
 const LEAST_DAYS_FOR_WEEK: u16 = 15;
 

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use plumbline_detectors::engine::Output;
+use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::finding::Severity;
 use plumbline_schemas::reject::Reason;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
@@ -54,13 +56,39 @@ impl Default for Kinds {
     fn default() -> Self {
         // 1 ms to 33 s.
         let buckets = || (0..16).map(|power| 0.001 * f64::from(1 << power));
-        Self {
+        let kinds = Self {
             findings: Family::default(),
             commands: Family::default(),
             dead_letters: Family::default(),
             commits: Histogram::new(buckets()),
             answers: Histogram::new(buckets()),
+        };
+        kinds.begin_at_zero();
+        kinds
+    }
+}
+
+impl Kinds {
+    /// To Prometheus a series that begins at one has not increased: what alerts ask for begins at zero.
+    fn begin_at_zero(&self) {
+        for action in Action::ALL {
+            for mode in Mode::ALL {
+                let (action, mode) = (action.as_str(), mode.as_str());
+                drop(self.commands.get_or_create(&CommandLabels { action, mode }));
+            }
         }
+        for reason in Reason::ALL {
+            let reason = reason.as_str();
+            drop(
+                self.dead_letters
+                    .get_or_create(&DeadLetterLabels { reason }),
+            );
+        }
+        let breaker = FindingLabels {
+            detector: "breaker".to_owned(),
+            severity: Severity::Critical.as_str(),
+        };
+        drop(self.findings.get_or_create(&breaker));
     }
 }
 
@@ -253,10 +281,7 @@ impl Tally {
 impl Collector for Tally {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for (name, help, value) in self.counts().described() {
-            let metric = ConstCounter::new(value);
-            let descriptor =
-                encoder.encode_descriptor(name, help, None, EncodeMetric::metric_type(&metric))?;
-            metric.encode(descriptor)?;
+            show(&mut encoder, name, help, &ConstCounter::new(value))?;
         }
         let standings: Vec<Standing> = self
             .threads()
@@ -267,42 +292,48 @@ impl Collector for Tally {
         let gauges: [(&str, &str, i64); 4] = [
             (
                 "partitions",
-                "Partitions that this process works on",
+                "Partitions that this process works on.",
                 sum(|standing| standing.partitions as i64),
             ),
             (
                 "identities",
-                "Identities whose profiles this process holds",
+                "Identities whose profiles this process holds.",
                 sum(|standing| standing.identities as i64),
             ),
             (
                 "restore_remaining_records",
-                "Records of the log to be read again before work goes on",
+                "Records of the log to be read again before work goes on.",
                 sum(|standing| standing.to_restore),
             ),
             (
                 "ready",
-                "Whether /readyz says so",
+                "Whether /readyz says so.",
                 i64::from(self.is_ready().is_ok()),
             ),
         ];
         let lag = self.watch().lag.flatten();
         let lag = lag.map(|lag| {
             let help = "Records of the log's partitions of this process that are not committed; absent \
-                        while the brokers do not answer";
+                        while the brokers do not answer.";
             ("log_lag_records", help, lag)
         });
         for (name, help, value) in gauges.into_iter().chain(lag) {
-            let metric = ConstGauge::new(value);
-            let descriptor =
-                encoder.encode_descriptor(name, help, None, EncodeMetric::metric_type(&metric))?;
-            metric.encode(descriptor)?;
+            show(&mut encoder, name, help, &ConstGauge::new(value))?;
         }
         Ok(())
     }
 }
 
-/// Where the counters of a thread are shared.
+fn show(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+/// What the threads of a service count together.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(super) threads: Mutex<Vec<Arc<Counters>>>,
@@ -364,7 +395,11 @@ mod tests {
 
     #[test]
     fn metrics_are_named_and_labelled() {
-        insta::assert_snapshot!(one_of_each());
+        // Series of one metric come in no order.
+        let text = one_of_each();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::identity::Identity;
 use crate::policy::standing::Standing;
 use crate::risk::{self, SessionLedger};
 use crate::signal::evidence;
+use crate::state::codec::{as_json, stored};
 use crate::timers::Timer;
 use crate::units::Bits;
 
@@ -39,6 +40,7 @@ pub(crate) struct Awaited {
     /// Whether it has waited in vain once.
     pub(crate) is_last: bool,
 }
+stored!(Awaited { command: via as_json, event_id, due, sent, is_last });
 
 impl Awaited {
     /// Bytes held, all of it.
@@ -76,7 +78,7 @@ impl Engine {
         let at = timer.identity as usize;
         let hash = self.hashes[at];
         let is_stopped = self.breaker.is_open(breaker, hash, known, clock);
-        let identity = &mut self.identities[at];
+        let identity = self.identities.change(at, &self.names);
         let mut missed: Vec<Box<Awaited>> = Vec::new();
         for standing in identity.standing.iter_mut() {
             let is_due = |awaited: &mut Box<Awaited>| awaited.due == timer.due;
@@ -112,7 +114,7 @@ impl Engine {
 
     /// A bot says that it has done, or could not do, what it was told.
     pub(crate) fn hear_bot(&mut self, at: usize, event: &Event<'_>, outputs: &mut Vec<Output>) {
-        let identity = &mut self.identities[at];
+        let identity = self.identities.change(at, &self.names);
         let verdict = event.feedback.verdict.known();
         let mut failed: Vec<u64> = Vec::new();
         for standing in identity.standing.iter_mut() {

@@ -36,6 +36,9 @@ pub struct EngineConfig {
     /// An event older than this behind the log's clock is counted as late and decides nothing.
     #[serde(deserialize_with = "limit::longer_than_zero")]
     pub lateness: Span,
+    /// An identity of which nothing was heard for so long is forgotten.
+    #[serde(deserialize_with = "limit::longer_than_zero")]
+    pub retention: Span,
     /// How many false findings a year the operator bears, per identity.
     #[serde(deserialize_with = "limit::above_zero")]
     pub false_alarms_per_identity_year: f64,
@@ -45,6 +48,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             lateness: Span::hours(24),
+            retention: Span::hours(400 * 24),
             false_alarms_per_identity_year: 0.1,
         }
     }

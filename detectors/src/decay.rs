@@ -6,6 +6,7 @@
 //! plain sum divided by the weight of that time. Nothing has to be swept, and an event that arrives
 //! late enters with exactly the weight it would have had.
 
+use crate::state::codec::stored;
 use plumbline_schemas::time::EventTime;
 
 /// Half of a habit is forgotten in this time. Two months of habit outweigh one odd week, and a
@@ -19,6 +20,7 @@ const RENEW_AFTER: i64 = 32;
 /// half-life ago.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Landmark(EventTime);
+stored!(Landmark(..));
 
 impl Landmark {
     pub(crate) fn at(time: EventTime) -> Self {
@@ -52,6 +54,7 @@ impl Landmark {
 /// weight are counted one by one; twice as many are the most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sum([u8; 3]);
+stored!(Sum(..));
 
 impl Sum {
     /// Bits of an `f32`'s fraction that are rounded off.
@@ -91,6 +94,7 @@ impl Sum {
 /// grows beyond 1039, the hours that are remembered, and up to 1024 are counted one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hours([u8; 2]);
+stored!(Hours(..));
 
 impl Hours {
     pub(crate) fn new(value: f32) -> Self {

@@ -21,8 +21,11 @@ use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
 use crate::outage::Outages;
 use crate::policy::breaker::Breaker;
+use crate::profile::day;
+use crate::seen::Sight;
 use crate::setting::Agents;
 use crate::shared::Shared;
+use crate::state::Saving;
 use crate::timers::Timers;
 use crate::units::Bits;
 
@@ -75,7 +78,7 @@ pub struct Engine {
     pub(crate) threshold: Bits,
     /// How many partitions the log has; 1 for whoever reads all of it.
     pub(crate) partitions: u32,
-    clock: Option<EventTime>,
+    pub(crate) clock: Option<EventTime>,
     pub(crate) names: Names,
     index: HashTable<Slot>,
     pub(crate) identities: Identities,
@@ -86,6 +89,7 @@ pub struct Engine {
     pub(crate) outages: Outages,
     pub(crate) shared: Shared,
     pub(crate) agents: Agents,
+    pub(crate) saving: Saving,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
 }
@@ -109,6 +113,7 @@ impl Engine {
             outages: Outages::default(),
             shared: Shared::default(),
             agents: Agents::default(),
+            saving: Saving::default(),
             tokens: Vec::new(),
         }
     }
@@ -134,7 +139,10 @@ impl Engine {
             return Disposition::Told;
         }
         let clock = self.clock.map_or(event.time, |clock| clock.max(event.time));
-        self.clock = Some(clock);
+        let before = self.clock.replace(clock);
+        if before.is_some_and(|before| day(before) < day(clock)) {
+            self.forget_idle(clock);
+        }
         let lateness_ms = self.config.engine.lateness.as_millis();
         self.pass_time(clock, outputs);
         if clock.since(event.time) > lateness_ms {
@@ -148,10 +156,7 @@ impl Engine {
         }
         let at = self.identity_of(event, clock);
         std::hint::black_box(self.identities[at].warm());
-        if self.identities[at]
-            .seen
-            .is_duplicate(event, clock, lateness_ms)
-        {
+        if self.was_seen(at, event, clock) {
             return Disposition::Duplicate;
         }
         self.judge(at, event, clock, outputs);
@@ -199,12 +204,29 @@ impl Engine {
     }
 
     fn find(&self, event: &Event<'_>) -> (u64, Option<usize>) {
-        let (tenant, id) = (event.tenant(), &*event.identity.id);
+        self.find_named(event.tenant(), &event.identity.id)
+    }
+
+    /// The hash of an identity, and its number if it is known.
+    pub(crate) fn find_named(&self, tenant: &str, id: &str) -> (u64, Option<usize>) {
         let hash = xxh3_64_with_seed(id.as_bytes(), stable_hash(tenant));
         let found = self.index.find(hash, |slot| {
             slot.tag == Slot::tag(hash) && self.identities[slot.at as usize].is(tenant, id)
         });
         (hash, found.map(|slot| slot.at as usize))
+    }
+
+    /// The number of the identity with this key: of which a tenant with a slash may have several readings.
+    pub(crate) fn find_key(&self, key: &str) -> Option<usize> {
+        let slashes = key.match_indices('/');
+        let mut readings = slashes.map(|(at, _)| (&key[..at], &key[at + 1..]));
+        readings.find_map(|(tenant, id)| self.find_named(tenant, id).1)
+    }
+
+    /// The number of the identity with this hash.
+    pub(crate) fn find_hash(&self, hash: u64) -> Option<usize> {
+        let is_it = |slot: &Slot| self.hashes[slot.at as usize] == hash;
+        self.index.find(hash, is_it).map(|slot| slot.at as usize)
     }
 
     fn identity_of(&mut self, event: &Event<'_>, clock: EventTime) -> usize {
@@ -214,8 +236,16 @@ impl Engine {
         }
         let kind = event.identity_kind();
         let identity = Identity::new(event.tenant(), &event.identity.id, kind, event.time, clock);
+        self.insert(hash, identity)
+    }
+
+    /// Gives an identity a number, by which it is found.
+    pub(crate) fn insert(&mut self, hash: u64, identity: Identity) -> usize {
         let at = self.identities.push(identity);
-        self.hashes.push(hash);
+        match self.hashes.get_mut(at) {
+            Some(vacant) => *vacant = hash,
+            None => self.hashes.push(hash),
+        }
         let hashes = &self.hashes;
         let slot = Slot {
             at: at as u32,
@@ -224,6 +254,31 @@ impl Engine {
         self.index
             .insert_unique(hash, slot, |slot| hashes[slot.at as usize]);
         at
+    }
+
+    /// Forgets an identity, and gives its key.
+    pub(crate) fn remove(&mut self, at: usize) -> Box<str> {
+        let found = self
+            .index
+            .find_entry(self.hashes[at], |slot| slot.at as usize == at);
+        if let Ok(slot) = found {
+            slot.remove();
+        }
+        self.identities.forget(at, &self.names)
+    }
+
+    /// Remembers the event, and says whether it has come before.
+    fn was_seen(&mut self, at: usize, event: &Event<'_>, clock: EventTime) -> bool {
+        let lateness_ms = self.config.engine.lateness.as_millis();
+        let identity = self.identities.change(at, &self.names);
+        match identity.seen.see(event, clock, lateness_ms) {
+            Sight::Again => true,
+            Sight::First(one_of_many) => {
+                let id = one_of_many.map(|(since, id)| (self.hashes[at], since, id));
+                self.saving.seen(id);
+                false
+            }
+        }
     }
 
     fn apply_feedback(
@@ -236,11 +291,7 @@ impl Engine {
         let (_, Some(at)) = self.find(event) else {
             return Disposition::Applied;
         };
-        let lateness_ms = self.config.engine.lateness.as_millis();
-        if self.identities[at]
-            .seen
-            .is_duplicate(event, clock, lateness_ms)
-        {
+        if self.was_seen(at, event, clock) {
             return Disposition::Duplicate;
         }
         self.hear(at, event, clock, outputs);

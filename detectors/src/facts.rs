@@ -8,7 +8,7 @@ use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
 pub(crate) use kept::{
-    Approval, Credential, Duty, EndedTask, Failure, Gain, Recent, Revoked, Rival, Rotation,
+    Approval, Credential, Duty, EndedTask, Failure, Gain, Recent, Revoked, Rival, Rotation, Tactic,
 };
 
 use crate::event_id::EventId;
@@ -19,6 +19,7 @@ use crate::profile::places::{Bearer, credential_key};
 use crate::risk::DetectorSet;
 use crate::scopes::{Held, Scopes};
 use crate::setting::{Setting, key};
+use crate::state::codec::stored;
 use kept::AgeHabit;
 
 const MOST_CREDENTIALS: usize = 6;
@@ -40,6 +41,13 @@ pub(crate) struct Facts {
     longest_rest_s: u32,
     recent: Option<Box<Recent>>,
 }
+stored!(Facts {
+    credentials,
+    access,
+    ages,
+    longest_rest_s,
+    recent
+});
 
 /// Reading access to each list: empty where nothing happened.
 macro_rules! lists {
@@ -61,7 +69,7 @@ lists! {
     gains: Gain,
     duties: Duty,
     ended_tasks: EndedTask,
-    tactics: (DetectorSet, EventTime),
+    tactics: Tactic,
 }
 
 fn keep<T>(items: &mut ThinVec<T>, item: T, is_old: impl Fn(&T) -> bool) {
@@ -315,11 +323,10 @@ impl Facts {
 
     /// Remembers which detectors were answered.
     pub(crate) fn answered(&mut self, detectors: DetectorSet, time: EventTime) {
-        keep(
-            &mut self.recent_mut().tactics,
-            (detectors, time),
-            |(_, old)| time.since(*old) > KEPT_MS,
-        );
+        let tactic = Tactic { detectors, time };
+        keep(&mut self.recent_mut().tactics, tactic, |old| {
+            time.since(old.time) > KEPT_MS
+        });
     }
 
     /// Whether it was ever stated what this credential is bound to.

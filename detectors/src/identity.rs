@@ -5,12 +5,14 @@ use plumbline_schemas::time::EventTime;
 
 use crate::facts::Facts;
 use crate::memory::warm;
-use crate::names::Name;
+use crate::names::{Name, Names};
 use crate::policy::standing::StandingCommands;
 use crate::profile::Profile;
 use crate::risk::IdentityLedger;
 use crate::seen::SeenIds;
 use crate::session::Sessions;
+use crate::state;
+use crate::state::codec::{Damaged, Reader, Writer, stored};
 
 /// The state of one identity.
 #[derive(Debug)]
@@ -25,56 +27,216 @@ pub(crate) struct Identity {
     pub(crate) ledger: IdentityLedger,
     pub(crate) standing: StandingCommands,
     pub(crate) facts: Facts,
+    mark: Mark,
 }
 
-/// The identities of one engine, by the order of their first event.
+stored!(Identity {
+    key, tenant_bytes, kind, seen, profile, sessions, ledger, standing, facts, mark: via unmarked,
+});
+
+/// Marks are of this process.
+mod unmarked {
+    use super::{Damaged, Mark, Reader, Writer};
+
+    pub(super) fn put(_: &Mark, _: &mut Writer<'_>) {}
+
+    pub(super) fn take(_: &mut Reader<'_, '_>) -> Result<Mark, Damaged> {
+        Ok(Mark::Saved)
+    }
+}
+
+/// The identities of one engine. Each keeps its number for as long as it is known.
 ///
 /// In chunks: one long vector would be copied whole now and then, a pause of half a second at a
 /// million identities, and would stand half empty afterwards.
 #[derive(Debug, Default)]
-pub(crate) struct Identities(Vec<Vec<Identity>>);
+pub(crate) struct Identities {
+    chunks: Vec<Vec<Identity>>,
+    /// Numbers of those that were forgotten.
+    vacant: Vec<u32>,
+    saving: Saving,
+}
+
+/// What of the identities is still to be written down.
+#[derive(Debug, Default)]
+struct Saving {
+    /// Changed since the last checkpoint began.
+    changed: Vec<u32>,
+    /// As the checkpoint that is under way is to have them.
+    waiting: Vec<u32>,
+    /// Of those, the ones that could not wait any longer.
+    written: Vec<(Box<str>, Vec<u8>)>,
+}
+
+/// Whether an identity is to be written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mark {
+    #[default]
+    Saved,
+    Changed,
+    /// As it is now, before it changes.
+    Waiting,
+}
 
 const CHUNK: usize = 1024;
 
 impl Identities {
     pub(crate) fn push(&mut self, identity: Identity) -> usize {
-        if self.0.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-            self.0.push(Vec::with_capacity(CHUNK));
+        let at = self.place(identity);
+        self.mark(at);
+        at
+    }
+
+    fn place(&mut self, identity: Identity) -> usize {
+        if let Some(at) = self.vacant.pop() {
+            *self.slot(at as usize) = identity;
+            return at as usize;
         }
-        let at = self.len();
-        if let Some(chunk) = self.0.last_mut() {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        let at = self.slots();
+        if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(identity);
         }
         at
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0
+    /// To change it. What is to be written down as it was is written down before.
+    pub(crate) fn change(&mut self, at: usize, names: &Names) -> &mut Identity {
+        let identity = &mut self.chunks[at / CHUNK][at % CHUNK];
+        if identity.mark != Mark::Changed {
+            if identity.mark == Mark::Waiting {
+                self.saving.written.push(written(identity, names));
+            }
+            identity.mark = Mark::Changed;
+            self.saving.changed.push(at as u32);
+        }
+        identity
+    }
+
+    fn mark(&mut self, at: usize) {
+        self.slot(at).mark = Mark::Changed;
+        self.saving.changed.push(at as u32);
+    }
+
+    fn slot(&mut self, at: usize) -> &mut Identity {
+        &mut self.chunks[at / CHUNK][at % CHUNK]
+    }
+
+    fn slots(&self) -> usize {
+        self.chunks
             .last()
-            .map_or(0, |last| (self.0.len() - 1) * CHUNK + last.len())
+            .map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    /// Forgets one, and gives its key.
+    pub(crate) fn forget(&mut self, at: usize, names: &Names) -> Box<str> {
+        let vacant = Identity::new(
+            "",
+            "",
+            IdentityKind::Human,
+            EventTime::default(),
+            EventTime::default(),
+        );
+        let identity = self.change(at, names);
+        let mark = identity.mark;
+        let forgotten = std::mem::replace(
+            identity,
+            Identity {
+                mark,
+                key: Box::default(),
+                ..vacant
+            },
+        );
+        self.vacant.push(at as u32);
+        forgotten.key
+    }
+
+    /// What has changed by now is what a checkpoint is to have.
+    pub(crate) fn freeze(&mut self) {
+        debug_assert!(self.saving.waiting.is_empty(), "one checkpoint at a time");
+        self.saving.waiting = std::mem::take(&mut self.saving.changed);
+        for at in std::mem::take(&mut self.saving.waiting) {
+            let identity = self.slot(at as usize);
+            // A number that was given anew is listed twice.
+            if identity.mark != Mark::Changed {
+                continue;
+            }
+            if identity.key.is_empty() {
+                identity.mark = Mark::Saved;
+            } else {
+                identity.mark = Mark::Waiting;
+                self.saving.waiting.push(at);
+            }
+        }
+    }
+
+    /// Writes down so many of those that wait. None are left when fewer come.
+    pub(crate) fn write(&mut self, most: usize, names: &Names) -> Vec<(Box<str>, Vec<u8>)> {
+        let mut entries = std::mem::take(&mut self.saving.written);
+        while entries.len() < most
+            && let Some(at) = self.saving.waiting.pop()
+        {
+            let identity = self.slot(at as usize);
+            // One that has changed since was written before it did.
+            if identity.mark == Mark::Waiting {
+                identity.mark = Mark::Saved;
+                entries.push(written(identity, names));
+            }
+        }
+        entries
+    }
+
+    /// Whether anything waits to be written.
+    pub(crate) fn is_written(&self) -> bool {
+        self.saving.waiting.is_empty() && self.saving.written.is_empty()
+    }
+
+    /// None is written down yet, or all are.
+    pub(crate) fn mark_all(&mut self, is_saved: bool) {
+        self.saving = Saving::default();
+        for at in 0..self.slots() {
+            match is_saved {
+                true => self.slot(at).mark = Mark::Saved,
+                false => self.mark(at),
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots() - self.vacant.len()
+    }
+
+    /// All of them, with their numbers.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (usize, &Identity)> {
+        let all = self.chunks.iter().flatten().enumerate();
+        all.filter(|(_, identity)| !identity.key.is_empty())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Identity> {
-        self.0.iter().flatten()
+        self.numbered().map(|(_, identity)| identity)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Vec<Identity>>()
-            + self.len() * size_of::<Identity>()
+        let saving = &self.saving;
+        let lists = self.vacant.capacity() + saving.changed.capacity() + saving.waiting.capacity();
+        self.chunks.capacity() * size_of::<Vec<Identity>>()
+            + lists * size_of::<u32>()
+            + self.slots() * size_of::<Identity>()
             + self.iter().map(Identity::heap_bytes).sum::<usize>()
     }
+}
+
+/// An identity as an entry of state.
+fn written(identity: &Identity, names: &Names) -> (Box<str>, Vec<u8>) {
+    (identity.key.clone(), state::write(identity, names))
 }
 
 impl std::ops::Index<usize> for Identities {
     type Output = Identity;
     fn index(&self, at: usize) -> &Identity {
-        &self.0[at / CHUNK][at % CHUNK]
-    }
-}
-
-impl std::ops::IndexMut<usize> for Identities {
-    fn index_mut(&mut self, at: usize) -> &mut Identity {
-        &mut self.0[at / CHUNK][at % CHUNK]
+        &self.chunks[at / CHUNK][at % CHUNK]
     }
 }
 
@@ -96,6 +258,7 @@ impl Identity {
             ledger: IdentityLedger::default(),
             standing: StandingCommands::default(),
             facts: Facts::default(),
+            mark: Mark::Saved,
         }
     }
 
@@ -110,6 +273,12 @@ impl Identity {
 
     pub(crate) fn id(&self) -> &str {
         &self.key[self.tenant_bytes as usize + 1..]
+    }
+
+    /// Whether it is the identity with this key, and its tenant ends at a slash.
+    pub(crate) fn is_named(&self, key: &str) -> bool {
+        let slash = self.key.as_bytes().get(self.tenant_bytes as usize);
+        *self.key == *key && slash == Some(&b'/')
     }
 
     pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {

@@ -84,7 +84,7 @@ impl Engine {
         let (endpoint, endpoint_hash) = self.names.intern(Space::Endpoint, &event.action.name);
         let tenant = event.action.target_tenant.as_deref();
         let tenant = tenant.map(|tenant| self.names.intern(Space::Tenant, tenant).0);
-        let (hash, identity) = (self.hashes[at], &mut self.identities[at]);
+        let (hash, identity) = (self.hashes[at], self.identities.change(at, &self.names));
         // A source that says nothing of the kind does not take back what another said.
         identity.kind = event.identity.kind.known().unwrap_or(identity.kind);
         let kind = identity.kind;
@@ -144,7 +144,7 @@ impl Engine {
             standing,
             facts,
             ..
-        } = &mut self.identities[at];
+        } = self.identities.change(at, &self.names);
         profile.renew(event.time);
         let (number, begins) = sessions.enter(event);
         let (session, others) = sessions.split(number);

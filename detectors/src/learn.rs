@@ -36,7 +36,7 @@ impl Engine {
             sessions,
             facts,
             ..
-        } = &mut self.identities[at];
+        } = self.identities.change(at, &self.names);
         let usual = || is_usual(profile, &learnt.setting, event.time);
         facts.observe(event, usual, learnt.endpoint);
         if facts.fails_in_a_burst(event.time) {

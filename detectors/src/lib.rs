@@ -33,6 +33,7 @@ mod session;
 mod setting;
 mod shared;
 mod signal;
+pub mod state;
 mod timers;
 mod units;
 

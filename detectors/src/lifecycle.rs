@@ -85,7 +85,7 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) {
-        let identity = &mut self.identities[at];
+        let identity = self.identities.change(at, &self.names);
         match event.feedback.verdict.known() {
             Some(Verdict::Approved) => {
                 let lifted = match feedback::command_meant(event) {
@@ -124,7 +124,7 @@ impl Engine {
         event: &Event<'_>,
         outputs: &mut Vec<Output>,
     ) {
-        let identity = &mut self.identities[at];
+        let identity = self.identities.change(at, &self.names);
         let session = Bearer::of(event).session;
         let within = self.config.policy.approval.within.as_millis();
         let approved = identity
@@ -252,7 +252,7 @@ impl Engine {
     ) {
         let mut found: Vec<(usize, usize, Relation)> = Vec::new();
         // All are looked at: this is rare, and an index would cost every session.
-        for (other, identity) in self.identities.iter().enumerate() {
+        for (other, identity) in self.identities.numbered() {
             if identity.tenant() != event.tenant() {
                 continue;
             }
@@ -339,7 +339,7 @@ impl Engine {
             key: name,
             tenant_bytes,
             ..
-        } = &mut self.identities[at];
+        } = self.identities.change(at, &self.names);
         let (tenant, id) = (
             &name[..*tenant_bytes as usize],
             &name[*tenant_bytes as usize + 1..],

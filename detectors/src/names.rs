@@ -23,6 +23,22 @@ pub(crate) enum Space {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Name(NonZeroU32);
 
+impl Space {
+    const ALL: [Self; 6] = [
+        Self::Endpoint,
+        Self::Scope,
+        Self::Tenant,
+        Self::Place,
+        Self::Setting,
+        Self::Group,
+    ];
+
+    /// The space of this number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|space| *space as u8 == number)
+    }
+}
+
 impl Name {
     fn at(index: u32) -> Self {
         Self(NonZeroU32::MIN.saturating_add(index))
@@ -56,6 +72,10 @@ pub(crate) fn stable_hash(text: &str) -> u64 {
     xxh3_64_with_seed(text.as_bytes(), 0)
 }
 
+fn hash_in(space: Space, text: &str) -> u64 {
+    xxh3_64_with_seed(text.as_bytes(), space as u64)
+}
+
 #[derive(Debug)]
 struct Entry {
     hash: u64,
@@ -78,7 +98,7 @@ const SWEEP_MINIMUM: usize = 65_536;
 impl Names {
     /// The name of a text, and its stable hash.
     pub(crate) fn intern(&mut self, space: Space, text: &str) -> (Name, u64) {
-        let hash = xxh3_64_with_seed(text.as_bytes(), space as u64);
+        let hash = hash_in(space, text);
         let entries = &self.entries;
         let known = self.table.find(hash, |index| {
             let entry = &entries[*index as usize];
@@ -111,6 +131,13 @@ impl Names {
         self.table
             .insert_unique(hash, index, |index| entries[*index as usize].hash);
         Name::at(index)
+    }
+
+    /// What it stands for: the space whose hash it has.
+    pub(crate) fn space(&self, name: Name) -> Space {
+        let entry = &self.entries[name.index()];
+        let has = |space: &Space| hash_in(*space, &entry.text) == entry.hash;
+        Space::ALL.into_iter().find(has).unwrap_or(Space::Endpoint)
     }
 
     pub(crate) fn text(&self, name: Name) -> &str {

@@ -1,12 +1,14 @@
 //! Objects that people and machines change: who did so lately.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
 use crate::config::PolicyConfig;
 use crate::glob;
+use crate::state::codec::stored;
 
 /// More changes than this are not kept, however long a rule looks back.
 const MOST_CHANGES: usize = 65_536;
@@ -26,6 +28,23 @@ pub(crate) struct Change {
     pub(crate) session: u32,
     pub(crate) time: EventTime,
     pub(crate) event_id: String,
+}
+
+stored!(Change {
+    tenant, resource, identity, kind, action, behalf, at: via whether, session, time, event_id,
+});
+
+/// Numbers of identities are of this process: whether there was one is written.
+mod whether {
+    use crate::state::codec::{Damaged, Reader, Stored, Writer};
+
+    pub(super) fn put(at: &Option<usize>, to: &mut Writer<'_>) {
+        at.is_some().put(to);
+    }
+
+    pub(super) fn take(from: &mut Reader<'_, '_>) -> Result<Option<usize>, Damaged> {
+        Ok(bool::take(from)?.then_some(0))
+    }
 }
 
 impl Change {
@@ -65,7 +84,13 @@ impl Change {
 
 /// The changes within the time that any rule looks back, in the order of their coming.
 #[derive(Debug, Default)]
-pub(crate) struct Objects(VecDeque<Change>);
+pub(crate) struct Objects {
+    changes: VecDeque<Change>,
+    /// Number of the first of them: each keeps its own.
+    first: u64,
+    /// Those that are written down.
+    saved: Range<u64>,
+}
 
 /// How far apart changes of the object of this event must be, if any rule is about it.
 pub(crate) fn contended_within(
@@ -100,7 +125,7 @@ pub(crate) fn within(policy: &PolicyConfig, resource: &str) -> Option<i64> {
 
 impl Objects {
     pub(crate) fn bytes(&self) -> usize {
-        let texts = self.0.iter().map(|change| {
+        let texts = self.changes.iter().map(|change| {
             let texts = [
                 &change.tenant,
                 &change.resource,
@@ -114,7 +139,7 @@ impl Objects {
                 .map(String::capacity)
                 .sum::<usize>()
         });
-        self.0.capacity() * size_of::<Change>() + texts.sum::<usize>()
+        self.changes.capacity() * size_of::<Change>() + texts.sum::<usize>()
     }
 
     /// Takes a change in, and gives those by the other sort of identity that it contends with.
@@ -134,15 +159,52 @@ impl Objects {
                 && change.time.since(other.time).abs() <= within_ms
                 && !machine.behalf.contains(&human.identity)
         };
-        let found = self.0.iter().filter(contends).cloned().collect();
+        let found = self.changes.iter().filter(contends).cloned().collect();
         // An hour covers any rule that is meant; what is older goes.
         let oldest = clock.plus_millis(-within_ms.max(3_600_000));
-        while self.0.front().is_some_and(|first| first.time < oldest)
-            || self.0.len() >= MOST_CHANGES
+        while self
+            .changes
+            .front()
+            .is_some_and(|first| first.time < oldest)
+            || self.changes.len() >= MOST_CHANGES
         {
-            self.0.pop_front();
+            self.changes.pop_front();
+            self.first += 1;
         }
-        self.0.push_back(change);
+        self.changes.push_back(change);
         found
+    }
+
+    /// What has changed since it was last asked: numbers that are gone, and those that came.
+    pub(crate) fn take_changed(&mut self) -> (Range<u64>, impl Iterator<Item = (u64, &Change)>) {
+        let end = self.first + self.changes.len() as u64;
+        let gone = self.saved.start..self.first.min(self.saved.end);
+        let new = self.saved.end.max(self.first) - self.first;
+        self.saved = self.first..end;
+        let came = (self.first + new..end).zip(self.changes.iter().skip(new as usize));
+        (gone, came)
+    }
+
+    /// As if nothing of it had ever been asked for.
+    pub(crate) fn mark_all(&mut self) {
+        self.saved = self.first..self.first;
+    }
+
+    /// Number of the oldest that is kept.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Takes back what was written, from this number on.
+    pub(crate) fn restore(&mut self, first: u64, changes: VecDeque<Change>) {
+        self.saved = first..first + changes.len() as u64;
+        (self.first, self.changes) = (first, changes);
+    }
+
+    /// The numbers of identities are no more those of before.
+    pub(crate) fn renumber(&mut self, number: impl Fn(&Change) -> Option<usize>) {
+        for change in &mut self.changes {
+            change.at = number(change);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::state::codec::stored;
 use plumbline_schemas::time::EventTime;
 
 /// Failures of so many other identities of the tenant within the window are an outage.
@@ -12,6 +13,7 @@ const MOST: usize = 4096;
 /// The identities that lately failed in bursts, in the order of their coming.
 #[derive(Debug, Default)]
 pub(crate) struct Outages(VecDeque<(EventTime, u64, u64)>);
+stored!(Outages(..));
 
 impl Outages {
     /// Remembers a burst of an identity of this tenant.

@@ -8,6 +8,8 @@ use plumbline_schemas::time::EventTime;
 
 use crate::decay::decayed;
 use crate::detect::{DetectorId, Group};
+use crate::state::codec::{Damaged, Reader, Stored, Writer, stored};
+use crate::state::detectors::{bits_each, told};
 use crate::units::Bits;
 
 /// Risk of a session halves in two hours.
@@ -47,6 +49,16 @@ struct Risks {
     bits: BitsEach,
     /// The last finding of each detector.
     told: Vec<Told>,
+}
+stored!(Risks { at, bits: via bits_each, told: via told });
+
+impl<const HALF_LIFE_MS: i64> Stored for Ledger<HALF_LIFE_MS> {
+    fn put(&self, to: &mut Writer<'_>) {
+        self.0.put(to);
+    }
+    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
+        Stored::take(from).map(Self)
+    }
 }
 
 /// A set of detectors.

@@ -9,6 +9,7 @@ use thin_vec::ThinVec;
 
 use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, Names, Space};
+use crate::state::codec::stored;
 
 /// Above what one token may carry: a list that loses scopes at every call calls them new at the next.
 const MOST_SCOPES: usize = 128;
@@ -18,6 +19,7 @@ const MINUTE_MS: i64 = 60_000;
 /// A minute of event time, until the year 9999. 0 is never: no event is older than the year 2000.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Minute(u32);
+stored!(Minute(..));
 
 impl Minute {
     fn of(time: EventTime) -> Self {
@@ -40,6 +42,11 @@ pub(crate) struct Held {
     /// When an action last used it.
     pub(crate) used: Minute,
 }
+stored!(Held {
+    name,
+    granted,
+    used
+});
 
 impl Held {
     fn last(&self) -> Minute {
@@ -56,6 +63,11 @@ pub(crate) struct Scopes {
     /// Whether there were more than are kept: the report says so.
     pub(crate) is_cut: bool,
 }
+stored!(Scopes {
+    held,
+    groups,
+    is_cut
+});
 
 impl Scopes {
     /// Learns from an event that succeeded and is not suspect.

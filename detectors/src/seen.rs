@@ -16,6 +16,7 @@ use plumbline_schemas::time::EventTime;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::memory::warm;
+use crate::state::codec::{Damaged, Reader, Stored, Writer};
 
 const GENERATIONS: usize = 6;
 /// Up to so many ids of a generation are faster to scan than to hash.
@@ -51,6 +52,37 @@ pub(crate) struct SeenIds {
     newest_since: EventTime,
 }
 
+/// Whether an event has been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    Again,
+    /// Never before. With the id, and the beginning of its generation, if it is beyond the few.
+    First(Option<(EventTime, u64)>),
+}
+
+/// All but the ids beyond the few.
+impl Stored for SeenIds {
+    fn put(&self, to: &mut Writer<'_>) {
+        (self.newest_since, self.counts).put(to);
+        let few = &self.few[..Self::len(&self.counts)];
+        few.iter().for_each(|id| id.put(to));
+    }
+    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
+        let (newest_since, counts): (_, [u8; GENERATIONS]) = Stored::take(from)?;
+        let few = (0..Self::len(&counts)).map(|_| Stored::take(from));
+        Ok(Self {
+            few: few.collect::<Result<_, _>>()?,
+            counts,
+            many: None,
+            newest_since,
+        })
+    }
+}
+
+fn generation_ms(lateness_ms: i64) -> i64 {
+    (lateness_ms / (GENERATIONS as i64 - 1)).max(1)
+}
+
 impl SeenIds {
     pub(crate) fn new(clock: EventTime) -> Self {
         Self {
@@ -61,28 +93,53 @@ impl SeenIds {
         }
     }
 
-    /// Remembers the event; whether it had been seen before.
-    pub(crate) fn is_duplicate(
-        &mut self,
-        event: &Event<'_>,
-        clock: EventTime,
-        lateness_ms: i64,
-    ) -> bool {
+    /// Remembers the event, and says whether it had been seen before.
+    pub(crate) fn see(&mut self, event: &Event<'_>, clock: EventTime, lateness_ms: i64) -> Sight {
         let source = event.source.as_deref().unwrap_or_default();
         let id = xxh3_64_with_seed(event.id.as_bytes(), xxh3_64_with_seed(source.as_bytes(), 0));
-        self.rotate(clock, (lateness_ms / (GENERATIONS as i64 - 1)).max(1));
+        self.rotate(clock, generation_ms(lateness_ms));
         if self.contains(id) {
-            return true;
+            return Sight::Again;
         }
         let newest = &mut self.counts[GENERATIONS - 1];
         if *newest < SCAN_MOST {
             *newest += 1;
             self.push(fingerprint(id));
-        } else {
-            let many = self.many.get_or_insert_default();
-            many[GENERATIONS - 1].insert_unique(id, id, |id| *id);
+            return Sight::First(None);
         }
-        false
+        let many = self.many.get_or_insert_default();
+        many[GENERATIONS - 1].insert_unique(id, id, |id| *id);
+        Sight::First(Some((self.newest_since, id)))
+    }
+
+    /// The ids beyond the few, each with the beginning of its generation, in an order of their own. An
+    /// identity's entry of state does not have them: it would grow with every event of a busy one.
+    pub(crate) fn many(&self, lateness_ms: i64) -> Vec<(EventTime, u64)> {
+        let generations = self.many.iter().flat_map(|many| many.iter().enumerate());
+        let since = |at: usize| {
+            let back = (GENERATIONS - 1 - at) as i64 * generation_ms(lateness_ms);
+            self.newest_since.plus_millis(-back)
+        };
+        let ids = generations.flat_map(|(at, ids)| ids.iter().map(move |id| (since(at), *id)));
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Takes one of them back, unless its generation has passed.
+    pub(crate) fn restore(&mut self, (since, id): (EventTime, u64), lateness_ms: i64) {
+        let back = self.newest_since.since(since) / generation_ms(lateness_ms);
+        let generation = usize::try_from(back)
+            .map_or(GENERATIONS - 1, |back| (GENERATIONS - 1).wrapping_sub(back));
+        if generation < GENERATIONS && !self.contains_many(id) {
+            let many = self.many.get_or_insert_default();
+            many[generation].insert_unique(id, id, |id| *id);
+        }
+    }
+
+    /// The time of the log when it was last looked at, to a generation.
+    pub(crate) fn last(&self) -> EventTime {
+        self.newest_since
     }
 
     /// How many are among the few.
@@ -107,12 +164,13 @@ impl SeenIds {
     }
 
     fn contains(&self, id: u64) -> bool {
-        let in_many = |many: &[HashTable<u64>; GENERATIONS]| {
-            many.iter()
-                .any(|ids| ids.find(id, |known| *known == id).is_some())
-        };
         let few = self.few[..Self::len(&self.counts)].as_flattened();
-        is_among(few, fingerprint(id)) || self.many.as_deref().is_some_and(in_many)
+        is_among(few, fingerprint(id)) || self.contains_many(id)
+    }
+
+    fn contains_many(&self, id: u64) -> bool {
+        let mut many = self.many.iter().flat_map(|many| many.iter());
+        many.any(|ids| ids.find(id, |known| *known == id).is_some())
     }
 
     fn rotate(&mut self, clock: EventTime, generation_ms: i64) {
@@ -162,7 +220,7 @@ mod tests {
         );
         let event = Event::parse(json.as_bytes()).expect("a valid event");
         let clock = EventTime::from_millis(1_790_000_000_000).plus_millis(hour * HOUR_MS);
-        seen.is_duplicate(&event, clock, LATENESS_MS)
+        seen.see(&event, clock, LATENESS_MS) == Sight::Again
     }
 
     #[test]

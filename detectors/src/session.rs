@@ -1,5 +1,7 @@
 //! Sessions: what is going on right now, as against what is usual.
 
+use std::borrow::Cow;
+
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
@@ -12,6 +14,8 @@ use crate::names::{Name, stable_hash};
 use crate::profile::sequence::{Context, Symbol};
 use crate::risk::{BitsEach, SessionLedger};
 use crate::setting::Setting;
+use crate::state::codec::stored;
+use crate::state::detectors::bits_each;
 use crate::units::Bits;
 
 /// Sessions of one identity that are remembered at once; the longest idle makes room.
@@ -43,6 +47,12 @@ pub(crate) struct Novel {
     pub(crate) bits: f32,
     pub(crate) event_id: EventId,
 }
+stored!(Novel {
+    name,
+    class,
+    bits,
+    event_id
+});
 
 /// A step out of the usual order.
 #[derive(Clone, Debug)]
@@ -60,6 +70,18 @@ pub(crate) struct OddStep {
     pub(crate) symbol: Symbol,
     pub(crate) is_held: bool,
 }
+stored!(OddStep {
+    from,
+    to,
+    chance,
+    taken,
+    seen,
+    bits,
+    event_id,
+    context,
+    symbol,
+    is_held
+});
 
 /// What somebody has vouched for: a passed challenge, or a person who says that it was nothing.
 #[derive(Debug, Default)]
@@ -68,6 +90,7 @@ struct Vouched {
     /// Up to so many bits of each detector.
     bits: BitsEach,
 }
+stored!(Vouched { until, bits: via bits_each });
 
 /// What was odd about a session.
 #[derive(Debug, Default)]
@@ -79,17 +102,31 @@ struct Oddities {
     drift_bits: f32,
     vouched: Vouched,
 }
+stored!(Oddities {
+    steps,
+    novel,
+    drift_bits,
+    vouched
+});
 
 /// A change of the circumstances of a session to something that is not usual.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
-    pub(crate) what: Vec<&'static str>,
+    pub(crate) what: Vec<Cow<'static, str>>,
     pub(crate) bits: Bits,
     pub(crate) time: EventTime,
     pub(crate) before: Option<Name>,
     pub(crate) after: Name,
     pub(crate) event_id: EventId,
 }
+stored!(Changed {
+    what,
+    bits,
+    time,
+    before,
+    after,
+    event_id
+});
 
 /// What few sessions have.
 #[derive(Debug, Default)]
@@ -109,6 +146,16 @@ pub(crate) struct Extra {
     /// Tenants it had reached when it was last asked about them.
     pub(crate) tenants_asked: u8,
 }
+stored!(Extra {
+    jit_until,
+    expires_at,
+    waits_until,
+    last_event,
+    changed,
+    drifted,
+    tenants,
+    tenants_asked
+});
 
 /// One session of an identity.
 #[derive(Debug)]
@@ -151,6 +198,31 @@ pub(crate) struct Session {
     /// Whether it has done anything of class admin, privilege, deploy or secret.
     pub(crate) privileged: bool,
 }
+stored!(Session {
+    key,
+    id,
+    last,
+    started,
+    authenticated,
+    credential,
+    behalf,
+    setting,
+    described,
+    extra,
+    ended,
+    is_watched,
+    rested_ms,
+    was_privileged,
+    learnt_hour,
+    in_order,
+    ledger,
+    context,
+    last_endpoint,
+    cusum,
+    repeats,
+    odd,
+    privileged
+});
 
 impl Session {
     fn new(key: u32, time: EventTime) -> Self {
@@ -403,6 +475,7 @@ impl<'s> Others<'s> {
 /// The sessions of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Vec<Session>);
+stored!(Sessions(..));
 
 /// What tells the session of an event: its id, failing that the credential, failing that nothing.
 pub(crate) fn session_key(event: &Event<'_>) -> u32 {

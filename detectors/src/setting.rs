@@ -8,6 +8,7 @@ use plumbline_schemas::time::EventTime;
 use crate::names::stable_hash;
 use crate::profile::habits::{Habits, Trait};
 use crate::profile::places::Place;
+use crate::state::codec::stored;
 
 /// The traits of a setting, in the order in which they are kept.
 pub(crate) const TRAITS: [Trait; 9] = [
@@ -31,6 +32,11 @@ pub(crate) struct Setting {
     /// 0 not known, else higher is stronger.
     assurance: u8,
 }
+stored!(Setting {
+    keys,
+    posture,
+    assurance
+});
 
 /// The stable hash of a text, never 0.
 pub(crate) fn key(text: &str) -> u32 {

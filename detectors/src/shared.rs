@@ -11,7 +11,7 @@ use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use crate::memory::push_exact;
+use crate::memory::{push_exact, thin_bytes};
 use crate::profile::day;
 
 /// So many share a network,
@@ -27,24 +27,28 @@ const LEFT_AFTER_DAYS: u16 = 14;
 
 /// Who uses what; never walked, so that no order of hashes shows.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(HashMap<u64, ThinVec<(u64, u16)>, Xxh3DefaultBuilder>);
+pub(crate) struct Shared {
+    users: HashMap<u64, Users, Xxh3DefaultBuilder>,
+    changed: Vec<u64>,
+}
+
+/// Who uses one thing, and on which day last.
+#[derive(Debug, Default)]
+struct Users {
+    days: ThinVec<(u64, u16)>,
+    is_changed: bool,
+}
 
 impl Shared {
     /// An established identity used it, as on earlier days.
     pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) {
         let today = day(time);
-        if self.0.len() >= MOST_SHARED && !self.0.contains_key(&what) {
+        if self.users.len() >= MOST_SHARED && !self.users.contains_key(&what) {
             return;
         }
-        let users = self.0.entry(what).or_default();
-        if let Some(user) = users.iter_mut().find(|(user, _)| *user == identity) {
-            user.1 = user.1.max(today);
-            return;
-        }
-        if users.len() < MOST_USERS {
-            push_exact(users, (identity, today));
-        } else if let Some(idle) = users.iter_mut().min_by_key(|(_, last)| *last) {
-            *idle = (identity, today);
+        let users = self.users.entry(what).or_default();
+        if users.used(identity, today) && !std::mem::replace(&mut users.is_changed, true) {
+            self.changed.push(what);
         }
     }
 
@@ -60,13 +64,61 @@ impl Shared {
         let uses = |(user, last): &&(u64, u16)| {
             *user != identity && today.saturating_sub(*last) <= LEFT_AFTER_DAYS
         };
-        let users = self.0.get(&what);
-        users.is_some_and(|users| users.iter().filter(uses).count() >= least)
+        let users = self.users.get(&what);
+        users.is_some_and(|users| users.days.iter().filter(uses).count() >= least)
+    }
+
+    /// What has changed since it was last asked: what is used, and by whom.
+    pub(crate) fn take_changed(&mut self) -> impl Iterator<Item = (u64, &ThinVec<(u64, u16)>)> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        for what in &changed {
+            if let Some(users) = self.users.get_mut(what) {
+                users.is_changed = false;
+            }
+        }
+        let users = &self.users;
+        changed
+            .into_iter()
+            .filter_map(|what| Some((what, &users.get(&what)?.days)))
+    }
+
+    /// As if nothing of it had ever been asked for.
+    pub(crate) fn mark_all(&mut self) {
+        self.changed = self.users.keys().copied().collect();
+        self.users
+            .values_mut()
+            .for_each(|users| users.is_changed = true);
+    }
+
+    /// Takes back what was written.
+    pub(crate) fn restore(&mut self, what: u64, days: ThinVec<(u64, u16)>) {
+        let is_changed = false;
+        self.users.insert(what, Users { days, is_changed });
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let users = self.0.values().map(crate::memory::thin_bytes);
-        self.0.allocation_size() + users.sum::<usize>()
+        let users = self.users.values();
+        self.users.allocation_size()
+            + self.changed.capacity() * size_of::<u64>()
+            + users.map(|users| thin_bytes(&users.days)).sum::<usize>()
+    }
+}
+
+impl Users {
+    /// One of them used it; whether that says anything new.
+    fn used(&mut self, identity: u64, today: u16) -> bool {
+        if let Some((_, last)) = self.days.iter_mut().find(|(user, _)| *user == identity) {
+            let is_later = today > *last;
+            *last = today.max(*last);
+            return is_later;
+        }
+        if self.days.len() < MOST_USERS {
+            push_exact(&mut self.days, (identity, today));
+        } else if let Some(idle) = self.days.iter_mut().min_by_key(|(_, last)| *last) {
+            *idle = (identity, today);
+        }
+        true
     }
 }
 

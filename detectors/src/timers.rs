@@ -23,6 +23,14 @@ pub(crate) enum Wait {
     Answer,
 }
 
+impl Wait {
+    /// What has this number.
+    pub(crate) fn of(number: u8) -> Option<Self> {
+        let all = [Self::Window, Self::Rest, Self::Answer];
+        all.into_iter().find(|wait| *wait as u8 == number)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timer {
     pub(crate) due: EventTime,
@@ -52,6 +60,17 @@ impl Timers {
             due.push(next);
         }
         due
+    }
+
+    /// Those that are due and have not fired yet: they do before the next record.
+    pub(crate) fn overdue(&self, clock: EventTime) -> impl Iterator<Item = &Timer> {
+        let timers = self.0.iter().map(|Reverse(timer)| timer);
+        timers.filter(move |timer| timer.due <= clock)
+    }
+
+    /// Drops those of identities that are no more.
+    pub(crate) fn retain(&mut self, is_known: impl Fn(u32) -> bool) {
+        self.0.retain(|Reverse(timer)| is_known(timer.identity));
     }
 
     pub(crate) fn next(&self) -> Option<EventTime> {
@@ -89,7 +108,7 @@ impl Engine {
 
     /// Sets the timers that a session needs after an event.
     pub(crate) fn watch(&mut self, at: usize, session: u32, event: &Event<'_>) {
-        let identity = &mut self.identities[at];
+        let identity = self.identities.change(at, &self.names);
         let kind = identity.kind;
         let Some(session) = identity
             .sessions
@@ -123,28 +142,23 @@ impl Engine {
     fn fire(&mut self, timer: Timer, clock: EventTime, outputs: &mut Vec<Output>) {
         let at = timer.identity as usize;
         let limit = self.config.policy.session.inactivity.as_millis();
-        let sessions = &mut self.identities[at].sessions;
+        let sessions = &mut self.identities.change(at, &self.names).sessions;
         let Some(number) = sessions.position(timer.session) else {
             return;
         };
         let (session, _) = sessions.split(number);
-        let expires = session.extra.as_ref().and_then(|extra| extra.expires_at);
-        if session.ended
-            || expires.is_some_and(|expires| expires <= timer.due) && timer.wait == Wait::Rest
-        {
-            session.is_watched = false;
-            return;
-        }
         // A limit is passed a moment after it was reached; it is told as the limit.
         let (signal, time, purpose) = match timer.wait {
             Wait::Window => {
                 let until = session.extra.as_ref().and_then(|extra| extra.jit_until);
-                if until != Some(timer.due) {
+                if until != Some(timer.due) || session.ended {
                     return;
                 }
                 let signal = detect::jit_expired(session, timer.due);
                 (signal, timer.due, WINDOW)
             }
+            // Another session under its key is none that it was set for.
+            Wait::Rest if !session.is_watched => return,
             Wait::Rest => {
                 let due = session.last.plus_millis(limit + 1);
                 if due > timer.due {
@@ -152,6 +166,10 @@ impl Engine {
                     return;
                 }
                 session.is_watched = false;
+                let expires = session.extra.as_ref().and_then(|extra| extra.expires_at);
+                if session.ended || expires.is_some_and(|expires| expires <= timer.due) {
+                    return;
+                }
                 let signal = detect::rested(session, limit);
                 (signal, timer.due.plus_millis(-1), REST)
             }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use crate::state::codec::stored;
+
 /// Surprise: −log2 of a chance. Independent surprises add up; ten more bits are a thousand times
 /// rarer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub(crate) struct Bits(pub(crate) f64);
+stored!(Bits(..));
 
 impl Bits {
     /// No surprise at all.

@@ -70,7 +70,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let weakened = moment.setting.posture_fell_from(subject.profile.posture)
         || subject.session.changed().is_some_and(|changed| {
             let weaker = ["posture", "assurance"];
-            changed.what.iter().any(|what| weaker.contains(what))
+            changed.what.iter().any(|what| weaker.contains(&&**what))
         });
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,

@@ -14,6 +14,8 @@
 //!
 //! **Blind spots:** sources that state no device; hosts that come and go, which surprise nobody.
 
+use std::borrow::Cow;
+
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::IdentityKind;
 use serde_json::json;
@@ -92,7 +94,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let demand = change.then(|| demand(moment, subject, posture)).flatten();
     if change {
         let changed = Changed {
-            what: what.clone(),
+            what: what.iter().copied().map(Cow::Borrowed).collect(),
             bits,
             time: moment.time(),
             before: subject.session.described,

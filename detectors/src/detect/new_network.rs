@@ -55,7 +55,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let mut demand = None;
     if stated && strange.bits.0 >= LEAST_CHANGE_BITS {
         let changed = Changed {
-            what: vec![name],
+            what: vec![name.into()],
             bits: strange.bits,
             time: moment.time(),
             before: subject.session.described,

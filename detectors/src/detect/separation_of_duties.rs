@@ -31,15 +31,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let event = moment.event;
     let (name, class) = (&*event.action.name, moment.class.as_str());
     let mut found = None;
-    for (number, rule) in rules.iter().enumerate() {
-        let part_of = |text| rule.actions.iter().position(|glob| glob::matches(glob, text));
+    for rule in rules {
+        let part_of = |text| rule.actions.iter().find(|glob| glob::matches(glob, text));
         let Some(part) = part_of(name).or_else(|| part_of(class)) else {
             continue;
         };
         let within = rule.within.as_millis();
+        // By their texts: the rules may be in another order when state is read again.
+        let rule_key = key(&format!("{} {}", rule.within, rule.actions.join(" ")));
+        let part_key = key(part);
         let other = subject.facts.duties().iter().rev().find(|duty| {
-            usize::from(duty.rule) == number
-                && usize::from(duty.part) != part
+            duty.rule == rule_key
+                && duty.part != part_key
                 && moment.time().since(duty.time).abs() <= within
         });
         if let Some(other) = other {
@@ -47,8 +50,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             continue;
         }
         let duty = Duty {
-            rule: number as u16,
-            part: part as u16,
+            rule: rule_key,
+            part: part_key,
             action: moment.endpoint,
             time: moment.time(),
             session: moment.bearer.session,

@@ -8,6 +8,8 @@ use crate::event_id::EventId;
 use crate::names::Name;
 use crate::risk::DetectorSet;
 use crate::setting::Setting;
+use crate::state::codec::stored;
+use crate::state::detectors::set;
 
 /// Two uses of a credential at once.
 #[derive(Debug)]
@@ -19,6 +21,14 @@ pub(crate) struct Rival {
     pub(crate) event_id: EventId,
     pub(crate) bits: f32,
 }
+stored!(Rival {
+    setting,
+    described,
+    first,
+    last,
+    event_id,
+    bits
+});
 
 /// One credential of a machine, or one that was rotated.
 #[derive(Debug)]
@@ -37,6 +47,18 @@ pub(crate) struct Credential {
     /// When the lifecycle was last spoken of.
     pub(crate) told: Option<EventTime>,
 }
+stored!(Credential {
+    key,
+    last,
+    setting,
+    described,
+    event_id,
+    rival,
+    bound,
+    bound_to,
+    used,
+    told
+});
 
 /// A rotation: the old credential is retired.
 #[derive(Debug)]
@@ -49,6 +71,14 @@ pub(crate) struct Rotation {
     /// When the new one was first seen to work.
     pub(crate) worked: Option<EventTime>,
 }
+stored!(Rotation {
+    old,
+    new,
+    session,
+    time,
+    event_id,
+    worked
+});
 
 /// Something of this identity that was revoked.
 #[derive(Debug)]
@@ -59,6 +89,12 @@ pub(crate) struct Revoked {
     pub(crate) time: EventTime,
     pub(crate) event_id: EventId,
 }
+stored!(Revoked {
+    session,
+    credential,
+    time,
+    event_id
+});
 
 /// An approval of what follows.
 #[derive(Debug)]
@@ -68,6 +104,12 @@ pub(crate) struct Approval {
     pub(crate) task: u32,
     pub(crate) event_id: EventId,
 }
+stored!(Approval {
+    time,
+    session,
+    task,
+    event_id
+});
 
 /// A failed authentication.
 #[derive(Debug)]
@@ -78,6 +120,12 @@ pub(crate) struct Failure {
     pub(crate) usual: bool,
     pub(crate) event_id: EventId,
 }
+stored!(Failure {
+    time,
+    mfa,
+    usual,
+    event_id
+});
 
 /// A privilege that was gained.
 #[derive(Debug)]
@@ -87,17 +135,31 @@ pub(crate) struct Gain {
     pub(crate) time: EventTime,
     pub(crate) event_id: EventId,
 }
+stored!(Gain {
+    privilege,
+    label,
+    time,
+    event_id
+});
 
 /// An action that must not be combined with another.
 #[derive(Debug)]
 pub(crate) struct Duty {
-    pub(crate) rule: u16,
-    pub(crate) part: u16,
+    pub(crate) rule: u32,
+    pub(crate) part: u32,
     pub(crate) action: Name,
     pub(crate) time: EventTime,
     pub(crate) session: u32,
     pub(crate) event_id: EventId,
 }
+stored!(Duty {
+    rule,
+    part,
+    action,
+    time,
+    session,
+    event_id
+});
 
 /// A task that ended.
 #[derive(Debug)]
@@ -108,6 +170,12 @@ pub(crate) struct EndedTask {
     pub(crate) time: EventTime,
     pub(crate) event_id: EventId,
 }
+stored!(EndedTask {
+    task,
+    session,
+    time,
+    event_id
+});
 
 /// How old the authentications are on which a machine usually does something.
 #[derive(Debug)]
@@ -117,6 +185,20 @@ pub(super) struct AgeHabit {
     pub(super) last_day: u16,
     pub(super) oldest_ms: i64,
 }
+stored!(AgeHabit {
+    class,
+    days,
+    last_day,
+    oldest_ms
+});
+
+/// The detectors behind what was answered, and when.
+#[derive(Debug)]
+pub(crate) struct Tactic {
+    pub(crate) detectors: DetectorSet,
+    pub(crate) time: EventTime,
+}
+stored!(Tactic { detectors: via set, time });
 
 /// What lately happened.
 #[derive(Debug, Default)]
@@ -129,6 +211,16 @@ pub(crate) struct Recent {
     pub(crate) gains: ThinVec<Gain>,
     pub(crate) duties: ThinVec<Duty>,
     pub(crate) ended_tasks: ThinVec<EndedTask>,
-    /// The detectors behind what was answered, and when.
-    pub(crate) tactics: ThinVec<(DetectorSet, EventTime)>,
+    pub(crate) tactics: ThinVec<Tactic>,
 }
+stored!(Recent {
+    rotations,
+    revoked,
+    approvals,
+    failed_approvals,
+    failures,
+    gains,
+    duties,
+    ended_tasks,
+    tactics
+});

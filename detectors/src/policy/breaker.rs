@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use plumbline_schemas::time::EventTime;
 
 use crate::config::BreakerConfig;
+use crate::state::codec::stored;
 
 /// The identities commanded within the window.
 #[derive(Debug, Default)]
@@ -14,6 +15,7 @@ pub(crate) struct Breaker {
     commanded: VecDeque<(EventTime, u64)>,
     open: bool,
 }
+stored!(Breaker { commanded, open });
 
 /// What the breaker says of a command that is about to be enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::config::{PolicyConfig, SuppressRule};
 use crate::detect::{DetectorId, Group};
+use crate::facts::Tactic;
 use crate::glob;
 use crate::risk::{DetectorSet, IdentityLedger};
 use crate::signal::{About, Alone, Demand, Signal};
@@ -70,7 +71,7 @@ pub(crate) struct Case<'c> {
     pub(crate) signals: &'c [Signal],
     pub(crate) standing: Option<&'c Standing>,
     /// The detectors behind what was answered within a day.
-    pub(crate) tactics: &'c [(DetectorSet, EventTime)],
+    pub(crate) tactics: &'c [Tactic],
     pub(crate) now: EventTime,
     pub(crate) has_session: bool,
     pub(crate) has_credential: bool,
@@ -185,7 +186,7 @@ fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Si
     let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
     signals.into_iter().any(|signal| {
         let mut tactics = case.tactics.iter();
-        tactics.any(|(set, time)| is_before(*time) && is_other(signal, *set))
+        tactics.any(|tactic| is_before(tactic.time) && is_other(signal, tactic.detectors))
     })
 }
 

@@ -8,6 +8,8 @@ use thin_vec::ThinVec;
 use crate::acknowledge::Awaited;
 use crate::memory::{push_exact, thin_bytes};
 use crate::risk::DetectorSet;
+use crate::state::codec::stored;
+use crate::state::detectors::set;
 
 /// A command that has been given and has not ended.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct Standing {
     /// The command itself, while a bot is to acknowledge it.
     pub(crate) awaited: Option<Box<Awaited>>,
 }
+stored!(Standing { id, action, mode, given, expires, session, credential, resource, is_hygiene, began_in, detectors: via set, bits, awaited });
 
 impl Standing {
     /// Whether it already answers for an event of this session with this credential.
@@ -48,6 +51,7 @@ impl Standing {
 /// The standing commands of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct StandingCommands(ThinVec<Standing>);
+stored!(StandingCommands(..));
 
 impl StandingCommands {
     /// The strongest that stands for this session or credential at this time. One that is enforced

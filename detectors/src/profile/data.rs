@@ -13,6 +13,7 @@ use plumbline_schemas::event::{Event, Outcome};
 use statrs::function::erf::erfc;
 
 use super::hour;
+use crate::state::codec::stored;
 use crate::units::Bits;
 
 /// Deviation of the logarithm that any identity may have: a factor of 2 at one deviation.
@@ -40,6 +41,18 @@ struct Hourly {
     held: f32,
     held_calls: u32,
 }
+stored!(Hourly {
+    now,
+    calls,
+    all,
+    all_calls,
+    largest,
+    hours,
+    mean,
+    squares,
+    held,
+    held_calls
+});
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
@@ -53,10 +66,19 @@ struct Sums {
     /// Whether nothing is to be said of the hour.
     hushed: bool,
 }
+stored!(Sums {
+    hour,
+    bytes,
+    records,
+    suspected,
+    held_for,
+    hushed
+});
 
 /// The data of one identity; nothing for those whose logs do not say.
 #[derive(Debug, Default)]
 pub(crate) struct DataProfile(Option<Box<Sums>>);
+stored!(DataProfile(..));
 
 /// More data than usual, with the numbers to check it by hand.
 #[derive(Clone, Copy, Debug)]

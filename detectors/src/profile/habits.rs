@@ -9,35 +9,60 @@ use plumbline_schemas::time::EventTime;
 
 use super::hour;
 use crate::memory::{append_exact, replace, retain_exact, warm};
+use crate::state::codec::{Damaged, Reader, Stored, Writer, stored};
 use crate::units::Bits;
 
 /// What sort of value it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trait {
     /// The autonomous system, failing that the /24 or /48.
-    Network,
+    Network = 0,
     /// The address; of machines only, because those of people change by themselves.
-    Address,
+    Address = 1,
     /// The device's own id.
-    Device,
+    Device = 2,
     /// TLS fingerprint.
-    Fingerprint,
+    Fingerprint = 3,
     /// User agent without its versions.
-    Agent,
-    Host,
-    Region,
-    Runtime,
-    Environment,
+    Agent = 4,
+    Host = 5,
+    Region = 6,
+    Runtime = 7,
+    Environment = 8,
     /// An anonymiser, with its network.
-    Anonymizer,
+    Anonymizer = 9,
     /// A tenant that was acted in.
-    Tenant,
+    Tenant = 10,
     /// A privilege and what was done with it.
-    Pair,
+    Pair = 11,
     /// A privilege that was gained.
-    Privilege,
+    Privilege = 12,
     /// The family of a tool: its name up to the last dot.
-    Family,
+    Family = 13,
+}
+
+impl Trait {
+    const ALL: [Self; 14] = [
+        Self::Network,
+        Self::Address,
+        Self::Device,
+        Self::Fingerprint,
+        Self::Agent,
+        Self::Host,
+        Self::Region,
+        Self::Runtime,
+        Self::Environment,
+        Self::Anonymizer,
+        Self::Tenant,
+        Self::Pair,
+        Self::Privilege,
+        Self::Family,
+    ];
+
+    /// The trait of this number, as state has it: a new one takes the next.
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
 }
 
 /// Values of one trait that are remembered; the one that was not used for the longest makes room.
@@ -60,6 +85,35 @@ struct Habit {
     days: u8,
     /// Distinct hours of use, up to 127, and the highest bit while it is on probation.
     hours: u8,
+}
+
+impl Stored for Habit {
+    fn put(&self, to: &mut Writer<'_>) {
+        let Self {
+            key,
+            last_day,
+            last_hour,
+            what,
+            days,
+            hours,
+        } = *self;
+        key.put(to);
+        last_day.put(to);
+        [last_hour, what as u8, days, hours].put(to);
+    }
+    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
+        let (key, last_day) = Stored::take(from)?;
+        let [last_hour, what, days, hours] = Stored::take(from)?;
+        let what = Trait::of(what).ok_or_else(|| from.damaged("trait"))?;
+        Ok(Self {
+            key,
+            last_day,
+            last_hour,
+            what,
+            days,
+            hours,
+        })
+    }
 }
 
 const ON_PROBATION: u8 = 0x80;
@@ -105,6 +159,7 @@ impl Habit {
 /// The habits of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct Habits(Box<[Habit]>);
+stored!(Habits(..));
 
 /// How surprising a value is, with the numbers to check it by hand.
 #[derive(Clone, Copy, Debug)]

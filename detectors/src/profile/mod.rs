@@ -14,6 +14,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::decay::Landmark;
 use crate::names::Name;
+use crate::state::codec::stored;
 use data::DataProfile;
 use habits::Habits;
 use places::Places;
@@ -26,6 +27,7 @@ use volume::VolumeProfile;
 /// against the same endpoints without their order. Somebody who has no order cannot break one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Order(f32);
+stored!(Order(..));
 
 /// The mean runs over about so many calls.
 const ORDER_CALLS: f32 = 64.0;
@@ -65,6 +67,21 @@ pub(crate) struct Profile {
     /// The posture last stated, as [`Setting`](crate::setting::Setting) has it.
     pub(crate) posture: u8,
 }
+stored!(Profile {
+    landmark,
+    places,
+    scope,
+    sequence,
+    order,
+    volume,
+    habits,
+    data,
+    schedule,
+    days,
+    last_day,
+    most_parallel,
+    posture
+});
 
 impl Profile {
     pub(crate) fn new(kind: IdentityKind, time: EventTime) -> Self {

@@ -14,6 +14,7 @@ use crate::memory::{append_exact, replace, retain_exact, warm};
 use crate::names::{Name, Names, Space};
 use crate::session::session_key;
 use crate::setting::{Setting, key};
+use crate::state::codec::stored;
 use crate::units::Km;
 
 const MOST_RECENT: usize = 8;
@@ -35,6 +36,12 @@ pub(crate) struct Place {
     /// Stable hash of the rounded position and the network: what counts as the same place. Always even.
     pub(crate) cell: u32,
 }
+stored!(Place {
+    lat,
+    lon,
+    radius,
+    cell
+});
 
 impl Place {
     /// The place of an event, where it states one.
@@ -105,6 +112,7 @@ struct Habit {
     weight: Hours,
     usage: Usage,
 }
+stored!(Habit { key, weight, usage });
 
 /// What tells the key of a device from that of a place.
 const IS_DEVICE: u32 = 1;
@@ -123,6 +131,7 @@ impl Habit {
 /// days, up to 255, in 8.
 #[derive(Clone, Copy, Debug)]
 struct Usage([u8; 4]);
+stored!(Usage(..));
 
 impl Usage {
     fn new(last_hour: u32, days: u8) -> Self {
@@ -145,6 +154,11 @@ pub(crate) struct Bearer {
     pub(crate) session: u32,
     pub(crate) credential: u32,
 }
+stored!(Bearer {
+    device,
+    session,
+    credential
+});
 
 impl Bearer {
     /// The bearer of an event.
@@ -171,6 +185,11 @@ pub(crate) struct Places {
     /// Hours of use of all places.
     total: f32,
 }
+stored!(Places {
+    recent,
+    habits,
+    total
+});
 
 impl Places {
     /// The recent place that is the hardest to reconcile with this one, if any cannot be. Where a network

@@ -6,6 +6,7 @@
 use plumbline_schemas::time::EventTime;
 
 use super::{day, hour};
+use crate::state::codec::stored;
 
 /// Before so many days nothing is a schedule;
 const LEAST_DAYS: u16 = 8;
@@ -28,10 +29,18 @@ struct Counts {
     hours: [u8; 24],
     week: [u8; 7],
 }
+stored!(Counts {
+    days,
+    last_hour,
+    last_day,
+    hours,
+    week
+});
 
 /// When one machine runs; of people nothing is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule(Option<Box<Counts>>);
+stored!(Schedule(..));
 
 /// How a run lies outside the schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]

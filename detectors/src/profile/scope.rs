@@ -23,6 +23,7 @@ use super::hour;
 use crate::decay::Hours;
 use crate::memory::{append_exact, replace, warm};
 use crate::names::{Name, PackedName};
+use crate::state::codec::stored;
 use crate::units::Bits;
 
 /// The least used entry makes room for the next.
@@ -39,6 +40,11 @@ struct Token {
     weight: Hours,
     usage: Packed,
 }
+stored!(Token {
+    name,
+    weight,
+    usage
+});
 
 /// How something was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,7 @@ struct Usage {
 /// and days in 2 each, the class in 5, the probation in 1.
 #[derive(Clone, Copy, Debug)]
 struct Packed([u8; 4]);
+stored!(Packed(..));
 
 /// More hours than this, and more days, are not told apart.
 const MOST_USES: u8 = 3;
@@ -95,6 +102,7 @@ pub(crate) struct ScopeProfile {
     /// Sum of the weights, also of entries dropped since.
     total: f32,
 }
+stored!(ScopeProfile { tokens, total });
 
 /// How surprising something new is, with the numbers to check it by hand.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ use plumbline_schemas::event::IdentityKind;
 
 use crate::decay::Sum;
 use crate::memory::{insert_exact, retain_exact, warm};
+use crate::state::codec::stored;
 
 /// An endpoint as the model sees it: a stable hash of its name.
 pub(crate) type Symbol = u32;
@@ -42,10 +43,12 @@ struct Count {
     key: Key,
     times: Sum,
 }
+stored!(Count { key, times });
 
 /// Twenty-four bits that sort by context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key([u8; 3]);
+stored!(Key(..));
 
 impl Key {
     fn new(number: u32) -> Self {
@@ -112,6 +115,7 @@ pub(crate) struct Context {
     pub(crate) last: Symbol,
     pub(crate) before: Symbol,
 }
+stored!(Context { last, before });
 
 impl Context {
     /// Something failed or came late: what comes next does not follow from the usual order.
@@ -146,6 +150,10 @@ pub(crate) struct SequenceProfile {
     counts: Box<[Count]>,
     second_order: bool,
 }
+stored!(SequenceProfile {
+    counts,
+    second_order
+});
 
 impl SequenceProfile {
     pub(crate) fn new(kind: IdentityKind) -> Self {

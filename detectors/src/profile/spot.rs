@@ -6,6 +6,7 @@ use plumbline_schemas::time::EventTime;
 use super::places::{Bearer, Place};
 use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::names::Name;
+use crate::state::codec::stored;
 use crate::units::Km;
 
 /// Places are compared with every other of this window, before and after.
@@ -16,6 +17,7 @@ const STAMP_EVERY_MS: i64 = 60_000;
 /// A time in six bytes: milliseconds since 1970, until the year 10889.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PackedTime([u8; 6]);
+stored!(PackedTime(..));
 
 impl PackedTime {
     fn new(time: EventTime) -> Self {
@@ -45,6 +47,15 @@ pub(crate) struct Spot {
     /// if there is one.
     texts: Box<[u8]>,
 }
+stored!(Spot {
+    place,
+    label,
+    bearer,
+    is_egress,
+    newest,
+    earlier,
+    texts
+});
 
 impl Spot {
     pub(super) fn new(

@@ -17,6 +17,7 @@ use statrs::function::gamma::ln_gamma;
 
 use super::sequence::Symbol;
 use crate::decay::Sum;
+use crate::state::codec::stored;
 use crate::units::Bits;
 
 /// The window lengths, milliseconds.
@@ -47,10 +48,18 @@ struct Window {
     sum: Sum,
     root: Sum,
 }
+stored!(Window {
+    count,
+    previous,
+    windows,
+    sum,
+    root
+});
 
 /// A number of calls that stands anywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Calls([u8; 4]);
+stored!(Calls(..));
 
 impl Calls {
     fn get(self) -> u32 {
@@ -74,6 +83,11 @@ pub(crate) struct VolumeProfile {
     /// What is called while there is an unusual number of calls: nothing, nearly always.
     burst: Option<Box<Burst>>,
 }
+stored!(VolumeProfile {
+    minute,
+    windows,
+    burst
+});
 
 /// Which endpoints a burst consists of.
 #[derive(Debug, Default)]
@@ -81,6 +95,7 @@ pub(crate) struct Burst {
     pub(crate) calls: u32,
     endpoints: Vec<(Symbol, u32)>,
 }
+stored!(Burst { calls, endpoints });
 
 /// More endpoints than this are counted together.
 const MOST_OF_BURST: usize = 8;

@@ -31,6 +31,7 @@
 mod actor;
 pub mod clock;
 mod dice;
+mod durable;
 pub mod lives;
 pub mod place;
 mod ran;
@@ -38,6 +39,7 @@ mod story;
 
 pub use actor::{Actor, Draft};
 pub use dice::Dice;
+pub use durable::{Before, Left, durably, undisturbed};
 pub use place::Place;
 pub use plumbline_schemas::command::{Action, Command};
 pub use ran::{Expect, Ran};

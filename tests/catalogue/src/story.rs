@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use plumbline_detectors::Output;
 use plumbline_detectors::config::{Config, PolicyConfig};
-use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::event::Event;
 use serde_json::{Value, json};
 
-use crate::{Actor, Dice, Draft, Ran, clock};
+use crate::{Actor, Before, Dice, Draft, Ran, clock, durably, undisturbed};
 
 /// The seeds of every test, unless `CATALOGUE_SEEDS` says how many.
 const SEEDS: [u64; 3] = [1, 7, 42];
@@ -29,6 +29,13 @@ pub struct Story {
 pub(crate) struct Line {
     pub(crate) arrival: i64,
     pub(crate) json: String,
+}
+
+impl Line {
+    fn event(&self) -> Event<'_> {
+        Event::parse(self.json.as_bytes())
+            .unwrap_or_else(|reject| panic!("{reject}: {}", self.json))
+    }
 }
 
 /// Tells a story once per seed.
@@ -128,13 +135,8 @@ impl Story {
     }
 
     fn run_lines(&self, lines: &[Line]) -> Ran {
-        let mut engine = Engine::new(Arc::new(self.config.clone()));
-        let mut outputs = Vec::new();
-        for line in lines {
-            let event = Event::parse(line.json.as_bytes())
-                .unwrap_or_else(|reject| panic!("{reject}: {}", line.json));
-            engine.apply(&event, &mut outputs);
-        }
+        let events: Vec<_> = lines.iter().map(Line::event).collect();
+        let outputs = self.run_events(&events);
         let mut ran = Ran::new(&self.row, self.seed, self.begins);
         for output in outputs {
             match output {
@@ -144,6 +146,28 @@ impl Story {
             }
         }
         ran
+    }
+}
+
+impl Story {
+    /// What the engine publishes, which is the same however often it loses its memory.
+    fn run_events(&self, events: &[Event<'_>]) -> Vec<Output> {
+        let config = Arc::new(self.config.clone());
+        let undisturbed = undisturbed(&config, events);
+        let mut dice = Dice::new(self.seed ^ 0xd1ce);
+        let few = (events.len() as i64 / 8).max(2);
+        let disturbed = durably(&config, events, |_| Before {
+            begins: dice.between(0, few / 4) == 0,
+            writes: dice.between(0, 3) as usize,
+            crashes: dice.between(0, few) == 0,
+        });
+        assert!(
+            undisturbed == disturbed,
+            "row {}, seed {}: state that was written and read again led to something else",
+            self.row,
+            self.seed
+        );
+        undisturbed.outputs
     }
 }
 

@@ -69,6 +69,9 @@ pub struct RunConfig {
     /// Longest time between two commits when there is nothing urgent.
     #[serde(deserialize_with = "longer_than_zero")]
     pub commit_interval: Span,
+    /// How often the state of a partition is written to `plumbline.state`.
+    #[serde(deserialize_with = "longer_than_zero")]
+    pub checkpoint_interval: Span,
     /// Name of this process, unique in the group and the same after a restart.
     pub instance: Option<String>,
     /// Where `/metrics`, `/healthz` and `/readyz` are served: a port of this machine alone, or address and port.
@@ -83,6 +86,7 @@ impl Default for RunConfig {
             workers: 1,
             until_end: false,
             commit_interval: Span::millis(100),
+            checkpoint_interval: Span::millis(10_000),
             instance: None,
             listen: None,
         }

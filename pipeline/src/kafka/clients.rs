@@ -64,10 +64,13 @@ const CONSUMER: &[(&str, &str)] = &[
 
 /// Not for the protocol of KIP-848, where the broker decides all three.
 const CLASSIC_GROUP: &[(&str, &str)] = &[
-    ("partition.assignment.strategy", "cooperative-sticky"),
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "3000"),
 ];
+
+/// A partition is read once its state has been, whatever becomes of the others meanwhile.
+const CLASSIC_GROUP_FIXED: &[(&str, &str)] =
+    &[("partition.assignment.strategy", "cooperative-sticky")];
 
 const CONSUMER_FIXED: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
@@ -154,6 +157,14 @@ impl Clients {
         self.member(group, false)
     }
 
+    /// A consumer of what it is assigned, in no group, that tells when it has read a partition to its end.
+    pub(crate) fn reader(&self) -> Result<BaseConsumer<Context>, ClientError> {
+        let mut settings = self.group_settings(&self.group_id);
+        settings.set("enable.partition.eof", "true");
+        let context = Context::new(Arc::clone(&self.errors));
+        build(settings, CONSUMER_FIXED, context)
+    }
+
     /// The same, with partitions that can be split from it and tell when they are read to their end.
     pub(crate) fn consumer_of_partitions(&self, group: &str) -> Result<GroupConsumer, ClientError> {
         self.member(group, true)
@@ -185,6 +196,7 @@ impl Clients {
                     settings.set(*name, *value);
                 }
             }
+            fix(&mut settings, CLASSIC_GROUP_FIXED);
         }
         settings.set("group.id", group);
         settings
@@ -204,13 +216,15 @@ impl Clients {
         )
     }
 
-    /// A producer for transactions under this id. Initialising it is up to the caller.
+    /// A producer for transactions under this id, that take no longer than this. Initialising it is up
+    /// to the caller.
     pub(crate) fn transactional_producer(
         &self,
         id: &str,
+        timeout: Duration,
     ) -> Result<BaseProducer<Deliveries>, ClientError> {
         let mut settings = self.settings(PRODUCER);
-        let timeout = TRANSACTION_TIMEOUT.as_millis().to_string();
+        let timeout = timeout.as_millis().to_string();
         if settings.get("transaction.timeout.ms").is_none() {
             settings.set("transaction.timeout.ms", timeout);
         }
@@ -259,6 +273,11 @@ where
     C: rdkafka::ClientContext,
     T: FromClientConfigAndContext<C>,
 {
+    fix(&mut settings, fixed);
+    Ok(settings.create_with_context(context)?)
+}
+
+fn fix(settings: &mut ClientConfig, fixed: &[(&str, &str)]) {
     for (name, value) in fixed {
         if settings.get(name).is_some_and(|set| set != *value) {
             tracing::warn!(
@@ -269,7 +288,6 @@ where
         }
         settings.set(*name, *value);
     }
-    Ok(settings.create_with_context(context)?)
 }
 
 fn canonical(name: String) -> String {

@@ -74,6 +74,25 @@ pub enum ConnectError {
         /// What the broker said.
         reason: String,
     },
+    /// The state that was written cannot be used, and must not be passed over.
+    #[error("{0}")]
+    State(String),
+    /// Topics that belong together are divided otherwise.
+    #[error(
+        "{state} has {of_state} partitions and {log} has {of_log}: the state of a partition of the log is kept \
+         in the partition of the same number. Delete {state} and create it again with {of_log} partitions; \
+         what is in it is rebuilt from the log"
+    )]
+    Partitions {
+        /// The topic of states.
+        state: String,
+        /// How many partitions it has.
+        of_state: i32,
+        /// The log.
+        log: String,
+        /// How many partitions it has.
+        of_log: i32,
+    },
     /// Anything else that Kafka says.
     #[error("Kafka cannot be asked about {what}")]
     Kafka {
@@ -183,6 +202,27 @@ fn reach(
             }
             return Err(ConnectError::Unreachable { servers, reason });
         }
+    }
+}
+
+/// Sees to it that the state of each partition of the log has a place.
+pub(crate) fn fit_together(
+    observer: &BaseConsumer<Context>,
+    state: &str,
+    log: &str,
+) -> Result<(), ConnectError> {
+    let count = |topic: &str| {
+        let count = partition_count(observer, topic);
+        count.map_err(|error| ConnectError::about(&format!("topic {topic}"), error))
+    };
+    match (count(state)?, count(log)?) {
+        (Some(of_state), Some(of_log)) if of_state != of_log => Err(ConnectError::Partitions {
+            state: state.to_owned(),
+            of_state,
+            log: log.to_owned(),
+            of_log,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -110,13 +110,23 @@ pub(super) fn assign(
     }
 }
 
-/// Lets go of partitions, as the group's protocol wants it.
+/// Lets go of partitions, as the group's protocol wants it: also of such as were not taken yet.
 pub(super) fn unassign(
     consumer: &BaseConsumer<Context>,
     partitions: &TopicPartitionList,
 ) -> Result<(), KafkaError> {
     match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+        RebalanceProtocol::Cooperative => {
+            let taken = consumer.assignment()?;
+            let mut released = TopicPartitionList::new();
+            for element in partitions.elements() {
+                let (topic, partition) = (element.topic(), element.partition());
+                if taken.find_partition(topic, partition).is_some() {
+                    released.add_partition(topic, partition);
+                }
+            }
+            consumer.incremental_unassign(&released)
+        }
         _ => consumer.unassign(),
     }
 }

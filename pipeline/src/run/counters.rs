@@ -64,6 +64,10 @@ counters! {
     late, late;
     /// Records of the log that were re-read to restore state.
     restored, restored;
+    /// Checkpoints of partitions, each committed.
+    checkpoints, checkpoint;
+    /// Checkpoints that came to nothing.
+    failed_checkpoints, checkpoint_failed;
     /// Findings published.
     findings, finding;
     /// Commands published.

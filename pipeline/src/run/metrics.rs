@@ -48,6 +48,8 @@ pub(crate) struct Kinds {
     findings: Family<FindingLabels, Counter>,
     commands: Family<CommandLabels, Counter>,
     dead_letters: Family<DeadLetterLabels, Counter>,
+    checkpoints: Histogram,
+    state_written: Counter,
     commits: Histogram,
     answers: Histogram,
 }
@@ -60,6 +62,8 @@ impl Default for Kinds {
             findings: Family::default(),
             commands: Family::default(),
             dead_letters: Family::default(),
+            checkpoints: Histogram::new(buckets()),
+            state_written: Counter::default(),
             commits: Histogram::new(buckets()),
             answers: Histogram::new(buckets()),
         };
@@ -137,6 +141,13 @@ impl Counters {
         self.kinds.answers.observe(took.as_secs_f64());
     }
 
+    /// A checkpoint is committed: so long after it began, with so many bytes.
+    pub(crate) fn checkpointed(&self, took: Duration, bytes: u64) {
+        self.checkpoint();
+        self.kinds.checkpoints.observe(took.as_secs_f64());
+        self.kinds.state_written.inc_by(bytes);
+    }
+
     /// What the thread is at.
     pub(crate) fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
@@ -150,6 +161,8 @@ pub(crate) struct Standing {
     pub(crate) joined: bool,
     pub(crate) partitions: usize,
     pub(crate) identities: usize,
+    /// Partitions whose state it is reading.
+    pub(crate) reading_state: usize,
     /// Records that it has yet to read again before it goes on where the group had come.
     pub(crate) to_restore: i64,
     /// Whether its last commit has failed.
@@ -162,6 +175,12 @@ impl Standing {
         match self {
             Self { failing: true, .. } => Some("Kafka to take its commit".to_owned()),
             Self { joined: false, .. } => Some("its share of the partitions".to_owned()),
+            Self {
+                reading_state: 1.., ..
+            } => Some(format!(
+                "its state: it is being read, of {} partitions",
+                self.reading_state
+            )),
             Self {
                 to_restore: 1.., ..
             } => Some(format!(
@@ -271,6 +290,18 @@ impl Tally {
             Unit::Seconds,
             kinds.answers.clone(),
         );
+        registry.register_with_unit(
+            "checkpoint",
+            "From the beginning of a checkpoint of a partition to its commit",
+            Unit::Seconds,
+            kinds.checkpoints.clone(),
+        );
+        registry.register_with_unit(
+            "state_written",
+            "State written in checkpoints",
+            Unit::Bytes,
+            kinds.state_written.clone(),
+        );
         registry.register_collector(Box::new(self.clone()));
         let mut encoded = String::new();
         text::encode(&mut encoded, &registry)?;
@@ -289,7 +320,12 @@ impl Collector for Tally {
             .map(|thread| thread.standing().clone())
             .collect();
         let sum = |of: fn(&Standing) -> i64| standings.iter().map(of).sum();
-        let gauges: [(&str, &str, i64); 4] = [
+        let gauges: [(&str, &str, i64); 5] = [
+            (
+                "restoring_partitions",
+                "Partitions whose state is being read.",
+                sum(|standing| standing.reading_state as i64),
+            ),
             (
                 "partitions",
                 "Partitions that this process works on.",

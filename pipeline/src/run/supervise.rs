@@ -12,7 +12,7 @@ use super::normalise_stage::NormaliseStage;
 use super::{Counts, RunError, Shutdown, Tally};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
-use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, lag};
+use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, fit_together, lag};
 use crate::serve::Server;
 use crate::worker::Worker;
 
@@ -56,9 +56,12 @@ pub(super) fn supervise(
     let topics = &config.kafka.topics;
     needed.extend([topics.events.as_str(), topics.deadletter.as_str()]);
     if config.run.stage != Stage::Normalise {
-        needed.extend([topics.findings.as_str(), topics.control.as_str()]);
+        needed.extend([&*topics.findings, &*topics.control, &*topics.state]);
     }
     let observer = connect(&config.kafka, &clients, &needed)?;
+    if config.run.stage != Stage::Normalise {
+        fit_together(&observer, &topics.state, &topics.events)?;
+    }
     let mut service = Service {
         config,
         clients,
@@ -156,6 +159,7 @@ impl Service<'_> {
                 topics: self.config.kafka.topics.clone(),
                 engine: Arc::clone(&engine),
                 commit_interval: span(run.commit_interval),
+                checkpoint_interval: span(run.checkpoint_interval),
                 transactional_id: format!("{group}-{instance}-{slot}"),
                 stop: Arc::clone(&self.detect.stop),
                 counters: self.tally.new_counters(&name),

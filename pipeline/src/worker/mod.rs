@@ -1,9 +1,11 @@
 //! The detect stage: a worker is one thread with one consumer, one transactional producer and an
 //! engine for each partition that it owns. Workers share nothing but the consumer group.
 
+mod checkpoint;
 mod outgoing;
 mod pace;
 mod partition;
+mod restore;
 mod session;
 mod transaction;
 
@@ -25,6 +27,7 @@ pub(crate) struct Worker {
     pub(crate) topics: TopicsConfig,
     pub(crate) engine: Arc<EngineConfig>,
     pub(crate) commit_interval: Duration,
+    pub(crate) checkpoint_interval: Duration,
     pub(crate) transactional_id: String,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) counters: Arc<Counters>,

@@ -2,6 +2,7 @@
 
 use plumbline_detectors::context;
 use plumbline_detectors::engine::Output;
+use plumbline_detectors::state::Entry;
 use plumbline_schemas::log_key;
 use plumbline_schemas::time::EventTime;
 use rdkafka::message::OwnedHeaders;
@@ -17,6 +18,8 @@ pub(super) enum Destination {
     DeadLetter,
     /// The log itself, one partition of it.
     Log(i32),
+    /// The state of one partition of the log.
+    State(i32),
 }
 
 /// One record to be published.
@@ -24,7 +27,8 @@ pub(super) enum Destination {
 pub(super) struct Outgoing {
     pub(super) destination: Destination,
     pub(super) key: Vec<u8>,
-    pub(super) value: Vec<u8>,
+    /// Nothing where what the key stands for is no more.
+    pub(super) value: Option<Vec<u8>>,
     pub(super) headers: Option<OwnedHeaders>,
 }
 
@@ -35,13 +39,13 @@ impl Outgoing {
             Output::Finding(finding) => vec![Self {
                 destination: Destination::Findings,
                 key: log_key(&finding.tenant, &finding.identity.id).into_bytes(),
-                value: json(finding),
+                value: Some(json(finding)),
                 headers: None,
             }],
             Output::Command(command) => vec![Self {
                 destination: Destination::Control,
                 key: log_key(&command.target.tenant, &command.target.identity).into_bytes(),
-                value: json(command),
+                value: Some(json(command)),
                 headers: Some(headers(&command.cloud_event_headers())),
             }],
             Output::Context(value) => (0..partitions)
@@ -56,7 +60,17 @@ impl Outgoing {
         Self {
             destination: Destination::Log(partition),
             key: b"plumbline".to_vec(),
-            value,
+            value: Some(value),
+            headers: None,
+        }
+    }
+
+    /// An entry of the state of a partition.
+    pub(super) fn to_state(partition: i32, entry: Entry) -> Self {
+        Self {
+            destination: Destination::State(partition),
+            key: entry.key.into_bytes(),
+            value: entry.value,
             headers: None,
         }
     }
@@ -68,7 +82,7 @@ impl Outgoing {
 
     /// Bytes that it holds.
     pub(super) fn bytes(&self) -> usize {
-        self.key.len() + self.value.len()
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
     }
 }
 

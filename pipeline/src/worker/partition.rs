@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use plumbline_detectors::config::Config as EngineConfig;
 use plumbline_detectors::engine::{Disposition, Engine, Output};
+use plumbline_detectors::state::Entry;
 use plumbline_schemas::formats::read_event;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
@@ -31,8 +32,8 @@ pub(super) struct Added {
 
 /// A partition that this worker owns.
 ///
-/// Its state is a function of the log up to `next`. A new owner reads the log from its beginning and
-/// applies what is below the committed offset with the outputs suppressed: they have been published.
+/// Its state is a function of the log up to `next`. A new owner takes the state of the last checkpoint, and
+/// applies what of the log is below the committed offset with the outputs suppressed: they have been published.
 #[derive(Debug)]
 pub(super) struct Partition {
     engine: Engine,
@@ -49,6 +50,39 @@ pub(super) struct Partition {
     clock: Option<(EventTime, Instant)>,
     /// When it was last told that time goes on.
     ticked: Option<Instant>,
+    /// Keys of entries that are of no state any more.
+    stale: Vec<String>,
+    saved: Saved,
+}
+
+/// What a partition begins with.
+pub(super) struct Known {
+    pub(super) engine: Engine,
+    /// Of how much of the log it is the state.
+    pub(super) position: i64,
+    /// Keys of entries that were there and are not used.
+    pub(super) stale: Vec<String>,
+}
+
+impl Known {
+    /// Nothing is known: the log is read from its beginning.
+    pub(super) fn nothing(config: Arc<EngineConfig>, partitions: i32, stale: Vec<String>) -> Self {
+        let mut engine = Engine::of_partition(config, partitions.unsigned_abs());
+        engine.keep_account();
+        let position = 0;
+        Self {
+            engine,
+            position,
+            stale,
+        }
+    }
+}
+
+/// The last checkpoint: its position, and when it began.
+#[derive(Debug)]
+struct Saved {
+    position: i64,
+    at: Instant,
 }
 
 /// A partition without a record for so long is quiet.
@@ -63,24 +97,75 @@ struct Restoring {
 }
 
 impl Partition {
-    /// A partition of which the group has committed everything below this offset.
-    pub(super) fn new(config: Arc<EngineConfig>, committed: Option<i64>, partitions: i32) -> Self {
+    /// A partition with the state of its log up to a position, of which the group has committed everything
+    /// below this offset.
+    pub(super) fn new(known: Known, committed: Option<i64>, partitions: i32) -> Self {
+        let Known {
+            engine,
+            position,
+            stale,
+        } = known;
         let live_from = committed.unwrap_or(0);
         Self {
-            engine: Engine::of_partition(config, partitions.unsigned_abs()),
-            next: 0,
+            clock: engine.clock().map(|clock| (clock, Instant::now())),
+            engine,
+            next: position,
             committed: live_from,
             live_from,
-            restoring: (live_from > 0).then(|| Restoring {
+            restoring: (live_from > position).then(|| Restoring {
                 since: Instant::now(),
                 records: 0,
             }),
             outputs: Vec::new(),
             answers: Vec::new(),
             partitions,
-            clock: None,
             ticked: None,
+            stale,
+            saved: Saved {
+                position,
+                at: Instant::now(),
+            },
         }
+    }
+
+    /// Whether a checkpoint is due: it is live, and there is more to write down than there was.
+    pub(super) fn wants_checkpoint(&self, every: Duration, now: Instant) -> bool {
+        let is_live = self.next >= self.live_from && self.restoring.is_none();
+        let is_new = self.next > self.saved.position || !self.stale.is_empty();
+        is_live && is_new && now.saturating_duration_since(self.saved.at) >= every
+    }
+
+    /// Begins a checkpoint: of which position of the log, and its first entries.
+    pub(super) fn begin_checkpoint(&mut self, now: Instant) -> (i64, Vec<Entry>) {
+        self.saved.at = now;
+        let gone = self.stale.iter().map(|key| Entry {
+            key: key.clone(),
+            value: None,
+        });
+        let mut entries: Vec<_> = gone.collect();
+        entries.extend(self.engine.begin_checkpoint(self.next));
+        (self.next, entries)
+    }
+
+    /// Further entries of it, if there are any.
+    pub(super) fn write_checkpoint(&mut self, most: usize) -> Option<Vec<Entry>> {
+        self.engine.write_checkpoint(most)
+    }
+
+    /// Whether all that a checkpoint of this position rests on is committed.
+    pub(super) fn is_committed(&self, position: i64) -> bool {
+        self.committed >= position
+    }
+
+    /// The checkpoint of this position is committed.
+    pub(super) fn checkpointed(&mut self, position: i64) {
+        self.saved.position = position;
+        self.stale = Vec::new();
+    }
+
+    /// The checkpoint came to nothing: the next one has all in it.
+    pub(super) fn lose_checkpoint(&mut self) {
+        self.engine.account_for_all();
     }
 
     /// Lets time go on where a timer waits for it: by a record of the log, like everything that the engine
@@ -242,7 +327,7 @@ fn refuse(record: &Record<'_>, reject: &Reject) -> Outgoing {
     Outgoing {
         destination: Destination::DeadLetter,
         key: record.key.unwrap_or_default().to_vec(),
-        value: value.into_owned(),
+        value: Some(value.into_owned()),
         headers: Some(headers(&pairs)),
     }
 }
@@ -270,7 +355,8 @@ mod tests {
     }
 
     fn partition(committed: Option<i64>) -> Partition {
-        Partition::new(Arc::default(), committed, 1)
+        let nothing = Known::nothing(Arc::default(), 1, Vec::new());
+        Partition::new(nothing, committed, 1)
     }
 
     #[test]
@@ -350,7 +436,7 @@ mod tests {
         assert!(!now.tick(0, quiet(32)), "it is on its way");
         assert!(now.tick(0, quiet(60)), "it was lost");
         assert_eq!(now.to_commit(), Some(1));
-        let tick = now.outputs()[0].value.clone();
+        let tick = now.outputs()[0].value.clone().expect("a tick");
         now.set_committed().for_each(drop);
         let mut outputs = Vec::new();
         now.apply(&record(&tick, 1), &mut outputs, &Counters::default());
@@ -386,7 +472,8 @@ mod tests {
         let published: Vec<_> = partition.outputs().iter().collect();
         assert!(!published.is_empty());
         for outgoing in published {
-            let value = String::from_utf8_lossy(&outgoing.value);
+            let value = outgoing.value.as_deref().expect("a record");
+            let value = String::from_utf8_lossy(value);
             assert!(!value.contains(secret), "{value}");
             assert!(value.contains("sha256:"), "{value}");
         }
@@ -410,7 +497,7 @@ mod tests {
                 .iter()
                 .all(|letter| letter.destination == Destination::DeadLetter)
         );
-        assert_eq!(letters[2].value, ahead.as_bytes());
+        assert_eq!(letters[2].value.as_deref(), Some(ahead.as_bytes()));
         assert_eq!(letters[2].key, b"default/svc");
     }
 }

@@ -11,12 +11,14 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Worker;
+use super::checkpoint::Checkpoints;
 use super::pace::Pace;
 use super::partition::{Partition, Record};
+use super::restore::{Restorations, RestoreError, Source};
 use super::transaction::{AttemptError, Transactor};
 use crate::kafka::{
-    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT, ends_of,
-    partition_count, positions, retry_after,
+    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT,
+    TRANSACTION_TIMEOUT, ends_of, partition_count, positions, retry_after,
 };
 
 /// How long a commit is tried while the group waits for it.
@@ -29,6 +31,8 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
 const OFFSETS_PATIENCE: Duration = Duration::from_secs(60);
 /// While the group is being rebalanced a commit is refused. It is tried again after this long.
 const GROUP_PAUSE: Duration = Duration::from_millis(100);
+/// How often to look whether the state of a partition has been read.
+const RESTORE_LOOK: Duration = Duration::from_millis(10);
 const RESTORE_REPORT: Duration = Duration::from_secs(5);
 /// How often a worker says what it is at.
 const STAND_EVERY: Duration = Duration::from_secs(1);
@@ -57,6 +61,8 @@ pub(super) struct Session<'w> {
     transactor: Transactor,
     partitions: BTreeMap<i32, Partition>,
     pace: Pace,
+    checkpoints: Checkpoints,
+    restorations: Restorations,
     restore_reported: Instant,
     stood: Instant,
 }
@@ -69,6 +75,7 @@ impl<'w> Session<'w> {
             clients.clone(),
             worker.topics.clone(),
             worker.transactional_id.clone(),
+            TRANSACTION_TIMEOUT,
         );
         transactor.ready().map_err(|error| broken(&error))?;
         let consumer = clients
@@ -78,12 +85,16 @@ impl<'w> Session<'w> {
             .client()
             .subscribe(&[&worker.topics.events])
             .map_err(|error| hopeless(ConnectError::about(&worker.topics.events, error)))?;
+        let checkpoints =
+            Checkpoints::start(worker).map_err(|error| SessionError::Broken(error.to_string()))?;
         Ok(Self {
             worker,
             consumer,
             transactor,
             partitions: BTreeMap::new(),
             pace: Pace::new(worker.commit_interval),
+            checkpoints,
+            restorations: Restorations::new(),
             restore_reported: Instant::now(),
             stood: Instant::now(),
         })
@@ -93,6 +104,8 @@ impl<'w> Session<'w> {
     pub(super) fn run(mut self) -> Result<(), SessionError> {
         let worked = self.work();
         let left = worked.and_then(|()| self.leave());
+        self.restorations.give_up_all();
+        self.checkpoints.close();
         self.consumer.close();
         self.transactor.close();
         left
@@ -101,7 +114,7 @@ impl<'w> Session<'w> {
     fn work(&mut self) -> Result<(), SessionError> {
         let mut scratch = Vec::new();
         while !self.worker.is_stopping() {
-            let patience = self.pace.patience(Instant::now());
+            let patience = self.patience();
             let idle = match self.consumer.poll(patience) {
                 None => true,
                 Some(Err(error)) => {
@@ -122,17 +135,33 @@ impl<'w> Session<'w> {
             if idle {
                 self.advance()?;
                 self.answer_rebalances()?;
+                self.go_live()?;
             }
             let now = Instant::now();
             if self.pace.is_due(now, idle) {
                 self.commit(COMMIT_PATIENCE)?;
             }
+            let group = || self.consumer.client().group_metadata();
+            let counters = &self.worker.counters;
+            self.checkpoints
+                .step(&mut self.partitions, group, counters, (now, idle))
+                .map_err(|error| broken(&error))?;
             if now.duration_since(self.stood) >= STAND_EVERY {
                 self.stood = now;
                 self.stand();
             }
         }
         Ok(())
+    }
+
+    /// How long to wait for a record: not at all while there is something else to do.
+    fn patience(&self) -> Duration {
+        let patience = self.pace.patience(Instant::now());
+        match () {
+            () if self.checkpoints.is_writing() => Duration::ZERO,
+            () if self.restorations.len() > 0 => patience.min(RESTORE_LOOK),
+            () => patience,
+        }
     }
 
     fn poll_failed(&self, error: &KafkaError) -> Result<(), SessionError> {
@@ -182,6 +211,7 @@ impl<'w> Session<'w> {
         standing.to_restore = partitions.clone().map(left).sum();
         standing.identities = partitions.map(Partition::identities).sum();
         standing.partitions = self.partitions.len();
+        standing.reading_state = self.restorations.len();
     }
 
     fn report_restoring(&self) {
@@ -211,8 +241,8 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    /// Takes partitions and reads them from their beginning, to restore their state.
-    fn take(&mut self, mut assigned: TopicPartitionList) -> Result<(), SessionError> {
+    /// Takes partitions: their state is read, and they themselves from where it ends.
+    fn take(&mut self, assigned: TopicPartitionList) -> Result<(), SessionError> {
         let committed = self.committed(&assigned)?;
         if committed.is_empty() && self.has_published_before(&assigned) {
             tracing::warn!(
@@ -225,25 +255,55 @@ impl<'w> Session<'w> {
                  how long they are kept"
             );
         }
-        assigned
-            .set_all_offsets(Offset::Beginning)
-            .map_err(|error| SessionError::Broken(error.to_string()))?;
-        let count = self.partitions_of_log()?;
+        let source = Source {
+            clients: self.worker.clients.clone(),
+            topics: self.worker.topics.clone(),
+            engine: std::sync::Arc::clone(&self.worker.engine),
+            partitions: self.partitions_of_log()?,
+        };
+        let mut partitions = Vec::with_capacity(assigned.count());
         for element in assigned.elements() {
             let number = element.partition();
             let committed = committed.get(&number).copied();
             tracing::info!(partition = number, committed, "partition assigned");
-            let engine = std::sync::Arc::clone(&self.worker.engine);
             if let Some(offset) = committed {
                 let progress = &self.worker.progress;
                 progress.committed(&self.worker.topics.events, number, offset);
             }
-            self.partitions
-                .insert(number, Partition::new(engine, committed, count));
+            partitions.push((number, committed));
         }
+        self.restorations
+            .begin(&source, partitions)
+            .map_err(|error| SessionError::Broken(error.to_string()))?;
+        // The group waits for an answer. What is to be read comes when it is known from where.
+        let none = TopicPartitionList::new();
         self.consumer
-            .assign(&assigned)
+            .assign(&none)
             .map_err(|error| SessionError::Broken(error.to_string()))
+    }
+
+    /// Reads on where the state of a partition ends, once it has been read.
+    fn go_live(&mut self) -> Result<(), SessionError> {
+        while let Some(restored) = self.restorations.next() {
+            let number = restored.partition;
+            let known = restored.known.map_err(|error| match error {
+                RestoreError::Connect(error) => SessionError::Hopeless(error),
+                error => SessionError::Hopeless(ConnectError::State(error.to_string())),
+            })?;
+            let position = match known.position {
+                0 => Offset::Beginning,
+                position => Offset::Offset(position),
+            };
+            let count = self.partitions_of_log()?;
+            let partition = Partition::new(known, restored.committed, count);
+            self.partitions.insert(number, partition);
+            let mut list = TopicPartitionList::new();
+            list.add_partition_offset(&self.worker.topics.events, number, position)
+                .and_then(|()| self.consumer.assign(&list))
+                .map_err(|error| SessionError::Broken(error.to_string()))?;
+            self.stand();
+        }
+        Ok(())
     }
 
     /// How many partitions the log has: each of the others is told what concerns it.
@@ -326,8 +386,14 @@ impl<'w> Session<'w> {
                 "partitions are given away with a batch that is not committed; their next owner does it again"
             );
         }
+        let is_revoked = |number| {
+            let topic = &self.worker.topics.events;
+            revoked.find_partition(topic, number).is_some()
+        };
+        self.checkpoints.release(is_revoked);
         for element in revoked.elements() {
             let number = element.partition();
+            self.restorations.give_up(number);
             if let Some(partition) = self.partitions.remove(&number) {
                 let (identities, bytes) = partition.size();
                 tracing::info!(
@@ -457,6 +523,7 @@ impl<'w> Session<'w> {
         }
         // The group waits for every answer, also of who leaves: to what it is still being given.
         self.answer_rebalances()?;
+        self.restorations.give_up_all();
         self.consumer.client().unsubscribe();
         let deadline = Instant::now() + LEAVE_PATIENCE;
         while !self.partitions.is_empty() && Instant::now() < deadline {

@@ -57,18 +57,25 @@ pub(super) struct Transactor {
     clients: Clients,
     topics: TopicsConfig,
     id: String,
+    timeout: Duration,
     takeovers: u32,
     producer: Option<BaseProducer<Deliveries>>,
 }
 
 impl Transactor {
     /// The producer of one worker. The id is the same after a restart, so that the coordinator ends
-    /// at once what a crash has left open.
-    pub(super) fn new(clients: Clients, topics: TopicsConfig, id: String) -> Self {
+    /// at once what a crash has left open. No transaction of it takes longer than the timeout.
+    pub(super) fn new(
+        clients: Clients,
+        topics: TopicsConfig,
+        id: String,
+        timeout: Duration,
+    ) -> Self {
         Self {
             clients,
             topics,
             id,
+            timeout,
             takeovers: 0,
             producer: None,
         }
@@ -80,7 +87,9 @@ impl Transactor {
         if self.producer.is_some() {
             return Ok(());
         }
-        let producer = self.clients.transactional_producer(&self.id)?;
+        let producer = self
+            .clients
+            .transactional_producer(&self.id, self.timeout)?;
         match producer.init_transactions(START_TIMEOUT) {
             Ok(()) => {
                 self.producer = Some(producer);
@@ -101,25 +110,40 @@ impl Transactor {
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<(), AttemptError> {
-        self.ready()?;
-        let Some(producer) = &self.producer else {
-            return Err(AttemptError::NoProducer(KafkaError::Canceled));
-        };
-        let sent = producer
-            .begin_transaction()
-            .and_then(|()| send_all(producer, &self.topics, outputs));
-        if let Err(error) = sent {
-            self.give_up(&error);
-            return Err(AttemptError::Aborted(error));
+        self.begin()?;
+        for outgoing in outputs {
+            self.send(outgoing)?;
         }
+        self.finish(offsets, group)
+    }
+
+    /// Begins a transaction.
+    pub(super) fn begin(&mut self) -> Result<(), AttemptError> {
+        self.ready()?;
+        let begun = self.producer()?.begin_transaction();
+        begun.map_err(|error| self.aborted(error))
+    }
+
+    /// Sends a record in the transaction that was begun.
+    pub(super) fn send(&mut self, outgoing: &Outgoing) -> Result<(), AttemptError> {
+        let sent = send(self.producer()?, &self.topics, outgoing);
+        sent.map_err(|error| self.aborted(error))
+    }
+
+    /// Commits the transaction that was begun, with these offsets.
+    pub(super) fn finish(
+        &mut self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), AttemptError> {
+        let producer = self.producer()?;
         // The records are on their way meanwhile.
         let added = retrying(|| producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT));
         if let Err(error) = added {
             return Err(self.abort(error));
         }
         if let Err(error) = drain(producer) {
-            self.give_up(&error);
-            return Err(AttemptError::Aborted(error));
+            return Err(self.aborted(error));
         }
         // Nothing is in flight any more: with anything left, this call would wait 100 ms for it.
         match retrying(|| producer.commit_transaction(CALL_TIMEOUT)) {
@@ -130,6 +154,27 @@ impl Transactor {
                 Err(AttemptError::Unknown(error))
             }
         }
+    }
+
+    /// Ends a transaction that nobody wants to be committed any more.
+    pub(super) fn abandon(&mut self) {
+        let aborted = self
+            .producer
+            .as_ref()
+            .map(|producer| producer.abort_transaction(CALL_TIMEOUT));
+        if let Some(Err(error)) = aborted {
+            self.give_up(&error);
+        }
+    }
+
+    fn producer(&self) -> Result<&BaseProducer<Deliveries>, AttemptError> {
+        let none = || AttemptError::NoProducer(KafkaError::Canceled);
+        self.producer.as_ref().ok_or_else(none)
+    }
+
+    fn aborted(&mut self, error: KafkaError) -> AttemptError {
+        self.give_up(&error);
+        AttemptError::Aborted(error)
     }
 
     /// Ends a transaction that has not been asked to commit. Whatever happens here, it never will.
@@ -179,35 +224,31 @@ impl Transactor {
     }
 }
 
-fn send_all<'o>(
+fn send(
     producer: &BaseProducer<Deliveries>,
     topics: &TopicsConfig,
-    outputs: impl Iterator<Item = &'o Outgoing>,
+    outgoing: &Outgoing,
 ) -> Result<(), KafkaError> {
+    let (topic, partition) = match outgoing.destination {
+        Destination::Findings => (&topics.findings, None),
+        Destination::Control => (&topics.control, None),
+        Destination::DeadLetter => (&topics.deadletter, None),
+        Destination::Log(partition) => (&topics.events, Some(partition)),
+        Destination::State(partition) => (&topics.state, Some(partition)),
+    };
+    let mut record = BaseRecord::with_opaque_to(topic, 0).key(&outgoing.key);
+    record.payload = outgoing.value.as_ref();
+    record.partition = partition;
+    record.headers.clone_from(&outgoing.headers);
     let deadline = Instant::now() + CALL_TIMEOUT;
-    for outgoing in outputs {
-        let topic = match outgoing.destination {
-            Destination::Findings => &topics.findings,
-            Destination::Control => &topics.control,
-            Destination::DeadLetter => &topics.deadletter,
-            Destination::Log(_) => &topics.events,
-        };
-        let mut record = BaseRecord::with_opaque_to(topic, 0)
-            .key(&outgoing.key)
-            .payload(&outgoing.value);
-        if let Destination::Log(partition) = outgoing.destination {
-            record = record.partition(partition);
+    while let Err((error, refused)) = producer.send(record) {
+        let full = error.rdkafka_error_code() == Some(Code::QueueFull);
+        if !full || Instant::now() >= deadline {
+            return Err(error);
         }
-        record.headers.clone_from(&outgoing.headers);
-        while let Err((error, refused)) = producer.send(record) {
-            let full = error.rdkafka_error_code() == Some(Code::QueueFull);
-            if !full || Instant::now() >= deadline {
-                return Err(error);
-            }
-            record = refused;
-            producer.poll(Duration::ZERO);
-            thread::sleep(DRAIN_PAUSE);
-        }
+        record = refused;
+        producer.poll(Duration::ZERO);
+        thread::sleep(DRAIN_PAUSE);
     }
     Ok(())
 }

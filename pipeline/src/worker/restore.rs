@@ -1,0 +1,332 @@
+//! What a worker knows of a partition when it takes it over: the state of its last checkpoint, read while the
+//! worker goes on with what it has.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use plumbline_detectors::config::Config as EngineConfig;
+use plumbline_detectors::state::{EntryError, Restorer};
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::partition::Known;
+use crate::config::TopicsConfig;
+use crate::kafka::{Clients, ConnectError, Failure, IDLE_POLL, START_TIMEOUT, retry_after};
+
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// Why nothing can be known of a partition, whatever is tried.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RestoreError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("topic {topic}, partition {partition}: {error}")]
+    Entry {
+        topic: String,
+        partition: i32,
+        error: EntryError,
+    },
+    /// It is not wanted any more.
+    #[error("given up")]
+    Unwanted,
+}
+
+/// A partition whose state is being read.
+struct Wanted {
+    committed: Option<i64>,
+    is_unwanted: Arc<AtomicBool>,
+}
+
+/// A partition that can be read from where its state ends.
+pub(super) struct Restored {
+    pub(super) partition: i32,
+    pub(super) committed: Option<i64>,
+    pub(super) known: Result<Known, RestoreError>,
+}
+
+/// The partitions of one worker that are being restored.
+pub(super) struct Restorations {
+    wanted: BTreeMap<i32, Wanted>,
+    done: Receiver<(i32, Result<Known, RestoreError>)>,
+    sender: Sender<(i32, Result<Known, RestoreError>)>,
+}
+
+/// What it takes to read the state of a partition.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) clients: Clients,
+    pub(super) topics: TopicsConfig,
+    pub(super) engine: Arc<EngineConfig>,
+    /// How many partitions the log has.
+    pub(super) partitions: i32,
+}
+
+struct Job {
+    partition: i32,
+    committed: Option<i64>,
+    is_unwanted: Arc<AtomicBool>,
+}
+
+impl Restorations {
+    pub(super) fn new() -> Self {
+        let (sender, done) = channel();
+        let wanted = BTreeMap::new();
+        Self {
+            wanted,
+            done,
+            sender,
+        }
+    }
+
+    /// Begins with these partitions, each with what the group has committed of it; as many at a time as
+    /// there are cores.
+    pub(super) fn begin(
+        &mut self,
+        source: &Source,
+        partitions: Vec<(i32, Option<i64>)>,
+    ) -> std::io::Result<()> {
+        let mut jobs = VecDeque::with_capacity(partitions.len());
+        for (partition, committed) in partitions {
+            let is_unwanted = Arc::new(AtomicBool::new(false));
+            jobs.push_back(Job {
+                partition,
+                committed,
+                is_unwanted: Arc::clone(&is_unwanted),
+            });
+            let wanted = Wanted {
+                committed,
+                is_unwanted,
+            };
+            self.wanted.insert(partition, wanted);
+        }
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(jobs.len());
+        let jobs = Arc::new(Mutex::new(jobs));
+        for number in 0..threads {
+            let (source, jobs, done) = (source.clone(), Arc::clone(&jobs), self.sender.clone());
+            thread::Builder::new()
+                .name(format!("restore-{number}"))
+                .spawn(move || {
+                    while let Some(job) = next(&jobs) {
+                        let known = restore(&source, &job);
+                        // Nobody listens any more once the worker is gone.
+                        let _ = done.send((job.partition, known));
+                    }
+                })?;
+        }
+        Ok(())
+    }
+
+    /// How many are not restored yet.
+    pub(super) fn len(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// The next one that is.
+    pub(super) fn next(&mut self) -> Option<Restored> {
+        loop {
+            let (partition, known) = self.done.try_recv().ok()?;
+            // One that was given away, and perhaps given back meanwhile.
+            if matches!(known, Err(RestoreError::Unwanted)) {
+                continue;
+            }
+            if let Some(wanted) = self.wanted.remove(&partition) {
+                let committed = wanted.committed;
+                return Some(Restored {
+                    partition,
+                    committed,
+                    known,
+                });
+            }
+        }
+    }
+
+    /// This one is not wanted any more.
+    pub(super) fn give_up(&mut self, partition: i32) {
+        if let Some(wanted) = self.wanted.remove(&partition) {
+            wanted.is_unwanted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// None is.
+    pub(super) fn give_up_all(&mut self) {
+        let all: Vec<i32> = self.wanted.keys().copied().collect();
+        all.into_iter()
+            .for_each(|partition| self.give_up(partition));
+    }
+}
+
+impl Drop for Restorations {
+    fn drop(&mut self) {
+        self.give_up_all();
+    }
+}
+
+fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
+    let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    jobs.pop_front()
+}
+
+/// Reads the state of a partition, as often as it takes.
+fn restore(source: &Source, job: &Job) -> Result<Known, RestoreError> {
+    let mut failures = 0;
+    loop {
+        let error = match try_restore(source, job) {
+            Ok(known) => return Ok(known),
+            Err(Failed::Hopeless(error)) => return Err(error),
+            Err(Failed::Passing(error)) => error,
+        };
+        if Failure::of(&error) == Failure::Forbidden {
+            let what = format!("topic {}", source.topics.state);
+            return Err(ConnectError::about(&what, error).into());
+        }
+        tracing::warn!(partition = job.partition, %error, "state cannot be read yet");
+        thread::sleep(retry_after(failures));
+        failures += 1;
+    }
+}
+
+/// Why an attempt came to nothing.
+enum Failed {
+    Passing(KafkaError),
+    Hopeless(RestoreError),
+}
+
+impl From<KafkaError> for Failed {
+    fn from(error: KafkaError) -> Self {
+        Self::Passing(error)
+    }
+}
+
+fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
+    let (partition, since) = (job.partition, Instant::now());
+    let restorer = Restorer::new(Arc::clone(&source.engine), source.partitions.unsigned_abs());
+    let (mut restorer, mut bytes, mut reported) = (Some(restorer), 0, Instant::now());
+    let mut damaged = None;
+    read(source, job, |key, value| {
+        bytes += key.len() + value.map_or(0, <[u8]>::len);
+        if let Some(reading) = &mut restorer
+            && let Err(error) = reading.take(key, value)
+        {
+            damaged = Some(error);
+            restorer = None;
+        }
+        if reported.elapsed() >= REPORT_EVERY {
+            reported = Instant::now();
+            let identities = restorer.as_ref().map_or(0, Restorer::identities);
+            tracing::info!(partition, identities, bytes, "reading state");
+        }
+    })?;
+    let restored = match (restorer, damaged) {
+        (Some(restorer), _) => restorer.finish(),
+        (None, damaged) => damaged.map_or(Ok(None), Err),
+    };
+    let unusable = match restored {
+        Ok(None) => return Ok(source.nothing(Vec::new())),
+        Ok(Some((engine, position))) if job.committed.is_some_and(|end| end >= position) => {
+            tracing::info!(
+                partition,
+                position,
+                identities = engine.identities(),
+                bytes,
+                millis = since.elapsed().as_millis() as u64,
+                "state read"
+            );
+            source.look_for_gap(job, position)?;
+            return Ok(Known {
+                engine,
+                position,
+                stale: Vec::new(),
+            });
+        }
+        Ok(Some((_, position))) => format!(
+            "it is of the log up to {position}, and of that the group has committed {}",
+            job.committed
+                .map_or("nothing".to_owned(), |end| format!("no more than {end}")),
+        ),
+        Err(error @ EntryError::Damaged { .. }) => error.to_string(),
+        Err(error) => {
+            let topic = source.topics.state.clone();
+            return Err(Failed::Hopeless(RestoreError::Entry {
+                topic,
+                partition,
+                error,
+            }));
+        }
+    };
+    tracing::warn!(
+        partition,
+        reason = unusable,
+        "the state cannot be used: the log is read from its beginning instead, and the state written anew"
+    );
+    // What is not written anew must not come back.
+    let mut stale = BTreeSet::new();
+    read(source, job, |key, value| {
+        let key = String::from_utf8_lossy(key).into_owned();
+        match value {
+            Some(_) => stale.insert(key),
+            None => stale.remove(&key),
+        };
+    })?;
+    Ok(source.nothing(stale.into_iter().collect()))
+}
+
+/// Reads all that is committed of the state of a partition.
+fn read(
+    source: &Source,
+    job: &Job,
+    mut take: impl FnMut(&[u8], Option<&[u8]>),
+) -> Result<(), Failed> {
+    let reader = source.clients.reader();
+    let reader = reader.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&source.topics.state, job.partition, Offset::Beginning)?;
+    reader.assign(&list)?;
+    loop {
+        if job.is_unwanted.load(Ordering::Relaxed) {
+            return Err(Failed::Hopeless(RestoreError::Unwanted));
+        }
+        match reader.poll(IDLE_POLL) {
+            None => {}
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+            Some(Err(error)) if is_final(&error) => return Err(error.into()),
+            // Reported, and librdkafka goes on by itself.
+            Some(Err(_)) => {}
+            Some(Ok(message)) => take(message.key().unwrap_or_default(), message.payload()),
+        }
+    }
+}
+
+fn is_final(error: &KafkaError) -> bool {
+    Failure::of(error) == Failure::Forbidden
+        || matches!(error, KafkaError::MessageConsumptionFatal(_))
+}
+
+impl Source {
+    fn nothing(&self, stale: Vec<String>) -> Known {
+        Known::nothing(Arc::clone(&self.engine), self.partitions, stale)
+    }
+
+    /// Says so where the log no longer holds what follows the state.
+    fn look_for_gap(&self, job: &Job, position: i64) -> Result<(), KafkaError> {
+        let client = self.clients.observer(&self.clients.detect_group());
+        let client = client.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+        let (first, _) =
+            client.fetch_watermarks(&self.topics.events, job.partition, START_TIMEOUT)?;
+        if first > position {
+            tracing::warn!(
+                partition = job.partition,
+                position,
+                first,
+                "records of the log were deleted before they came into the state: what they said is not known"
+            );
+        }
+        Ok(())
+    }
+}

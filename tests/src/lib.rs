@@ -19,6 +19,7 @@
     reason = "test support: what fails here fails the test that asked for it, with these words"
 )]
 
+pub mod admin;
 pub mod broker;
 pub mod cluster;
 pub mod feed;

@@ -9,8 +9,8 @@
 //! | `object/NUMBER` | a change of a contended object |
 //! | `shared/HASH` | who uses a network, or what peers do |
 //!
-//! A value begins with the version of the encoding (two bytes) and a checksum of key and content (eight). An
-//! older version is read; a newer one is refused. Timers are not written: they follow from what they are for.
+//! A value begins with `pl`, the version of the encoding (two bytes) and a checksum of key and content (eight).
+//! An older version is read; a newer one is refused. Timers are not written: they follow from what they are for.
 
 pub(crate) mod codec;
 pub(crate) mod detectors;
@@ -133,6 +133,9 @@ struct Ids {
 }
 stored!(Ids { useful_until, ids });
 
+/// What every value begins with.
+const MAGIC: &[u8] = b"pl";
+
 const ENGINE: &str = "engine";
 const IDENTITY: &str = "identity/";
 const IDS: &str = "ids/";
@@ -155,7 +158,8 @@ fn checksum(key: &str, content: &[u8]) -> u64 {
 
 impl Entry {
     fn of(key: String, content: &[u8]) -> Self {
-        let mut value = Vec::with_capacity(10 + content.len());
+        let mut value = Vec::with_capacity(12 + content.len());
+        value.extend_from_slice(MAGIC);
         value.extend_from_slice(&VERSION.to_le_bytes());
         value.extend_from_slice(&checksum(&key, content).to_le_bytes());
         value.extend_from_slice(content);
@@ -174,7 +178,8 @@ fn open<'v>(key: &str, value: &'v [u8]) -> Result<(&'v [u8], u16), EntryError> {
         key: key.to_owned(),
         damaged: Damaged { expected, at: 0 },
     };
-    let (version, rest) = value.split_first_chunk().ok_or(damaged("version"))?;
+    let rest = value.strip_prefix(MAGIC).ok_or(damaged("entry of state"))?;
+    let (version, rest) = rest.split_first_chunk().ok_or(damaged("version"))?;
     let found = u16::from_le_bytes(*version);
     if found > VERSION {
         let key = key.to_owned();

@@ -214,6 +214,10 @@ impl ProducerContext for Deliveries {
 
 fn forward_error(errors: &ErrorLog, error: &KafkaError, reason: &str) {
     let code = error.rdkafka_error_code();
+    // Whoever asked to be told of ends is told by `poll`.
+    if code == Some(RDKafkaErrorCode::PartitionEOF) {
+        return;
+    }
     errors.report(code.unwrap_or(RDKafkaErrorCode::Unknown), reason);
 }
 

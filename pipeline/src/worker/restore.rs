@@ -207,25 +207,25 @@ impl From<KafkaError> for Failed {
 fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
     let (partition, since) = (job.partition, Instant::now());
     let restorer = Restorer::new(Arc::clone(&source.engine), source.partitions.unsigned_abs());
-    let (mut restorer, mut bytes, mut reported) = (Some(restorer), 0, Instant::now());
-    let mut damaged = None;
+    let (mut restorer, mut bytes, mut reported) = (restorer, 0, Instant::now());
+    // What was written over since does not matter.
+    let mut unusable: BTreeMap<Vec<u8>, EntryError> = BTreeMap::new();
     read(source, job, |key, value| {
         bytes += key.len() + value.map_or(0, <[u8]>::len);
-        if let Some(reading) = &mut restorer
-            && let Err(error) = reading.take(key, value)
-        {
-            damaged = Some(error);
-            restorer = None;
+        match restorer.take(key, value) {
+            Ok(()) if unusable.is_empty() => {}
+            Ok(()) => drop(unusable.remove(key)),
+            Err(error) => drop(unusable.insert(key.to_vec(), error)),
         }
         if reported.elapsed() >= REPORT_EVERY {
             reported = Instant::now();
-            let identities = restorer.as_ref().map_or(0, Restorer::identities);
+            let identities = restorer.identities();
             tracing::info!(partition, identities, bytes, "reading state");
         }
     })?;
-    let restored = match (restorer, damaged) {
-        (Some(restorer), _) => restorer.finish(),
-        (None, damaged) => damaged.map_or(Ok(None), Err),
+    let restored = match unusable.into_values().next() {
+        Some(error) => Err(error),
+        None => restorer.finish(),
     };
     let unusable = match restored {
         Ok(None) => return Ok(source.nothing(Vec::new())),

@@ -124,7 +124,7 @@ fn whole(engine: &mut Engine) -> Vec<(String, Vec<u8>)> {
     let named = |Entry { key, value }: Entry| {
         let kind = key.split_once('/').map_or(&*key, |(kind, _)| kind);
         let key = if kind == "ids" { kind.to_owned() } else { key };
-        Some((key, value?.split_off(10)))
+        Some((key, value?.split_off(12)))
     };
     let mut state: Vec<_> = entries.into_iter().filter_map(named).collect();
     state.sort();

@@ -144,7 +144,7 @@ fn what_is_newer_is_refused_and_what_is_damaged_is_named() {
     };
     let Entry { key, value } = first("identity/");
     let mut value = value.expect("a value");
-    value[..2].copy_from_slice(&(VERSION + 1).to_le_bytes());
+    value[2..4].copy_from_slice(&(VERSION + 1).to_le_bytes());
     let taken = Restorer::new(Arc::default(), 1).take(key.as_bytes(), Some(&value));
     let newer = EntryError::Newer {
         key: key.clone(),

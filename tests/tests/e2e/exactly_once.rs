@@ -19,8 +19,8 @@ const SEED: u64 = 0x5eed;
 #[test]
 fn a_service_that_is_killed_again_and_again_publishes_everything_once() {
     let story = impersonations(PEOPLE);
-    // Many commits: the more there are, the more kills hit one.
-    let often = "[run]\ncommit_interval = \"10ms\"";
+    // Many commits and checkpoints: the more there are, the more kills hit one.
+    let often = "[run]\ncommit_interval = \"10ms\"\ncheckpoint_interval = \"100ms\"";
     let line = Line::new("killed", 3).source("okta").with(often).created();
     let (start, rest) = story.split_at(story.len() / 10);
     feed::write(&line, start);

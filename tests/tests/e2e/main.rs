@@ -15,4 +15,5 @@ mod retention;
 mod secrets;
 mod seen_from_outside;
 mod shared_work;
+mod state;
 mod stories;

@@ -1,0 +1,126 @@
+//! State survives its process: what the next owner of a partition knows comes from `plumbline.state` and from
+//! what of the log came after it.
+
+use plumbline_tests::cluster::Raw;
+use plumbline_tests::line::WORK_LIMIT;
+use plumbline_tests::outputs::Outputs;
+use plumbline_tests::story::Told;
+use plumbline_tests::{Line, admin, feed, wait};
+
+use crate::stories::impersonations;
+
+const OFTEN: &str = "[run]\ncheckpoint_interval = \"200ms\"";
+
+fn line(name: &str, partitions: u32) -> Line {
+    let line = Line::new(name, partitions).source("okta");
+    line.with(OFTEN).created()
+}
+
+/// Waits until all that is detected is in the state too, and tells of how much of each partition it is.
+fn await_state(line: &Line) -> Vec<i64> {
+    line.await_detected();
+    wait::until("the state to be written", WORK_LIMIT, || {
+        let of = |topic: &str| line.reader.committed(line.group(), &line.topic(topic));
+        let (written, detected) = (of("state")?, of("events")?);
+        match written == detected {
+            true => Ok(written),
+            false => Err(format!("{written:?} of {detected:?}")),
+        }
+    })
+}
+
+/// What a service that nothing happens to makes of the story.
+fn undisturbed(story: &[Told], partitions: u32) -> Outputs {
+    let line = line("undisturbed-state", partitions);
+    feed::write(&line, story);
+    line.run_until_end(&[]);
+    Outputs::of(&line)
+}
+
+#[test]
+fn the_next_owner_knows_what_is_in_the_log_no_more() {
+    let story = impersonations(9);
+    let line = line("state", 3);
+    let service = line.start_service(&[]);
+    let mut rest = &story[..];
+    for share in [story.len() / 2, story.len() / 4] {
+        let (part, after) = rest.split_at(share);
+        feed::write(&line, part);
+        rest = after;
+        line.await_log(story.len() - rest.len());
+        let _ = await_state(&line);
+    }
+    let written = await_state(&line);
+    service.kill();
+    admin::delete_below(line.bootstrap(), &line.topic("events"), &written);
+
+    feed::write(&line, rest);
+    let ended = line.run_until_end(&["--workers", "2"]);
+    let told = |text: &str| ended.stderr.matches(text).count();
+    assert_eq!(told("state read"), 3, "{}", ended.stderr);
+    assert_eq!(told("state restored from the log"), 0, "{}", ended.stderr);
+    let once = Outputs::of(&line);
+    once.assert_none_twice();
+    once.assert_same(&undisturbed(&story, 3));
+}
+
+#[test]
+fn a_poisoned_entry_is_told_and_the_state_is_rebuilt_from_the_log() {
+    let story = impersonations(4);
+    let line = line("poisoned", 1);
+    let (usual, rest) = story.split_at(story.len() * 2 / 3);
+    feed::write(&line, usual);
+    let service = line.start_service(&[]);
+    line.await_log(usual.len());
+    let _ = await_state(&line);
+    service.kill();
+    let state = line.topic("state");
+    line.writer.write(&state, &[Raw::new("engine", "poison")]);
+
+    let service = line.start_service(&[]);
+    feed::write(&line, rest);
+    line.await_log(story.len());
+    let _ = await_state(&line);
+    let told = service.stderr();
+    assert!(
+        told.contains("the state cannot be used") && told.contains("entry engine is damaged"),
+        "{told}"
+    );
+    service.kill();
+    let once = Outputs::of(&line);
+    once.assert_none_twice();
+    once.assert_same(&undisturbed(&story, 1));
+    let ended = line.run_until_end(&[]);
+    assert!(ended.stderr.contains("state read"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_a_later_version_has_written_is_not_passed_over() {
+    let line = line("newer", 1);
+    let newer = Raw::new("engine", *b"pl\xFF\x7F........");
+    line.writer.write(&line.topic("state"), &[newer]);
+    let ended = line.start_service(&[]).wait(WORK_LIMIT);
+    ended.refused(
+        1,
+        &[
+            "version 32767 of the encoding",
+            "start the version of Plumbline that wrote it",
+        ],
+    );
+}
+
+#[test]
+fn a_state_that_is_divided_otherwise_than_the_log_is_refused() {
+    let line = Line::new("divided", 3).source("okta");
+    admin::create(line.bootstrap(), &line.topic("state"), 2);
+    let line = line.created();
+    let ended = line.start_service(&["--until-end"]).wait(WORK_LIMIT);
+    ended.refused(
+        1,
+        &[
+            "has 2 partitions",
+            "has 3",
+            "create it again with 3 partitions",
+        ],
+    );
+}

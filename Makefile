@@ -1,6 +1,6 @@
 # `make demo` needs Rust, a C/C++ compiler and make. `make test` installs what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench evaluate kafka geoip setup
+.PHONY: help demo test lint bench chaos evaluate kafka geoip setup
 
 CARGO ?= cargo
 # The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
@@ -21,6 +21,9 @@ lint: ## formatting and clippy, as CI wants them
 
 bench: setup ## events/s, bytes per identity, latency on a real broker; a quarter of an hour
 	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(CARGO) run --locked --release -p plumbline-bench
+
+chaos: setup ## kills, cuts and sleepers on three brokers, PLUMBLINE_CHAOS of them; some minutes
+	PLUMBLINE_CHAOS=$${PLUMBLINE_CHAOS:-24} $(CARGO) test --locked -p plumbline-tests --test chaos -- --nocapture
 
 evaluate: ## which attacks of the catalogue are answered, and what the innocent suffer; no Kafka
 	$(CARGO) run --locked --release -p plumbline-evaluate

@@ -26,11 +26,13 @@ pub mod feed;
 pub mod line;
 pub mod outputs;
 pub mod program;
+pub mod random;
 pub mod reaper;
 pub mod story;
 pub mod vendor;
 pub mod wait;
 
-pub use broker::Broker;
+pub use broker::{Broker, Brokers};
 pub use line::Line;
 pub use program::{Ended, Running};
+pub use random::Random;

@@ -31,6 +31,7 @@ pub struct Line {
     bootstrap: String,
     directory: TempDir,
     partitions: u32,
+    replication: u16,
     properties: Vec<(String, String)>,
     sources: Vec<(String, &'static str)>,
     extra: String,
@@ -45,9 +46,13 @@ impl Line {
 
     /// A line on a broker of its own.
     pub fn on(broker: &Broker, name: &str, partitions: u32) -> Self {
+        Self::among(broker.bootstrap(), name, partitions)
+    }
+
+    /// A line on the brokers with this bootstrap servers.
+    pub fn among(bootstrap: &str, name: &str, partitions: u32) -> Self {
         static LINES: AtomicU32 = AtomicU32::new(0);
         let number = LINES.fetch_add(1, Ordering::Relaxed);
-        let bootstrap = broker.bootstrap();
         Self {
             // Where the broker is somebody else's, an earlier run may have left topics behind.
             prefix: format!("{name}-{}-{number}", process::id()),
@@ -56,6 +61,7 @@ impl Line {
             bootstrap: bootstrap.to_owned(),
             directory: tempfile::tempdir().expect("a directory"),
             partitions,
+            replication: 1,
             // A killed member is missed after seconds instead of tens of them.
             properties: [
                 ("session.timeout.ms", "3000"),
@@ -73,6 +79,12 @@ impl Line {
     pub fn source(mut self, format: &'static str) -> Self {
         self.sources
             .push((format!("{}.raw-{format}", self.prefix), format));
+        self
+    }
+
+    /// So many replicas of each of its topics.
+    pub fn replicated(mut self, replication: u16) -> Self {
+        self.replication = replication;
         self
     }
 
@@ -136,8 +148,9 @@ impl Line {
 
     fn config(&self) -> String {
         let mut toml = format!(
-            "[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{}\"\npartitions = {}\n[kafka.topics]\n",
-            self.bootstrap, self.prefix, self.partitions
+            "[kafka]\nbootstrap_servers = \"{}\"\ngroup_id = \"{}\"\npartitions = {}\nreplication = {}\n\
+             [kafka.topics]\n",
+            self.bootstrap, self.prefix, self.partitions, self.replication
         );
         for name in [
             "events",

@@ -1,6 +1,8 @@
-//! A real Apache Kafka: one process, broker and controller at once, on loopback.
+//! A real Apache Kafka on loopback: one process, broker and controller at once, or several that are one cluster.
 
+mod group;
 mod jars;
+mod proxy;
 mod settings;
 
 use std::fs::{self, File};
@@ -17,6 +19,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
 
 use crate::reaper;
+pub use group::Brokers;
 use settings::{Ports, server_properties};
 pub use settings::{SASL_PASSWORD, SASL_USER};
 
@@ -67,6 +70,7 @@ pub enum BrokerError {
 pub struct Broker {
     bootstrap: String,
     sasl: Option<String>,
+    cut: u16,
     process: Option<Process>,
 }
 
@@ -85,35 +89,50 @@ impl Broker {
         Self {
             bootstrap,
             sasl: env::var("PLUMBLINE_TEST_KAFKA_SASL").ok(),
+            cut: 0,
             process: None,
         }
     }
 
     /// Starts one, on this port or on a free one, and waits until it answers.
     pub fn start(port: Option<u16>) -> Result<Self, BrokerError> {
-        let jars = jars::find()?;
         let ports = match port {
             Some(port) if is_taken(port) => return Err(BrokerError::PortTaken(port)),
-            _ => Ports::free(port).map_err(BrokerError::Directory)?,
+            _ => Ports::free(port, None).map_err(BrokerError::Directory)?,
         };
-        let directory = tempfile::Builder::new()
-            .prefix("plumbline-kafka-")
-            .tempdir()
-            .map_err(BrokerError::Directory)?;
-        reaper::remove_at_end(directory.path()).map_err(BrokerError::Directory)?;
-        let properties = directory.path().join(PROPERTIES);
-        fs::write(&properties, server_properties(&ports, directory.path()))
-            .map_err(BrokerError::Directory)?;
+        let mut started = Self::start_all(&[ports])?;
+        Ok(started.remove(0))
+    }
 
-        format_storage(&jars, &properties, directory.path())?;
-        let mut process = Process::spawn(jars, directory)?;
-        let bootstrap = format!("127.0.0.1:{}", ports.plain);
-        process.await_answer(&bootstrap)?;
-        Ok(Self {
-            bootstrap,
-            sasl: Some(format!("127.0.0.1:{}", ports.sasl)),
-            process: Some(process),
-        })
+    /// Starts brokers that are one cluster, and waits until each knows all of them.
+    fn start_all(ports: &[Ports]) -> Result<Vec<Self>, BrokerError> {
+        let jars = jars::find()?;
+        let mut brokers = Vec::with_capacity(ports.len());
+        for (number, own) in ports.iter().enumerate() {
+            let directory = tempfile::Builder::new()
+                .prefix("plumbline-kafka-")
+                .tempdir()
+                .map_err(BrokerError::Directory)?;
+            reaper::remove_at_end(directory.path()).map_err(BrokerError::Directory)?;
+            let properties = directory.path().join(PROPERTIES);
+            fs::write(
+                &properties,
+                server_properties(ports, number, directory.path()),
+            )
+            .map_err(BrokerError::Directory)?;
+            format_storage(&jars, &properties, directory.path())?;
+            brokers.push(Self {
+                bootstrap: format!("127.0.0.1:{}", own.plain),
+                sasl: Some(format!("127.0.0.1:{}", own.sasl)),
+                cut: own.cut,
+                process: Some(Process::spawn(jars.clone(), directory)?),
+            });
+        }
+        for broker in &mut brokers {
+            let bootstrap = broker.bootstrap.clone();
+            broker.own_process().await_answer(&bootstrap, ports.len())?;
+        }
+        Ok(brokers)
     }
 
     /// Kills it. What it holds stays where it is.
@@ -126,7 +145,7 @@ impl Broker {
         let bootstrap = self.bootstrap.clone();
         let process = self.own_process();
         process.java = run_broker(&process.jars, process.directory.path())?;
-        process.await_answer(&bootstrap)
+        process.await_answer(&bootstrap, 1)
     }
 
     fn own_process(&mut self) -> &mut Process {
@@ -239,7 +258,7 @@ impl Process {
         reaper::forget(self.java.id());
     }
 
-    fn await_answer(&mut self, bootstrap: &str) -> Result<(), BrokerError> {
+    fn await_answer(&mut self, bootstrap: &str, brokers: usize) -> Result<(), BrokerError> {
         let deadline = Instant::now() + START_LIMIT;
         let observer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
@@ -252,7 +271,7 @@ impl Process {
             if let Ok(Some(status)) = self.java.try_wait() {
                 return Err(self.not_started(format!("it has ended with {status}")));
             }
-            if answer.is_ok_and(|metadata| !metadata.brokers().is_empty()) {
+            if answer.is_ok_and(|metadata| metadata.brokers().len() >= brokers) {
                 return Ok(());
             }
             if Instant::now() >= deadline {

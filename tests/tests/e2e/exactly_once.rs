@@ -6,7 +6,7 @@ use std::time::Duration;
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::Told;
-use plumbline_tests::{Line, Running, feed, wait};
+use plumbline_tests::{Line, Random, Running, feed, wait};
 
 use crate::stories::impersonations;
 
@@ -24,7 +24,7 @@ fn a_service_that_is_killed_again_and_again_publishes_everything_once() {
     let line = Line::new("killed", 3).source("okta").with(often).created();
     let (start, rest) = story.split_at(story.len() / 10);
     feed::write(&line, start);
-    let mut random = Random(SEED);
+    let mut random = Random::new(SEED);
     let mut behind = 0;
     for part in rest.chunks(rest.len().div_ceil(KILLS)) {
         behind += usize::from(tell_and_kill(&line, part, &mut random));
@@ -87,16 +87,4 @@ fn await_progress(line: &Line) {
             Err(format!("{now} committed"))
         }
     });
-}
-
-/// SplitMix64: the same moments each time, as far as a machine lets them be the same.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

@@ -121,21 +121,28 @@ async fn create_missing(
     needed: &[Needed<'_>],
     found: &mut [Found],
 ) -> Result<(), TopicsError> {
-    let partitions = i32::try_from(config.kafka.partitions).unwrap_or(i32::MAX);
+    let wanted = i32::try_from(config.kafka.partitions).unwrap_or(i32::MAX);
     let replication = i32::from(config.kafka.replication);
     let retention = config.kafka.retention.as_millis().to_string();
     let options = AdminOptions::new()
         .request_timeout(Some(START_TIMEOUT))
         .operation_timeout(Some(START_TIMEOUT));
-    for (topic, found) in needed.iter().zip(found) {
-        if found.partitions.is_some() {
+    for at in 0..needed.len() {
+        let topic = &needed[at];
+        if found[at].partitions.is_some() {
             continue;
         }
+        // State is kept as the log is divided, whatever the file says by now.
+        let log = (topic.role == "state")
+            .then(|| of_log(needed, found))
+            .flatten();
+        let partitions = log.unwrap_or(wanted);
+        let found = &mut found[at];
         let mut new = NewTopic::new(topic.name, partitions, TopicReplication::Fixed(replication))
             .set("cleanup.policy", topic.policy)
             .set("max.message.bytes", MAX_MESSAGE_BYTES);
         if topic.role == "events" {
-            // The broker's default is a week, and state is restored from this topic.
+            // The broker's default is a week, and state is rebuilt from this topic where it has to be.
             new = new.set("retention.ms", &retention);
         }
         let results = admin
@@ -158,6 +165,12 @@ async fn create_missing(
         found.partitions = Some(partitions);
     }
     Ok(())
+}
+
+/// How many partitions the log has.
+fn of_log(needed: &[Needed<'_>], found: &[Found]) -> Option<i32> {
+    let mut all = needed.iter().zip(found);
+    all.find(|(topic, _)| topic.role == "events")?.1.partitions
 }
 
 /// Asks for cleanup policies and retention. Who may not ask for them still learns the rest.
@@ -220,14 +233,14 @@ fn table(config: &Config, needed: &[Needed<'_>], found: &[Found]) -> String {
     text
 }
 
-fn warnings(config: &Config, needed: &[Needed<'_>], found: &[Found]) -> Vec<String> {
+fn warnings(config: &Config, needed: &[Needed<'_>], all: &[Found]) -> Vec<String> {
     let mut warnings = Vec::new();
-    let missing = found.iter().any(|found| found.partitions.is_none());
+    let missing = all.iter().any(|found| found.partitions.is_none());
     if missing {
         let command = "plumbline topics --config FILE --create";
         warnings.push(format!("topics are missing; create them with `{command}`"));
     }
-    for (topic, found) in needed.iter().zip(found) {
+    for (topic, found) in needed.iter().zip(all) {
         let wanted = i64::from(config.kafka.partitions);
         let differs = found.partitions.filter(|count| i64::from(*count) != wanted);
         if let ("events", Some(count)) = (topic.role, differs) {
@@ -235,6 +248,16 @@ fn warnings(config: &Config, needed: &[Needed<'_>], found: &[Found]) -> Vec<Stri
                 "{} has {count} partitions and kafka.partitions is {wanted}: left as it is, because with more \
                  partitions the history of an identity would end in another one; set kafka.partitions = {count}, \
                  or start with a new topic",
+                topic.name
+            ));
+        }
+        let log = of_log(needed, all);
+        if let ("state", Some(of_state), Some(of_log)) = (topic.role, found.partitions, log)
+            && of_state != of_log
+        {
+            warnings.push(format!(
+                "{} has {of_state} partitions and the log has {of_log}, so `plumbline run` refuses it: delete it, and \
+                 create it again with {of_log}; what is in it is rebuilt from the log",
                 topic.name
             ));
         }
@@ -263,7 +286,7 @@ fn forgetful(config: &Config, topic: &Needed<'_>, found: &Found) -> Option<Strin
         .filter(|policy| policy.contains("compact"));
     if let Some(policy) = policy {
         return Some(format!(
-            "{name} has cleanup.policy {policy}; set it to delete: state is restored from this topic, and \
+            "{name} has cleanup.policy {policy}; set it to delete: state is rebuilt from this topic, and \
              compaction keeps one record of each identity"
         ));
     }
@@ -273,8 +296,8 @@ fn forgetful(config: &Config, topic: &Needed<'_>, found: &Found) -> Option<Strin
         .retention
         .filter(|kept| (0..wanted.as_millis()).contains(kept))?;
     Some(format!(
-        "{name} keeps its records for {} and kafka.retention is {wanted}: what is older is forgotten when a \
-         partition changes its owner; set retention.ms = {} of the topic, or kafka.retention to what is enough",
+        "{name} keeps its records for {} and kafka.retention is {wanted}: what is older cannot be \
+         replayed, and is forgotten where state has to be rebuilt; set retention.ms = {} of the topic, or kafka.retention to what is enough",
         Span::millis(kept),
         wanted.as_millis()
     ))

@@ -34,6 +34,14 @@ pub fn create(bootstrap: &str, topic: &str, partitions: i32) {
     }
 }
 
+/// Deletes a topic.
+pub fn delete(bootstrap: &str, topic: &str) {
+    let done = wait(client(bootstrap).delete_topics(&[topic], &AdminOptions::new()));
+    for result in done.expect("an answer") {
+        result.expect("a topic deleted");
+    }
+}
+
 fn client(bootstrap: &str) -> AdminClient<DefaultClientContext> {
     let client = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)

@@ -271,6 +271,20 @@ impl Line {
         });
     }
 
+    /// Waits until all that is in the log now is in the state too, and tells of how much of each partition
+    /// that is.
+    pub fn await_state(&self, limit: Duration) -> Vec<i64> {
+        self.await_detected();
+        wait::until("the state to be written", limit, || {
+            let of = |topic: &str| self.reader.committed(self.group(), &self.topic(topic));
+            let (written, detected) = (of("state")?, of("events")?);
+            match written == detected {
+                true => Ok(written),
+                false => Err(format!("{written:?} of {detected:?}")),
+            }
+        })
+    }
+
     /// What `plumbline replay` makes of the log as it is now.
     #[track_caller]
     pub fn replay(&self) -> Outputs {

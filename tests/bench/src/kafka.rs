@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use plumbline_replay_data::{Options, Simulation};
+use plumbline_schemas::event::Event;
 use plumbline_schemas::log_key;
 use plumbline_schemas::time::EventTime;
 use plumbline_tests::{Line, Running};
@@ -46,10 +47,20 @@ pub(crate) struct Answered {
 }
 
 /// Key and value of a record; of the second event of a victim, whose it is.
-struct Record {
+pub(crate) struct Record {
     key: String,
     value: Vec<u8>,
     victim: Option<String>,
+}
+
+impl Record {
+    pub(crate) fn of(event: &Event<'_>) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            key: log_key(event.tenant(), &event.identity.id),
+            value: serde_json::to_vec(event)?,
+            victim: None,
+        })
+    }
 }
 
 /// Events of a simulated organisation, with victims among them.
@@ -63,11 +74,7 @@ fn records(count: usize) -> Result<Vec<Record>, Box<dyn Error>> {
     let mut records = Vec::with_capacity(count + count / EVENTS_PER_VICTIM * 2);
     for (at, arrival) in Simulation::new(&options)?.take(count).enumerate() {
         let event = &arrival.event;
-        records.push(Record {
-            key: log_key(event.tenant(), &event.identity.id),
-            value: serde_json::to_vec(event)?,
-            victim: None,
-        });
+        records.push(Record::of(event)?);
         // The first half is some hundred events ahead of the second, as a session that goes on is.
         let (nth, within) = (at / EVENTS_PER_VICTIM, at % EVENTS_PER_VICTIM);
         if within == 50 || within == 250 {
@@ -176,7 +183,7 @@ pub(crate) fn drain(events: usize) -> Result<(usize, Duration, Duration), Box<dy
     Ok((records.len(), wall, cpu))
 }
 
-fn producer(bootstrap: &str) -> Result<BaseProducer, KafkaError> {
+pub(crate) fn producer(bootstrap: &str) -> Result<BaseProducer, KafkaError> {
     ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("partitioner", "murmur2_random")
@@ -186,7 +193,11 @@ fn producer(bootstrap: &str) -> Result<BaseProducer, KafkaError> {
         .create()
 }
 
-fn send(producer: &BaseProducer, topic: &str, record: &Record) -> Result<(), KafkaError> {
+pub(crate) fn send(
+    producer: &BaseProducer,
+    topic: &str,
+    record: &Record,
+) -> Result<(), KafkaError> {
     let mut base = BaseRecord::to(topic)
         .key(record.key.as_str())
         .payload(record.value.as_slice());

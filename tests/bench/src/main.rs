@@ -6,6 +6,7 @@
 mod engine;
 mod kafka;
 mod log;
+mod restore;
 
 use std::error::Error;
 use std::time::Duration;
@@ -28,6 +29,9 @@ struct Bench {
     /// Seconds for which latencies are measured.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
+    /// How many identities are restored.
+    #[arg(long, default_value_t = 200_000)]
+    identities: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,10 +42,12 @@ enum Part {
     State,
     /// Over Kafka.
     Kafka,
+    /// From the state that a killed process has left, on Kafka.
+    Restore,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Engine, Self::State, Self::Kafka];
+    const ALL: [Self; 4] = [Self::Engine, Self::State, Self::Kafka, Self::Restore];
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,6 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Part::Engine => engines()?,
             Part::State => state()?,
             Part::Kafka => line(&bench)?,
+            Part::Restore => restored(&restore::restore(bench.identities)?),
         }
     }
     Ok(())
@@ -158,5 +165,16 @@ fn answered(name: &str, run: &Answered) {
         run.latency.len(),
         run.asked,
         run.events as f64 / run.cpu.as_secs_f64(),
+    );
+}
+
+fn restored(run: &restore::Restored) {
+    println!(
+        "state of {} identities ({} events, {:.0} MB in the topic): read by the next process {:.1} s after it was \
+         started",
+        run.identities,
+        run.events,
+        run.bytes as f64 / 1e6,
+        run.took.as_secs_f64()
     );
 }

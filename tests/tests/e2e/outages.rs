@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::{Broker, Line, feed};
+use plumbline_tests::{Broker, Line, admin, feed};
 
 use crate::stories::impersonations;
 
@@ -84,4 +84,36 @@ fn a_broker_that_dies_and_comes_back_is_waited_for() {
     service.terminate();
     let ended = service.wait(WORK_LIMIT);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[test]
+fn while_commands_cannot_be_written_nothing_is_taken_for_done() {
+    let line = Line::new("no-control", 1).source("okta").created();
+    let story = impersonations(PEOPLE);
+    let (start, rest) = story.split_at(story.len() / 2);
+    let mut service = line.start_service(&[]);
+    feed::write(&line, start);
+    line.await_log(start.len());
+    line.await_detected();
+    let before = Outputs::of(&line);
+    let control = line.topic("control");
+    admin::delete(line.bootstrap(), &control);
+    feed::write(&line, rest);
+    line.await_log(story.len());
+    thread::sleep(Duration::from_secs(8));
+    let committed = line.reader.committed(line.group(), &line.topic("events"));
+    let at = committed.map_or(0, |committed| committed[0]);
+    assert!(at < story.len() as i64, "{at} committed of {}", story.len());
+    assert!(service.is_running(), "{}", service.stderr());
+    admin::create(line.bootstrap(), &control, 1);
+    line.await_detected();
+    let after = Outputs::of(&line);
+    after.assert_none_twice();
+    let replayed = line.replay();
+    assert_eq!(after.findings, replayed.findings);
+    let both = before.commands.into_iter().chain(after.commands);
+    assert_eq!(
+        both.collect::<std::collections::BTreeMap<_, _>>(),
+        replayed.commands
+    );
 }

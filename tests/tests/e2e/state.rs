@@ -5,7 +5,7 @@ use plumbline_tests::cluster::Raw;
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::Told;
-use plumbline_tests::{Line, admin, feed, wait};
+use plumbline_tests::{Line, admin, feed};
 
 use crate::stories::impersonations;
 
@@ -14,19 +14,6 @@ const OFTEN: &str = "[run]\ncheckpoint_interval = \"200ms\"";
 fn line(name: &str, partitions: u32) -> Line {
     let line = Line::new(name, partitions).source("okta");
     line.with(OFTEN).created()
-}
-
-/// Waits until all that is detected is in the state too, and tells of how much of each partition it is.
-fn await_state(line: &Line) -> Vec<i64> {
-    line.await_detected();
-    wait::until("the state to be written", WORK_LIMIT, || {
-        let of = |topic: &str| line.reader.committed(line.group(), &line.topic(topic));
-        let (written, detected) = (of("state")?, of("events")?);
-        match written == detected {
-            true => Ok(written),
-            false => Err(format!("{written:?} of {detected:?}")),
-        }
-    })
 }
 
 /// What a service that nothing happens to makes of the story.
@@ -48,9 +35,9 @@ fn the_next_owner_knows_what_is_in_the_log_no_more() {
         feed::write(&line, part);
         rest = after;
         line.await_log(story.len() - rest.len());
-        let _ = await_state(&line);
+        let _ = line.await_state(WORK_LIMIT);
     }
-    let written = await_state(&line);
+    let written = line.await_state(WORK_LIMIT);
     service.kill();
     admin::delete_below(line.bootstrap(), &line.topic("events"), &written);
 
@@ -72,7 +59,7 @@ fn a_poisoned_entry_is_told_and_the_state_is_rebuilt_from_the_log() {
     feed::write(&line, usual);
     let service = line.start_service(&[]);
     line.await_log(usual.len());
-    let _ = await_state(&line);
+    let _ = line.await_state(WORK_LIMIT);
     service.kill();
     let state = line.topic("state");
     line.writer.write(&state, &[Raw::new("engine", "poison")]);
@@ -80,7 +67,7 @@ fn a_poisoned_entry_is_told_and_the_state_is_rebuilt_from_the_log() {
     let service = line.start_service(&[]);
     feed::write(&line, rest);
     line.await_log(story.len());
-    let _ = await_state(&line);
+    let _ = line.await_state(WORK_LIMIT);
     let told = service.stderr();
     assert!(
         told.contains("the state cannot be used") && told.contains("entry engine is damaged"),
@@ -114,6 +101,14 @@ fn a_state_that_is_divided_otherwise_than_the_log_is_refused() {
     let line = Line::new("divided", 3).source("okta");
     admin::create(line.bootstrap(), &line.topic("state"), 2);
     let line = line.created();
+    let told = line
+        .run(&["topics", "--config", "plumbline.toml"])
+        .well()
+        .stdout;
+    assert!(
+        told.contains("has 2 partitions and the log has 3"),
+        "{told}"
+    );
     let ended = line.start_service(&["--until-end"]).wait(WORK_LIMIT);
     ended.refused(
         1,
@@ -123,4 +118,13 @@ fn a_state_that_is_divided_otherwise_than_the_log_is_refused() {
             "create it again with 3 partitions",
         ],
     );
+}
+
+#[test]
+fn the_state_of_a_log_that_is_there_is_created_as_the_log_is_divided() {
+    let line = Line::new("as-the-log", 3).source("okta");
+    admin::create(line.bootstrap(), &line.topic("events"), 5);
+    let line = line.created();
+    assert_eq!(line.reader.partitions(&line.topic("state")), 5);
+    assert_eq!(line.reader.partitions(&line.topic("findings")), 3);
 }

@@ -65,6 +65,13 @@ impl Progress {
         partitions.insert(partition, offset);
     }
 
+    /// This partition is somebody else's now.
+    pub(crate) fn released(&self, topic: &str, partition: i32) {
+        if let Some(partitions) = lock(&self.0).get_mut(topic) {
+            partitions.remove(&partition);
+        }
+    }
+
     /// Whether that offset is beyond what is committed.
     pub(crate) fn is_new(&self, topic: &str, partition: i32, offset: i64) -> bool {
         self.get(topic, partition).is_none_or(|at| offset > at)

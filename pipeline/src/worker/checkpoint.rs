@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ const FEW: usize = 4;
 const MANY: usize = 512;
 /// Entries are handed over so many at a time.
 const HANDED_OVER: usize = 256;
+/// What could not be ended is tried again after so long.
+const RETRY: Duration = Duration::from_secs(1);
 /// So many of these may wait for the producer.
 const WAITING: usize = 64;
 
@@ -161,9 +163,11 @@ impl Checkpoints {
             return;
         }
         self.looked = now;
+        // The one that waits the longest: others must not wait for ever.
         let due = partitions
             .iter_mut()
-            .find(|(_, partition)| partition.wants_checkpoint(self.every, now));
+            .filter(|(_, partition)| partition.wants_checkpoint(self.every, now))
+            .min_by_key(|(_, partition)| partition.saved_at());
         let Some((number, partition)) = due else {
             return;
         };
@@ -300,7 +304,13 @@ struct Scribe {
 
 impl Scribe {
     fn work(mut self, orders: &Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
+        loop {
+            self.end_transactions();
+            let order = match orders.recv_timeout(RETRY) {
+                Ok(order) => order,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let is_end = matches!(order, Order::Commit(..));
             let is_writing = matches!(order, Order::Write(_));
             let followed = self.follow(order);
@@ -316,6 +326,16 @@ impl Scribe {
         self.transactor.close();
     }
 
+    /// A transaction that was given up stays open until a producer of its id ends it, and whoever restores
+    /// the partition reads no further than to where it begins.
+    fn end_transactions(&mut self) {
+        if self.is_over
+            && let Err(error) = self.transactor.ready()
+        {
+            tracing::debug!(%error, "what a checkpoint has left open is not ended yet");
+        }
+    }
+
     fn follow(&mut self, order: Order) -> Result<(), AttemptError> {
         match order {
             Order::Begin(number, partition) => {
@@ -327,7 +347,7 @@ impl Scribe {
                 let outgoing = Outgoing::to_state(self.partition, entry);
                 self.transactor.send(&outgoing)
             }),
-            Order::Commit(position, group) => self.commit(position, &group),
+            Order::Commit(position, group) => self.commit(position, group),
             Order::Abandon => {
                 self.is_over = true;
                 self.transactor.abandon();
@@ -336,7 +356,7 @@ impl Scribe {
         }
     }
 
-    fn commit(&mut self, position: i64, group: &ConsumerGroupMetadata) -> Result<(), AttemptError> {
+    fn commit(&mut self, position: i64, group: ConsumerGroupMetadata) -> Result<(), AttemptError> {
         let mut offsets = TopicPartitionList::new();
         let offset = Offset::Offset(position);
         let added = offsets.add_partition_offset(&self.topic, self.partition, offset);

@@ -135,6 +135,11 @@ impl Partition {
         is_live && is_new && now.saturating_duration_since(self.saved.at) >= every
     }
 
+    /// When the last checkpoint began.
+    pub(super) fn saved_at(&self) -> Instant {
+        self.saved.at
+    }
+
     /// Begins a checkpoint: of which position of the log, and its first entries.
     pub(super) fn begin_checkpoint(&mut self, now: Instant) -> (i64, Vec<Entry>) {
         self.saved.at = now;

@@ -394,6 +394,8 @@ impl<'w> Session<'w> {
         for element in revoked.elements() {
             let number = element.partition();
             self.restorations.give_up(number);
+            let progress = &self.worker.progress;
+            progress.released(&self.worker.topics.events, number);
             if let Some(partition) = self.partitions.remove(&number) {
                 let (identities, bytes) = partition.size();
                 tracing::info!(
@@ -464,7 +466,7 @@ impl<'w> Session<'w> {
             return Err(AttemptError::Group(KafkaError::Canceled));
         };
         let outputs = self.partitions.values().flat_map(Partition::outputs);
-        self.transactor.commit(outputs, offsets, &group)
+        self.transactor.commit(outputs, offsets, group)
     }
 
     fn offsets(&self) -> Result<TopicPartitionList, SessionError> {

@@ -1,5 +1,7 @@
 //! The transactional producer: outputs and offsets become visible together, or not at all.
 
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,11 @@ use crate::kafka::{ClientError, Clients, Deliveries, Failure, START_TIMEOUT, clo
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often to look whether everything has been delivered.
 const DRAIN_PAUSE: Duration = Duration::from_micros(200);
+/// Adding offsets takes no longer, by librdkafka's word,
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(5);
+/// and is given up after this: it may hang for ever where the group's coordinator goes away meanwhile
+/// (librdkafka issues 5456 and 5511).
+const OFFSETS_PATIENCE: Duration = Duration::from_secs(12);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why an attempt to commit failed, and what is known of its effect.
@@ -31,6 +38,9 @@ pub(super) enum AttemptError {
     /// It may be committed or not: ask, once a new producer has ended it.
     #[error("the end of the transaction is not known: {0}")]
     Unknown(KafkaError),
+    /// The group's coordinator has not answered: nothing of it will ever be visible.
+    #[error("the coordinator of the consumer group does not answer")]
+    Unanswered,
     /// No producer can be had for the moment.
     #[error("no transactional producer: {0}")]
     NoProducer(KafkaError),
@@ -47,6 +57,7 @@ impl AttemptError {
             | Self::Group(error)
             | Self::Unknown(error)
             | Self::NoProducer(error) => Failure::of(error) == Failure::Forbidden,
+            Self::Unanswered => false,
             Self::Client(_) => true,
         }
     }
@@ -59,7 +70,7 @@ pub(super) struct Transactor {
     id: String,
     timeout: Duration,
     takeovers: u32,
-    producer: Option<BaseProducer<Deliveries>>,
+    producer: Option<Arc<BaseProducer<Deliveries>>>,
 }
 
 impl Transactor {
@@ -92,7 +103,7 @@ impl Transactor {
             .transactional_producer(&self.id, self.timeout)?;
         match producer.init_transactions(START_TIMEOUT) {
             Ok(()) => {
-                self.producer = Some(producer);
+                self.producer = Some(Arc::new(producer));
                 Ok(())
             }
             Err(error) => {
@@ -108,7 +119,7 @@ impl Transactor {
         &mut self,
         outputs: impl Iterator<Item = &'o Outgoing>,
         offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        group: ConsumerGroupMetadata,
     ) -> Result<(), AttemptError> {
         self.begin()?;
         for outgoing in outputs {
@@ -134,14 +145,19 @@ impl Transactor {
     pub(super) fn finish(
         &mut self,
         offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        group: ConsumerGroupMetadata,
     ) -> Result<(), AttemptError> {
-        let producer = self.producer()?;
         // The records are on their way meanwhile.
-        let added = retrying(|| producer.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT));
-        if let Err(error) = added {
-            return Err(self.abort(error));
+        match add_offsets(self.producer()?, offsets, group) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return Err(self.abort(error)),
+            // The next producer under this id ends what this one has begun.
+            None => {
+                self.producer = None;
+                return Err(AttemptError::Unanswered);
+            }
         }
+        let producer = self.producer()?;
         if let Err(error) = drain(producer) {
             return Err(self.aborted(error));
         }
@@ -167,7 +183,7 @@ impl Transactor {
         }
     }
 
-    fn producer(&self) -> Result<&BaseProducer<Deliveries>, AttemptError> {
+    fn producer(&self) -> Result<&Arc<BaseProducer<Deliveries>>, AttemptError> {
         let none = || AttemptError::NoProducer(KafkaError::Canceled);
         self.producer.as_ref().ok_or_else(none)
     }
@@ -251,6 +267,28 @@ fn send(
         thread::sleep(DRAIN_PAUSE);
     }
     Ok(())
+}
+
+/// Adds offsets to the transaction, on a thread that can be left behind. Nothing if it had to be.
+fn add_offsets(
+    producer: &Arc<BaseProducer<Deliveries>>,
+    offsets: &TopicPartitionList,
+    group: ConsumerGroupMetadata,
+) -> Option<Result<(), KafkaError>> {
+    let (producer, offsets) = (Arc::clone(producer), offsets.clone());
+    let (done, answer) = channel();
+    let thread = thread::Builder::new().name("offsets".to_owned());
+    let spawned = thread.spawn(move || {
+        let add = || producer.send_offsets_to_transaction(&offsets, &group, OFFSETS_TIMEOUT);
+        let added = retrying(add);
+        // Before the answer: who hears it may close the producer, and then nothing else is to hold it.
+        drop(producer);
+        let _ = done.send(added);
+    });
+    match spawned {
+        Ok(_) => answer.recv_timeout(OFFSETS_PATIENCE).ok(),
+        Err(_) => None,
+    }
 }
 
 /// Waits until everything sent has arrived. `flush`, which `commit_transaction` would call for the

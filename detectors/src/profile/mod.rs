@@ -7,6 +7,7 @@ pub(crate) mod schedule;
 pub(crate) mod scope;
 pub(crate) mod sequence;
 pub(crate) mod spot;
+pub(crate) mod turns;
 pub(crate) mod volume;
 
 use plumbline_schemas::event::IdentityKind;

@@ -18,7 +18,7 @@ use crate::state::codec::stored;
 use crate::units::Km;
 
 const MOST_RECENT: usize = 8;
-const MOST_HABITS: usize = 16;
+pub(super) const MOST_HABITS: usize = 16;
 const MOST_DEVICES: usize = 8;
 /// A city without a stated accuracy: MaxMind gives radii of up to 200 km for most such addresses.
 const CITY_RADIUS_KM: f64 = 250.0;
@@ -106,11 +106,11 @@ impl Place {
 
 /// A place or device the identity is used to.
 #[derive(Clone, Copy, Debug)]
-struct Habit {
+pub(super) struct Habit {
     /// The cell of a place, or the odd hash of a device.
     key: [u8; 4],
     weight: Hours,
-    usage: Usage,
+    pub(super) usage: Usage,
 }
 stored!(Habit { key, weight, usage });
 
@@ -118,11 +118,11 @@ stored!(Habit { key, weight, usage });
 const IS_DEVICE: u32 = 1;
 
 impl Habit {
-    fn is_device(&self) -> bool {
+    pub(super) fn is_device(&self) -> bool {
         self.key() & IS_DEVICE != 0
     }
 
-    fn key(&self) -> u32 {
+    pub(super) fn key(&self) -> u32 {
         u32::from_le_bytes(self.key)
     }
 }
@@ -130,7 +130,7 @@ impl Habit {
 /// When something was used, in 32 bits: the last hour in 24, which last until 3883, and the distinct
 /// days, up to 255, in 8.
 #[derive(Clone, Copy, Debug)]
-struct Usage([u8; 4]);
+pub(super) struct Usage([u8; 4]);
 stored!(Usage(..));
 
 impl Usage {
@@ -142,7 +142,7 @@ impl Usage {
         u32::from_le_bytes(self.0) >> 8
     }
 
-    fn days(self) -> u8 {
+    pub(super) fn days(self) -> u8 {
         self.0[0]
     }
 }
@@ -179,9 +179,9 @@ impl Bearer {
 /// The places of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    recent: Box<[Spot]>,
+    pub(super) recent: Box<[Spot]>,
     /// Of places and of devices.
-    habits: Box<[Habit]>,
+    pub(super) habits: Box<[Habit]>,
     /// Hours of use of all places.
     total: f32,
 }

@@ -1,0 +1,183 @@
+//! More stories told by somebody who knew the catalogue and not the code: what was missed, and what was troubled.
+
+mod story;
+
+use plumbline_schemas::command::Action;
+use plumbline_schemas::event::IdentityKind;
+use story::*;
+
+const SA: IdentityKind = IdentityKind::ServiceAccount;
+const KEY: IdentityKind = IdentityKind::ApiKey;
+
+fn left_alone(story: &Story) {
+    assert!(story.commands().is_empty(), "{:?}", story.findings());
+}
+
+/// One call of a build, with one key, on this runner.
+fn build(environment: &str, host: &str) -> Tell {
+    let mut call = call("ci", JOB[0])
+        .kind(KEY)
+        .credential("sha256:ci")
+        .from(&OSLO);
+    call.0.workload.environment = Some(environment.to_owned().into());
+    call.0.workload.region = Some("eu-north-1".into());
+    call.0.workload.host = Some(host.to_owned().into());
+    call
+}
+
+/// Two weeks of builds, in both environments every day, on six runners.
+fn builds() -> Story {
+    let mut story = Story::new();
+    for run in 0..14 * 8 {
+        let environment = ["release", "linux"][run as usize % 2];
+        let host = format!("runner-{}", run % 6);
+        for step in 0..4 {
+            let time = run * 3 * HOUR + step * 30_000;
+            story.tell(build(environment, &host).at(monday(time)));
+        }
+    }
+    story
+}
+
+#[test]
+fn runners_of_two_environments_that_are_both_used_every_day() {
+    let mut story = builds();
+    for run in 0..8 {
+        let environment = ["release", "linux"][run as usize % 2];
+        let host = format!("fresh-{run}");
+        for step in 0..4 {
+            let time = 14 * DAY + run * 9 * MINUTE + step * 30_000;
+            story.tell(build(environment, &host).at(monday(time)));
+        }
+    }
+    left_alone(&story);
+    // The same key in an environment of somebody else's, by turns.
+    for turn in 0..4 {
+        let time = 15 * DAY + turn * 4 * MINUTE;
+        story.tell(build("release", "runner-1").at(monday(time)));
+        let mut away = build("laptop", "mine");
+        away.0.network.asn = Some(7);
+        story.tell(away.at(monday(time + 2 * MINUTE)));
+    }
+    assert!(
+        story.actions().contains(&Action::RevokeCredential),
+        "{:?}",
+        story.actions()
+    );
+}
+
+#[test]
+fn fresh_pods_of_an_account_that_has_just_moved() {
+    let mut story = Story::new();
+    let pod = |city: &City, host: &str| {
+        let mut call = job_call("svc", SA, JOB[0])
+            .credential("sha256:svc")
+            .from(city);
+        call.0.device.id = None;
+        call.0.workload.host = Some(host.to_owned().into());
+        call.0.workload.region = Some(city.name.to_owned().into());
+        call
+    };
+    let mut run = |city: &City, at: i64, nth: i64| {
+        for step in 0..4 {
+            let time = monday(at + step * 1000);
+            story.tell(pod(city, &format!("pod-{nth}")).at(time));
+        }
+    };
+    (0..14 * 24).for_each(|nth| run(&OSLO, nth * HOUR, nth));
+    (0..12).for_each(|nth| run(&FRANKFURT, 14 * DAY + nth * 50 * MINUTE, 1000 + nth));
+    assert!(!story.found("token_replay"), "{:?}", story.findings());
+}
+
+/// Calls of an account in a cloud whose regions are all one network.
+fn cloud_call(city: &City, ip: &str) -> Tell {
+    let mut call = job_call("svc", SA, JOB[0])
+        .credential("sha256:svc")
+        .from(city);
+    call.0.device.id = None;
+    call.0.network.asn = Some(64512);
+    call.0.network.ip = Some(ip.to_owned().into());
+    call
+}
+
+fn cloud_account(days: i64) -> Story {
+    let mut story = Story::new();
+    for step in 0..days * 96 {
+        let ip = format!("192.0.2.{}", 10 + step % 2);
+        story.tell(cloud_call(&OSLO, &ip).at(monday(step * 15 * MINUTE)));
+    }
+    story
+}
+
+#[test]
+fn a_stolen_token_in_another_region_of_the_same_network() {
+    for days in [2, 5, 14] {
+        let mut story = cloud_account(days);
+        for turn in 0..4 {
+            let time = days * DAY + turn * 6 * MINUTE;
+            story.tell(cloud_call(&OSLO, "192.0.2.10").at(monday(time)));
+            story.tell(cloud_call(&SYDNEY, "198.51.100.9").at(monday(time + 3 * MINUTE)));
+        }
+        assert!(
+            story.actions().contains(&Action::RevokeCredential),
+            "{days}: {:?}",
+            story.findings()
+        );
+        let findings = story.findings();
+        let replay = findings
+            .iter()
+            .find(|finding| finding.detector == "token_replay");
+        let summary = &replay.expect("it is told").summary;
+        assert!(
+            summary.contains("192.0.2.10 in Oslo") && summary.contains("198.51.100.9 in Sydney"),
+            "{summary}"
+        );
+    }
+}
+
+#[test]
+fn what_is_located_elsewhere_and_has_not_moved() {
+    // Another family of addresses, the same address in another database, a known address, the same host.
+    let (v6, new) = ("2001:db8::9", "198.51.100.9");
+    for (other, host) in [
+        (v6, None),
+        ("192.0.2.10", None),
+        ("192.0.2.11", None),
+        (new, Some("node")),
+    ] {
+        let mut story = cloud_account(14);
+        for turn in 0..6 {
+            let time = 14 * DAY + turn * 6 * MINUTE;
+            for (city, ip, after) in [(&OSLO, "192.0.2.10", 0), (&SYDNEY, other, 3 * MINUTE)] {
+                let mut call = cloud_call(city, ip);
+                call.0.workload.host = host.map(Into::into);
+                story.tell(call.at(monday(time + after)));
+            }
+        }
+        assert!(
+            !story.found("token_replay"),
+            "{other}: {:?}",
+            story.findings()
+        );
+    }
+}
+
+#[test]
+fn an_account_that_moves_to_another_region_of_its_network() {
+    let mut story = cloud_account(14);
+    // Once more at the old place, as the last of it is drained; then never.
+    story.tell(cloud_call(&SYDNEY, "198.51.100.9").at(monday(14 * DAY)));
+    story.tell(cloud_call(&OSLO, "192.0.2.10").at(monday(14 * DAY + 20 * MINUTE)));
+    for step in 0..96 {
+        let time = 14 * DAY + 90 * MINUTE + step * 15 * MINUTE;
+        story.tell(cloud_call(&SYDNEY, "198.51.100.9").at(monday(time)));
+    }
+    assert!(!story.found("token_replay"), "{:?}", story.findings());
+    // On the next day both are known, and used by turns.
+    for turn in 0..6 {
+        let time = 16 * DAY + turn * 6 * MINUTE;
+        story.tell(cloud_call(&OSLO, "192.0.2.10").at(monday(time)));
+        story.tell(cloud_call(&SYDNEY, "198.51.100.9").at(monday(time + 3 * MINUTE)));
+    }
+    assert!(!story.found("token_replay"), "{:?}", story.findings());
+}

@@ -3,7 +3,7 @@
 mod story;
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::event::{ActionClass, IdentityKind};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -180,4 +180,23 @@ fn an_account_that_moves_to_another_region_of_its_network() {
         story.tell(cloud_call(&SYDNEY, "198.51.100.9").at(monday(time + 3 * MINUTE)));
     }
     assert!(!story.found("token_replay"), "{:?}", story.findings());
+}
+
+#[test]
+fn another_runner_of_the_same_environment_has_its_own_address() {
+    for (address, network, answers) in [("192.0.2.77", 64496, false), ("203.0.113.77", 7, true)] {
+        let mut story = builds();
+        for run in 0..6 {
+            let mut call = build("release", "runner-9").session("-");
+            call.0.session.id = None;
+            if run % 2 == 1 {
+                call.0.network.ip = Some(address.into());
+                call.0.network.asn = Some(network);
+                call = call.class(ActionClass::Deploy);
+            }
+            story.tell(call.at(monday(14 * DAY + run * 20 * MINUTE)));
+        }
+        let changed = story.found("context_change") || story.found("token_replay");
+        assert_eq!(changed, answers, "{address}: {:?}", story.findings());
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! **Catches** a token or password that surfaces somewhere else (T1078). By itself it is a finding at
 //! most; it marks the session as changed, which `context_change` answers when something sensitive
-//! follows, and at once where a machine's session has been privileged.
+//! follows, and at once where a machine's session has been privileged. Where events state no session, another
+//! address in an environment and network that are used as ever is another runner, and no session has moved.
 //!
 //! **Model.** Good–Turing over days of use (`profile/habits.rs`); in the middle of a session 4 bits more,
 //! because sessions seldom move. Of network and address the more surprising counts. A configured egress
@@ -46,7 +47,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if strange.days == 0 {
         return None;
     }
-    let stated = moved && before.get(what) != 0;
+    let stated = moved && before.get(what) != 0 && !is_another_runner(moment, subject, what);
     let bits = Bits(strange.bits.0 + if stated { MOVED_BITS } else { 0.0 });
     let name = match what {
         Trait::Address => "address",
@@ -95,4 +96,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         })),
         other_events: Vec::new(),
     })
+}
+
+/// Runs of one credential that state no session are one after the other, and each on its own machine.
+fn is_another_runner(moment: &Moment<'_>, subject: &Subject<'_>, what: Trait) -> bool {
+    let before = &subject.session.setting;
+    let usual = |what: Trait| {
+        let key = moment.setting.get(what);
+        let known = || subject.profile.habits.is_known(what, key, moment.time());
+        key != 0 && (key == before.get(what) || known())
+    };
+    what == Trait::Address
+        && moment.event.session.id.is_none()
+        && usual(Trait::Environment)
+        && usual(Trait::Network)
 }

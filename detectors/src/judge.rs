@@ -38,6 +38,7 @@ struct Known {
     /// Its network, if others may share it, and whether they do.
     network: Option<u64>,
     is_egress: bool,
+    is_listed: bool,
     is_outage: bool,
     peers_do: bool,
     /// The change it makes to a contended object, and those by others that it meets.
@@ -98,7 +99,8 @@ impl Engine {
         };
         let peers_do = group_actions(event, kind, class)
             .any(|action| self.shared.is_shared(action, hash, event.time, PEERS));
-        let is_egress = is_egress(&self.config, event) || network.is_some_and(shared);
+        let is_listed = is_listed(&self.config, event.network.ip.as_deref());
+        let is_egress = is_listed || hides(event) || network.is_some_and(shared);
         let is_outage = !identity.facts.failures().is_empty() && {
             let tenant = stable_hash(event.tenant());
             self.outages.is_outage(tenant, hash, event.time)
@@ -120,6 +122,7 @@ impl Engine {
             place,
             network,
             is_egress,
+            is_listed,
             is_outage,
             peers_do,
             change,
@@ -181,6 +184,7 @@ impl Engine {
             is_outage: known.is_outage,
             peers_do: known.peers_do,
             is_egress: known.is_egress,
+            is_listed: known.is_listed,
             weight,
             step,
             excess,
@@ -324,17 +328,20 @@ fn described(names: &mut Names, session: &Session, setting: &Setting, event: &Ev
     }
 }
 
-/// Whether the network of an event stands for many people, or hides where somebody is.
-pub(crate) fn is_egress(config: &Config, event: &Event<'_>) -> bool {
-    let hides = matches!(
+/// Whether an event comes from where nobody is: a network that hides somebody, or a satellite's.
+fn hides(event: &Event<'_>) -> bool {
+    matches!(
         event.network.anonymizer.known(),
         Some(Anonymizer::Vpn | Anonymizer::Proxy | Anonymizer::Relay)
-    ) || is_satellite(event.network.asn);
+    ) || is_satellite(event.network.asn)
+}
+
+/// Whether the operator says that the network of this address stands for many people.
+pub(crate) fn is_listed(config: &Config, address: Option<&str>) -> bool {
     let rules = &config.policy.egress;
-    if hides || rules.is_empty() {
-        return hides;
+    if rules.is_empty() {
+        return false;
     }
-    let address = event.network.ip.as_deref();
     let address = address.and_then(|address| address.parse().ok());
     address.is_some_and(|address| rules.iter().any(|rule| rule.cidr.contains(address)))
 }

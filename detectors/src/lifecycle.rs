@@ -368,6 +368,7 @@ impl Engine {
             is_outage: false,
             peers_do: false,
             is_egress: false,
+            is_listed: false,
             weight: 1.0,
             step: None,
             excess: None,

@@ -2,8 +2,9 @@
 
 mod story;
 
+use plumbline_detectors::config::{Config, EgressKind, EgressRule};
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, IdentityKind};
+use plumbline_schemas::event::{ActionClass, Anonymizer, IdentityKind};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -199,4 +200,43 @@ fn another_runner_of_the_same_environment_has_its_own_address() {
         let changed = story.found("context_change") || story.found("token_replay");
         assert_eq!(changed, answers, "{address}: {:?}", story.findings());
     }
+}
+
+/// Ten days at home, in a log that states no devices; then by turns through another network.
+fn by_turns(config: Config, anonymizer: Option<Anonymizer>) -> Story {
+    let mut story = Story::with(config);
+    for step in 0..10 * 24 {
+        let session = format!("day {}", step / 24);
+        let call = call("ann", page(step)).from(&OSLO).session(&session);
+        story.tell(call.at(monday(step / 24 * DAY + 9 * HOUR + step % 24 * 15 * MINUTE)));
+    }
+    for step in 0..20 {
+        let mut call = call("ann", page(step)).from(&OSLO).session("now");
+        if step / 5 % 2 == 1 {
+            call = call.from(&LIMA);
+            call.0.network.anonymizer = anonymizer.map(Into::into).unwrap_or_default();
+        }
+        story.tell(call.at(monday(10 * DAY + 9 * HOUR + step * 3 * MINUTE)));
+    }
+    story
+}
+
+#[test]
+fn a_listed_egress_in_a_log_without_devices() {
+    let mut config = Config::default();
+    config.policy.egress = vec![EgressRule {
+        cidr: "203.0.113.0/24".parse().expect("a network"),
+        kind: EgressKind::Vpn,
+    }];
+    for anonymizer in [None, Some(Anonymizer::Vpn)] {
+        let listed = by_turns(config.clone(), anonymizer);
+        left_alone(&listed);
+        let silent = ["new_network", "anonymized_network"];
+        assert!(
+            !silent.iter().any(|name| listed.found(name)),
+            "{:?}",
+            listed.findings()
+        );
+    }
+    assert!(!by_turns(Config::default(), None).commands().is_empty());
 }

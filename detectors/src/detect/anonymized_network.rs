@@ -41,7 +41,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         .network
         .anonymizer
         .known()
-        .filter(|_| moment.succeeded())?;
+        .filter(|_| moment.succeeded() && !moment.is_listed)?;
     let key = anonymizer_key(event, moment.kind, &moment.setting)?;
     let habits = &subject.profile.habits;
     let known_network = moment

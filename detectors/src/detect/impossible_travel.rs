@@ -21,7 +21,9 @@
 //! earlier days, or where the identity has been here since. A place used on two earlier days, from a device
 //! used on an earlier day or not known, is habit: silent. In the first days of a person, two devices
 //! without a common session are no more than a finding. A new device says
-//! nothing when the other end is an egress. **What raises it:** one session or token in both places, and
+//! nothing when the other end is an egress. Where one end is an egress that the operator lists or many are seen
+//! to use, and no device is stated, one session at both ends is a VPN that was switched on or off, and no more
+//! than a finding. **What raises it:** one session or token in both places, and
 //! a device never seen, let it revoke by itself.
 //!
 //! One address that is located elsewhere than before has not travelled: silent.
@@ -42,7 +44,8 @@ use serde_json::json;
 use super::{DetectorId, Moment, Subject};
 use crate::profile::Profile;
 use crate::profile::places::{Place, label};
-use crate::profile::spot::Conflict;
+use crate::judge::is_listed;
+use crate::profile::spot::{Conflict, Spot};
 use crate::session::{SKEW_MS, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -171,6 +174,15 @@ impl Ends<'_> {
         self.moment.bearer.device != 0 && !self.known_device() && !self.is_young()
     }
 
+    /// Whether one end is a network that stands for many people, and nothing says that it is another device.
+    fn is_switched(&self) -> bool {
+        let listed = |spot: &Spot| {
+            spot.is_egress && is_listed(self.moment.config, spot.address().as_deref())
+        };
+        self.moment.bearer.device == 0
+            && (self.moment.is_shared_network() || listed(self.conflict.spot))
+    }
+
     fn is_privileged(&self) -> bool {
         self.same_session() && self.session.privileged
     }
@@ -217,6 +229,8 @@ struct Theft {
     carried: bool,
     /// One end is a VPN, a proxy or another network that many use: nobody is where it surfaces.
     behind_egress: bool,
+    /// It goes through a network that stands for many people.
+    switched: bool,
     /// Two devices of somebody of whom nothing is known yet: one of them may be behind a VPN.
     unproven: bool,
     /// Both places and both devices are those of earlier days.
@@ -242,6 +256,7 @@ impl Theft {
                 && !privileged
                 && !ends.by_turns(),
             behind_egress: ends.moment.is_egress || from_egress,
+            switched: ends.is_switched(),
             usual: (ends.is_apart() && is_back)
                 || (ends.is_apart() || own_device) && ends.are_usual(),
             unproven: ends.is_young()
@@ -255,7 +270,7 @@ impl Theft {
 
     /// Whether a network that many use explains all of it.
     fn is_explained(&self) -> bool {
-        self.carried || self.usual || self.behind_egress && !self.contradiction
+        self.carried || self.usual || self.switched || self.behind_egress && !self.contradiction
     }
 
     fn relief(&self) -> f64 {

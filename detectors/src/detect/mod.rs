@@ -50,8 +50,10 @@ pub(crate) struct Moment<'m> {
     pub(crate) is_outage: bool,
     /// Whether several peers of its group do this as ever.
     pub(crate) peers_do: bool,
-    /// Whether its network is an egress: configured, or a known VPN, proxy or relay.
+    /// Whether its network is an egress: listed, learnt, or a known VPN, proxy, relay or satellite network.
     pub(crate) is_egress: bool,
+    /// Whether the operator lists it under `[[policy.egress]]`.
+    pub(crate) is_listed: bool,
     /// Forward-decay weight of the event's time.
     pub(crate) weight: f32,
     /// Its chances in and without the usual order of calls.
@@ -76,7 +78,8 @@ impl Moment<'_> {
     /// Whether it comes through a network that stands for many people, and does not only hide where one is.
     pub(crate) fn is_shared_network(&self) -> bool {
         let network = &self.event.network;
-        self.is_egress && network.anonymizer.known().is_none() && !is_satellite(network.asn)
+        let hides = network.anonymizer.known().is_some() || is_satellite(network.asn);
+        self.is_listed || self.is_egress && !hides
     }
 
     pub(crate) fn succeeded(&self) -> bool {

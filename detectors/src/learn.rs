@@ -3,7 +3,7 @@
 use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
-use crate::detect::{DetectorId, pair, unapproved};
+use crate::detect::{DetectorId, is_upkeep, pair, unapproved};
 use crate::engine::Engine;
 use crate::event_id::EventId;
 use crate::facts::{Facts, is_authentication, is_machine};
@@ -312,7 +312,9 @@ impl Learnt {
                 .habits
                 .learn(Trait::Tenant, key(tenant), event.time, surprised);
         }
-        if self.kind == IdentityKind::AiAgent {
+        // An approval or the end of a task is no tool.
+        let class = event.action.class.known();
+        if self.kind == IdentityKind::AiAgent && !class.is_some_and(is_upkeep) {
             let (name, habits) = (&*event.action.name, &mut profile.habits);
             habits.learn(Trait::Family, key(family(name)), event.time, false);
             if event.action.class.known().is_some_and(is_sensitive) && !self.is_approved {

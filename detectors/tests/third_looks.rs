@@ -4,7 +4,7 @@ mod story;
 
 use plumbline_detectors::config::{Config, EgressKind, EgressRule};
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, Anonymizer, IdentityKind};
+use plumbline_schemas::event::{ActionClass, Anonymizer, Delegate, EventKind, IdentityKind};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -239,4 +239,72 @@ fn a_listed_egress_in_a_log_without_devices() {
         );
     }
     assert!(!by_turns(Config::default(), None).commands().is_empty());
+}
+
+/// So many days of an agent's reading, from one host.
+fn young_agent(days: i64) -> Story {
+    let mut story = Story::new();
+    for task in 0..days * 8 {
+        let session = format!("task {task}");
+        let start = task / 8 * DAY + 7 * HOUR + task % 8 * HOUR;
+        for (step, tool) in ["ticket.list", "ticket.get", "kb.search"]
+            .into_iter()
+            .enumerate()
+        {
+            let time = start + step as i64 * 20_000;
+            story.tell(tool_call(tool, "ag-7").session(&session).at(monday(time)));
+        }
+    }
+    story
+}
+
+fn tool_call(tool: &str, host: &str) -> Tell {
+    let mut call = call("agent", tool).kind(IdentityKind::AiAgent).from(&OSLO);
+    call.0.workload.host = Some(host.to_owned().into());
+    call
+}
+
+#[test]
+fn the_first_secret_of_a_young_agent() {
+    let at =
+        |days: i64, seconds: i64| monday(days * DAY + 10 * HOUR + 30 * MINUTE + seconds * 1000);
+    let approval = |by: &str, session: &str| {
+        let mut tell = call("agent", "approval").kind(IdentityKind::AiAgent);
+        tell = tell.class(ActionClass::Approval).session(session);
+        tell.0.kind = EventKind::Admin;
+        tell.0.delegation = vec![Delegate {
+            id: by.to_owned().into(),
+            kind: IdentityKind::Human.into(),
+        }];
+        tell
+    };
+    let secret = |host: &str| {
+        tool_call("vault.read", host)
+            .class(ActionClass::Secret)
+            .session("now")
+    };
+    for days in [1, 2, 5] {
+        for (by, session, host, answers) in [
+            ("rosa", "now", "ag-7", false),
+            ("agent", "now", "ag-7", true),
+            ("rosa", "other", "ag-7", true),
+            ("rosa", "now", "kali", true),
+        ] {
+            let mut story = young_agent(days);
+            story.tell(
+                tool_call("ticket.get", "ag-7")
+                    .session("now")
+                    .at(at(days, 0)),
+            );
+            story.tell(approval(by, session).at(at(days, 30)));
+            story.tell(secret(host).at(at(days, 60)));
+            let paused = story.actions() == [Action::Pause];
+            assert_eq!(
+                paused,
+                answers,
+                "{days} {by} {session} {host}: {:?}",
+                story.findings()
+            );
+        }
+    }
 }

@@ -289,5 +289,6 @@ pub(crate) use fresh_privilege::pair;
 pub(crate) use jit_expiry::expired as jit_expired;
 pub(crate) use related_compromise::{Relation, related};
 pub(crate) use session_inactivity::rested;
+pub(crate) use task_drift::is_upkeep;
 pub(crate) use unapproved_elevation::unapproved;
 pub(crate) use untrusted_environment::reading_scopes;

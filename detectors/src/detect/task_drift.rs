@@ -35,7 +35,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 }
 
 /// What any session does, whatever its task.
-fn is_upkeep(class: ActionClass) -> bool {
+pub(crate) fn is_upkeep(class: ActionClass) -> bool {
     matches!(
         class,
         ActionClass::Login

@@ -5,9 +5,10 @@
 //! somebody approves.
 //!
 //! **Model.** A rule. Routine is exempt: what the task allows and the agent has done on earlier days; where
-//! the task lists nothing, what it has done on earlier days without an approval. Host, device and network
-//! are judged where they are stated. **Evidence:** which of the three is missing. **Configuration:** mode;
-//! `policy.approval.within`. **Blind spots:** a routine that was never right.
+//! the task lists nothing, what it has done on earlier days without an approval: on two, of an agent of less than
+//! three days on one. Host, device and network are judged where they are stated; of a young agent, where it had
+//! one only. **Evidence:** which of the three is missing. **Configuration:** mode;
+//! `policy.approval.within`. **Blind spots:** a routine that was never right; an agent's first day.
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, IdentityKind};
@@ -24,7 +25,7 @@ const TECHNIQUE: &[&str] = &["AML.T0053"];
 
 /// What was done on so many earlier days is routine,
 const ROUTINE_DAYS: u8 = 2;
-/// and of an agent that is younger than this nothing is.
+/// and of an agent that is younger than this on one. On its first day everything is.
 const SETTLED_DAYS: u16 = 3;
 
 /// What stands in the habits for an elevated call that was made without an approval: only that makes it
@@ -47,14 +48,21 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         true => unapproved,
         false => subject.profile.scope.days(moment.endpoint, moment.time()),
     };
-    let young = subject.profile.earlier_days(moment.time()) < SETTLED_DAYS;
-    if (is_allowed || allowed.is_empty()) && (days >= ROUTINE_DAYS || young) {
+    let earlier = subject.profile.earlier_days(moment.time());
+    let young = earlier < SETTLED_DAYS;
+    let routine = match earlier {
+        0 => 0,
+        _ if young => 1,
+        _ => ROUTINE_DAYS,
+    };
+    if (is_allowed || allowed.is_empty()) && days >= routine {
         return None;
     }
     let trusted = |traits: &[Trait]| {
-        traits
-            .iter()
-            .all(|what| moment.setting.is_known(*what, habits, moment.time()))
+        traits.iter().all(|what| {
+            let settled = || habits.used_before(*what, moment.time()) == 1;
+            moment.setting.is_known(*what, habits, moment.time()) || young && !settled()
+        })
     };
     let device = trusted(&[Trait::Device, Trait::Host]);
     let network = trusted(&[Trait::Network]);
@@ -65,12 +73,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         task_key(event),
         within.as_millis(),
     );
-    if approval.is_some() && (young || (device && network)) {
+    if approval.is_some() && device && network {
         return None;
     }
     let mut missing: Vec<&str> = Vec::new();
-    missing.extend((!device && !young).then_some("a trusted host or device"));
-    missing.extend((!network && !young).then_some("an expected network"));
+    missing.extend((!device).then_some("a trusted host or device"));
+    missing.extend((!network).then_some("an expected network"));
     missing.extend(approval.is_none().then_some("a recent approval"));
     // What is new to a privilege is the question of `privilege_escalation` too; the answer is the same.
     let is_privilege = moment.class == ActionClass::Privilege;

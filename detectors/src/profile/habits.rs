@@ -222,6 +222,12 @@ impl Habits {
         self.of(what).count()
     }
 
+    /// How many values were used on an earlier day.
+    pub(crate) fn used_before(&self, what: Trait, time: EventTime) -> usize {
+        let days = |habit: &&Habit| self.days(what, habit.key, time);
+        self.of(what).filter(|habit| days(habit) > 0).count()
+    }
+
     /// Learns a use. What surprised is on probation.
     pub(crate) fn learn(&mut self, what: Trait, key: u32, time: EventTime, surprised: bool) {
         if key == 0 {

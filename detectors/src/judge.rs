@@ -72,6 +72,9 @@ impl Engine {
                 self.stop_contenders(change, &known.contenders, clock, outputs);
             }
         }
+        if known.class == ActionClass::TokenRevoke {
+            self.find_gaps(at, event, clock, outputs);
+        }
         if known.class == ActionClass::Approval {
             self.resume_approved(at, event, outputs);
         }

@@ -118,6 +118,10 @@ fn settle(session: &mut Session, event: &Event<'_>) {
             extra.changed = None;
         }
     }
+    let ends = matches!(class, Some(ActionClass::Logout | ActionClass::TokenRevoke));
+    if session.in_order {
+        session.succeeded = succeeded && !ends;
+    }
     if succeeded && class == Some(ActionClass::Logout) {
         session.ended = true;
     }

@@ -7,7 +7,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Publisher, command_id, number_of};
 use crate::context::News;
-use crate::detect::{DetectorId, Moment, Relation, against, related};
+use crate::detect::{DetectorId, Moment, Relation, against, gap_before, related};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
 use crate::feedback;
@@ -102,6 +102,7 @@ impl Engine {
             // Who failed a challenge was challenged.
             Some(Verdict::Acked | Verdict::Failed | Verdict::StepUpFailed) => {
                 self.hear_bot(at, event, outputs);
+                self.find_gaps(at, event, clock, outputs);
             }
             Some(Verdict::TruePositive) => {
                 feedback::condemn(identity, event);
@@ -142,6 +143,34 @@ impl Engine {
         };
         let lifted = identity.standing.end(waits);
         self.lift(at, event, lifted, outputs);
+    }
+
+    /// Holds what an event has revoked against what succeeded after it, and has arrived before.
+    pub(crate) fn find_gaps(
+        &mut self,
+        at: usize,
+        event: &Event<'_>,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
+        let identity = &self.identities[at];
+        let told = identity.facts.revoked().iter();
+        let told: Vec<_> = told.filter(|revoked| revoked.time == event.time).collect();
+        let mut gaps = Vec::new();
+        for (number, session) in identity.sessions.iter().enumerate() {
+            let gap = told.iter().find_map(|revoked| gap_before(revoked, session));
+            let id = session.id.as_ref().map(ToString::to_string);
+            gaps.extend(gap.map(|signal| (number, session.last, id, signal)));
+        }
+        for (number, time, session, signal) in gaps {
+            let trigger = Trigger {
+                purpose: "gap",
+                time,
+                session,
+                clock,
+            };
+            self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
+        }
     }
 
     /// Publishes what undoes these commands, where it has to be undone.

@@ -164,6 +164,8 @@ pub(crate) struct Session {
     /// As it was stated; commands that no event of the session leads to need it.
     pub(crate) id: Option<EventId>,
     pub(crate) last: EventTime,
+    /// Whether what happened then succeeded, and was not the end of it.
+    pub(crate) succeeded: bool,
     pub(crate) started: EventTime,
     /// When its user last authenticated, as far as is known.
     pub(crate) authenticated: EventTime,
@@ -202,6 +204,7 @@ stored!(Session {
     key,
     id,
     last,
+    succeeded,
     started,
     authenticated,
     credential,
@@ -230,6 +233,7 @@ impl Session {
             key,
             id: None,
             last: time,
+            succeeded: false,
             started: time,
             authenticated: time,
             credential: 0,

@@ -4,7 +4,9 @@ mod story;
 
 use plumbline_detectors::config::{Config, EgressKind, EgressRule};
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, Anonymizer, Delegate, EventKind, IdentityKind};
+use plumbline_schemas::event::{
+    ActionClass, Anonymizer, Delegate, EventKind, IdentityKind, Outcome,
+};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -306,5 +308,36 @@ fn the_first_secret_of_a_young_agent() {
                 story.findings()
             );
         }
+    }
+}
+
+#[test]
+fn a_success_that_arrives_before_the_revocation_it_comes_after() {
+    for (after_s, outcome, answers) in [
+        (5, Outcome::Success, true),
+        (-5, Outcome::Success, false),
+        (5, Outcome::Failure, false),
+    ] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 10);
+        let revoked = 10 * DAY + 10 * HOUR;
+        let call = |name: &str| call("ann", name).from(&OSLO).on("laptop").session("s");
+        story.tell(call("mail").at(monday(revoked - 10 * MINUTE)));
+        story.tell(
+            call("mail")
+                .outcome(outcome)
+                .at(monday(revoked + after_s * 1000)),
+        );
+        story.tell(
+            call("revoke")
+                .class(ActionClass::TokenRevoke)
+                .at(monday(revoked)),
+        );
+        assert_eq!(
+            story.actions() == [Action::RevokeAll],
+            answers,
+            "{after_s} {outcome:?}"
+        );
+        assert_eq!(story.commands().is_empty(), !answers);
     }
 }

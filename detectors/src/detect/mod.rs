@@ -285,6 +285,7 @@ impl DetectorId {
 }
 
 pub(crate) use contention::against;
+pub(crate) use enforcement_gap::gap_before;
 pub(crate) use fresh_privilege::pair;
 pub(crate) use jit_expiry::expired as jit_expired;
 pub(crate) use related_compromise::{Relation, related};

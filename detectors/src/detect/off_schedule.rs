@@ -5,9 +5,10 @@
 //!
 //! **Model.** Hours of the day and days of the week on which a machine ran (`profile/schedule.rs`), UTC;
 //! the hour beside a usual one is usual, which covers jitter and summer time. Bits are −log2 of the chance
-//! that a day brings another hour, (1/2) / (days + 1). **Evidence:** the hour, the usual hours, days.
+//! that a day brings another hour, (1/2) / (days + 1), or that so many runs have all missed a day of the week by
+//! chance, (days of the week with a run / 7)^days. **Evidence:** the hour, the usual hours, days.
 //! **Configuration:** mode only. **Blind spots:** who runs around the clock, or more than
-//! fourteen hours on end; the first eight days.
+//! fourteen hours on end; the first eight days, of one run a day the first five, of one a week the first four weeks.
 
 use plumbline_schemas::command::Action;
 use serde_json::json;
@@ -25,24 +26,31 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let schedule = &subject.profile.schedule;
-    let outside = schedule.outside(moment.time())?;
+    let outside = schedule.outside(moment.time(), subject.profile.landmark)?;
     let (days, now) = (schedule.days(), hour(moment.time()) % 24);
     let usual = schedule.usual_hours();
     let told: Vec<String> = usual.iter().map(|at| format!("{at:02}")).collect();
     let told = told.join(", ");
+    let (bits, formula) = match outside {
+        Outside::Hours(_) => {
+            let chance = 0.5 / (f64::from(days) + 1.0);
+            (Bits::of_chance(chance), "bits = -log2((1/2) / (days + 1))")
+        }
+        Outside::Weekday(bits) => (bits.clamped(), "bits = -log2((days of the week with a run / 7)^days)"),
+    };
     let (summary, silent) = match outside {
         Outside::Hours(apart) => (
             format!("a run at {now:02} h UTC, {apart} h from any usual hour ({told})"),
             format!("it had run within an hour of {told} h UTC"),
         ),
-        Outside::Weekday => (
+        Outside::Weekday(_) => (
             format!("a run on a day of the week without any in {days} days"),
             "it had run on this day of the week before".to_owned(),
         ),
     };
     let evidence = json!({
         "hour_utc": now, "usual_hours_utc": usual, "days": days,
-        "formula": "bits = -log2((1/2) / (days + 1))", "silent_if": silent,
+        "formula": formula, "silent_if": silent,
     });
     let signal = Signal::rule(
         DetectorId::OffSchedule,
@@ -51,5 +59,5 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         summary,
         evidence,
     );
-    Some(signal.weighing(Bits::of_chance(0.5 / (f64::from(days) + 1.0))))
+    Some(signal.weighing(bits))
 }

@@ -1,15 +1,28 @@
 //! At which hours of the day, and on which days of the week, a machine runs.
 //!
 //! Counts of distinct days per hour of day and per day of week, UTC. A job that follows local time moves
-//! by one hour twice a year: the hours beside a usual one are usual too.
+//! by one hour twice a year: the hours beside a usual one are usual too, also where they are of another day.
+//!
+//! How soon hours are a schedule depends on how clear they are: eight days of any regular bouts; five of one short
+//! bout; four where they are weeks apart. Days of the week are one when n runs on k of the seven would be rarer by
+//! chance than (k/7)^n, 4.5 bits.
 
 use plumbline_schemas::time::EventTime;
 
 use super::{day, hour};
+use crate::decay::Landmark;
 use crate::state::codec::stored;
+use crate::units::Bits;
 
-/// Before so many days nothing is a schedule;
+/// Before so many days nothing is a schedule, but for one short bout a day,
 const LEAST_DAYS: u16 = 8;
+/// which is one after so many,
+const LEAST_OF_ONE_BOUT: u16 = 5;
+/// or, where they are spread over so many weeks, after so many,
+const LEAST_SPREAD: u16 = 4;
+const SPREAD_MS: i64 = 21 * 86_400_000;
+/// and of which a run so many hours away is another one: it may be late by two.
+const AWAY_HOURS: i32 = 3;
 /// nor are bouts that last longer than so many hours: what is used all day and half the night,
 const MOST_HOURS: usize = 14;
 /// nor more bouts a day than these,
@@ -18,8 +31,10 @@ const MOST_BOUTS: usize = 6;
 const REGULAR: f64 = 0.7;
 /// A bout of up to so many hours is one run that comes at times later or takes longer.
 const SHORT_HOURS: usize = 3;
-/// Days of the week say something after so many days of use.
-const LEAST_DAYS_FOR_WEEK: u16 = 15;
+/// Days of the week say something from so many bits on,
+const WEEK_BITS: f64 = 4.5;
+/// when each has come twice.
+const WEEKS_MS: i64 = 14 * 86_400_000;
 
 #[derive(Clone, Debug)]
 struct Counts {
@@ -43,21 +58,22 @@ pub(crate) struct Schedule(Option<Box<Counts>>);
 stored!(Schedule(..));
 
 /// How a run lies outside the schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outside {
     /// Hours from the nearest usual hour.
     Hours(u8),
-    /// No run on this day of the week in so many days.
-    Weekday,
+    /// No run on this day of the week: how rare it is that so many have all missed it.
+    Weekday(Bits),
 }
 
 impl Schedule {
-    /// Whether a run at this time is outside a schedule, if there is one.
-    pub(crate) fn outside(&self, time: EventTime) -> Option<Outside> {
+    /// Whether a run at this time is outside a schedule, if there is one. What is known began at `since`.
+    pub(crate) fn outside(&self, time: EventTime, since: Landmark) -> Option<Outside> {
         let counts = self.0.as_ref()?;
-        let today = day(time);
-        let days = counts.days - u16::from(today == counts.last_day);
-        if days < LEAST_DAYS {
+        let days = counts.days - u16::from(day(time) == counts.last_day);
+        let is_spread = days >= LEAST_SPREAD && !since.is_within(SPREAD_MS, time);
+        let is_young = days < LEAST_DAYS;
+        if is_young && (days < LEAST_OF_ONE_BOUT && !is_spread || !counts.is_one_bout()) {
             return None;
         }
         let now = (hour(time) % 24) as i32;
@@ -67,12 +83,13 @@ impl Schedule {
         };
         let usual = (0..24).filter(|at| counts.is_usual(*at));
         let nearest = usual.map(apart).min()?;
-        let weekday = usize::from(today % 7);
-        let never = counts.week[weekday] == 0 && days >= LEAST_DAYS_FOR_WEEK;
-        let outside = match nearest {
-            0 | 1 if !never => return None,
-            0 | 1 => Outside::Weekday,
-            hours => Outside::Hours(hours as u8),
+        let missed = counts.missed(time);
+        let missed = missed.filter(|bits| bits.0 >= WEEK_BITS && !since.is_within(WEEKS_MS, time));
+        let least_away = if is_young { AWAY_HOURS } else { 2 };
+        let outside = match (nearest, missed) {
+            (hours, _) if hours >= least_away => Outside::Hours(hours as u8),
+            (_, Some(bits)) => Outside::Weekday(bits),
+            (_, None) => return None,
         };
         counts.is_regular().then_some(outside)
     }
@@ -124,6 +141,29 @@ impl Schedule {
 }
 
 impl Counts {
+    /// How rare it is that all runs have missed a day of the week, if they have. A run that is late or follows local
+    /// time may come on the day beside.
+    fn missed(&self, time: EventTime) -> Option<Bits> {
+        let hour_ms = 3_600_000;
+        let around = [-hour_ms, 0, hour_ms].map(|millis| time.plus_millis(millis));
+        if around
+            .iter()
+            .any(|time| self.week[usize::from(day(*time) % 7)] > 0)
+        {
+            return None;
+        }
+        let used = self.week.iter().filter(|days| **days > 0).count();
+        let share = used as f64 / 7.0;
+        Some(Bits(-share.log2() * f64::from(self.days)))
+    }
+
+    /// Whether every run there was lies in a few hours on end.
+    fn is_one_bout(&self) -> bool {
+        let begins = |at: &usize| self.is_usual(*at) && !self.is_usual((at + 23) % 24);
+        let hours = (0..24).filter(|at| self.is_usual(*at)).count();
+        (0..24).filter(begins).count() == 1 && hours <= SHORT_HOURS
+    }
+
     fn is_usual(&self, at: usize) -> bool {
         self.hours[at] > 0
     }
@@ -172,6 +212,11 @@ mod tests {
         midnight.plus_millis(((day * 24 + hour) * 60 + minute) * 60_000)
     }
 
+    /// A Thursday.
+    fn start() -> Landmark {
+        Landmark::at(at(0, 0, 0))
+    }
+
     fn nightly(days: i64) -> Schedule {
         let mut schedule = Schedule::default();
         (0..days).for_each(|day| schedule.learn(at(day, 2, 5)));
@@ -181,20 +226,23 @@ mod tests {
     #[test]
     fn another_hour_is_outside_and_summer_time_is_not() {
         let schedule = nightly(14);
-        assert_eq!(schedule.outside(at(14, 14, 0)), Some(Outside::Hours(12)));
-        assert_eq!(schedule.outside(at(14, 1, 5)), None);
-        assert_eq!(schedule.outside(at(14, 3, 40)), None);
+        assert_eq!(
+            schedule.outside(at(14, 14, 0), start()),
+            Some(Outside::Hours(12))
+        );
+        assert_eq!(schedule.outside(at(14, 1, 5), start()), None);
+        assert_eq!(schedule.outside(at(14, 3, 40), start()), None);
     }
 
     #[test]
     fn who_runs_all_day_or_has_just_begun_has_no_schedule() {
-        assert_eq!(nightly(4).outside(at(5, 14, 0)), None);
+        assert_eq!(nightly(4).outside(at(4, 14, 0), start()), None);
         let mut hourly = Schedule::default();
         (0..240).for_each(|hour| hourly.learn(at(0, hour, 0)));
-        assert_eq!(hourly.outside(at(20, 13, 0)), None);
+        assert_eq!(hourly.outside(at(20, 13, 0), start()), None);
         let mut by_hand = Schedule::default();
         (0..20).for_each(|day| by_hand.learn(at(day, 9 + day * 5 % 9, 0)));
-        assert_eq!(by_hand.outside(at(20, 7, 0)), None);
+        assert_eq!(by_hand.outside(at(20, 7, 0), start()), None);
     }
 
     #[test]
@@ -203,22 +251,86 @@ mod tests {
         for day in 0..24 {
             (8..19).for_each(|hour| poller.learn(at(day, hour, 3)));
         }
-        assert_eq!(poller.outside(at(24, 3, 12)), Some(Outside::Hours(5)));
-        assert_eq!(poller.outside(at(24, 7, 59)), None);
+        assert_eq!(
+            poller.outside(at(24, 3, 12), start()),
+            Some(Outside::Hours(5))
+        );
+        assert_eq!(poller.outside(at(24, 7, 59), start()), None);
         let mut by_hand = Schedule::default();
         for day in 0..24 {
             (8 + day % 3..19)
                 .step_by(1 + day as usize % 4)
                 .for_each(|hour| by_hand.learn(at(day, hour, 3)));
         }
-        assert_eq!(by_hand.outside(at(24, 3, 12)), None);
+        assert_eq!(by_hand.outside(at(24, 3, 12), start()), None);
     }
 
     #[test]
     fn four_times_a_day_is_a_schedule() {
         let mut schedule = Schedule::default();
         (0..40).for_each(|run| schedule.learn(at(0, run * 6, 10)));
-        assert_eq!(schedule.outside(at(10, 14, 44)), Some(Outside::Hours(2)));
-        assert_eq!(schedule.outside(at(10, 12, 50)), None);
+        assert_eq!(
+            schedule.outside(at(10, 14, 44), start()),
+            Some(Outside::Hours(2))
+        );
+        assert_eq!(schedule.outside(at(10, 12, 50), start()), None);
+    }
+
+    #[test]
+    fn once_a_day_is_a_schedule_from_the_sixth_day_on() {
+        let schedule = nightly(5);
+        assert_eq!(
+            schedule.outside(at(5, 14, 0), start()),
+            Some(Outside::Hours(12))
+        );
+        assert_eq!(
+            schedule.outside(at(5, 4, 30), start()),
+            None,
+            "it may be late"
+        );
+        let mut twice = nightly(5);
+        (0..5).for_each(|day| twice.learn(at(day, 9, 0)));
+        assert_eq!(twice.outside(at(5, 16, 0), start()), None);
+    }
+
+    fn on(weekdays: &[i64], weeks: i64, hour: i64) -> Schedule {
+        let mut schedule = Schedule::default();
+        for day in (0..weeks * 7).filter(|day| weekdays.contains(&(day % 7))) {
+            schedule.learn(at(day, hour, 5));
+        }
+        schedule
+    }
+
+    #[test]
+    fn once_a_week_is_a_schedule() {
+        let (monday, wednesday) = (4, 6);
+        let weekly = on(&[monday], 4, 5);
+        let odd = weekly.outside(at(28 + wednesday, 15, 0), start());
+        assert_eq!(odd, Some(Outside::Hours(10)));
+        let odd = weekly.outside(at(28 + wednesday, 5, 5), start());
+        assert!(
+            matches!(odd, Some(Outside::Weekday(bits)) if bits.0 > 10.0),
+            "{odd:?}"
+        );
+        assert_eq!(weekly.outside(at(28 + monday, 6, 40), start()), None);
+        // Too few, and too short a time.
+        assert_eq!(
+            on(&[monday], 3, 5).outside(at(21 + wednesday, 15, 0), start()),
+            None
+        );
+        // Summer time may move a run to the day before.
+        let midnight = on(&[monday], 12, 0);
+        assert_eq!(midnight.outside(at(84 + monday - 1, 23, 5), start()), None);
+    }
+
+    #[test]
+    fn days_of_the_week_are_a_schedule_when_enough_have_passed() {
+        let (tuesday, thursday) = (5, 0);
+        let twice = on(&[tuesday, thursday], 6, 2);
+        assert!(twice.outside(at(42 + 6, 2, 5), start()).is_some());
+        let weekdays = on(&[0, 1, 4, 5, 6], 2, 3);
+        assert!(weekdays.outside(at(14 + 2, 3, 5), start()).is_some());
+        let but_one = on(&[0, 1, 2, 4, 5, 6], 2, 3);
+        assert_eq!(but_one.outside(at(14 + 3, 3, 5), start()), None);
     }
 }

@@ -341,3 +341,28 @@ fn a_success_that_arrives_before_the_revocation_it_comes_after() {
         assert_eq!(story.commands().is_empty(), !answers);
     }
 }
+
+#[test]
+fn a_mass_of_data_in_many_small_calls_of_another_mix() {
+    // A peak in which everything grows alike, and one record after the other.
+    for (mixed, answers) in [(true, false), (false, true)] {
+        let mut story = Story::new();
+        let call = |step: i64| {
+            let mut call = job_call("svc", SA, JOB[step as usize % 4]);
+            call.0.action.bytes_out = Some(5_000 + (step as u64 % 7) * 300);
+            call
+        };
+        for step in 0..14 * 24 * 20 {
+            story.tell(call(step).at(monday(step * 3 * MINUTE)));
+        }
+        for step in 0..6000 {
+            let which = if mixed { step } else { 0 };
+            story.tell(call(which).at(monday(14 * DAY + 6 * MINUTE + step * 500)));
+        }
+        let ended = story
+            .actions()
+            .iter()
+            .any(|action| *action >= Action::RevokeSession);
+        assert_eq!(ended, answers, "{mixed}: {:?}", story.actions());
+    }
+}

@@ -24,10 +24,10 @@ use crate::units::{Bits, round_to};
 const TECHNIQUE: &[&str] = &["T1119", "T1530"];
 
 /// From so many calls on the mix of a burst says something,
-const LEAST_MIXED_CALLS: u32 = 30;
+pub(super) const LEAST_MIXED_CALLS: u32 = 30;
 /// and from so many bits per call on it is another one than usual: twice the share of an endpoint that
 /// is half of all calls is one bit, a peak in which everything grows alike is none.
-const ANOTHER_MIX_BITS: f64 = 0.5;
+pub(super) const ANOTHER_MIX_BITS: f64 = 0.5;
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let profile = subject.profile;

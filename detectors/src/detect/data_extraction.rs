@@ -4,6 +4,10 @@
 //! ends; somebody's first export of its kind is asked about, unless it is fifty times the largest hour, and so is
 //! the first that closes a month, unless it is ten times.
 //!
+//! Many small calls that take what they always take are a peak, of which `call_volume` speaks, unless they are
+//! other calls than usual too. Of somebody who is known for less than five days no session ends: whoever takes
+//! fifty times the largest hour is asked.
+//!
 //! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
 //! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
 //! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight active hours; sources that
@@ -15,6 +19,7 @@ use plumbline_schemas::command::Action;
 use plumbline_schemas::event::ActionClass;
 use serde_json::json;
 
+use super::call_volume::{ANOTHER_MIX_BITS, LEAST_MIXED_CALLS};
 use super::{DetectorId, Moment, Subject};
 use crate::profile::data::Surplus;
 use crate::signal::{Alone, Demand, Signal, evidence};
@@ -53,6 +58,15 @@ fn is_first_close(moment: &Moment<'_>, subject: &Subject<'_>, surplus: &Surplus)
     is_habit && closes && (surplus.amount as f64) < FIRST_CLOSE * surplus.largest as f64
 }
 
+/// Whether the calls of the burst are others than usual.
+fn is_another_mix(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
+    let sequence = &subject.profile.sequence;
+    let usual = |symbol| sequence.share(symbol, moment.weight);
+    subject.profile.volume.burst().is_some_and(|burst| {
+        burst.calls >= LEAST_MIXED_CALLS && burst.shift(usual) >= ANOTHER_MIX_BITS
+    })
+}
+
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     if !moment.succeeded() {
         return None;
@@ -61,16 +75,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if !moment.may_count(surplus.bits) {
         return None;
     }
-    let settled = subject.profile.earlier_days(moment.time()) >= SETTLED_DAYS;
-    let clear = settled
-        && surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
-        && surplus.per_call >= PER_CALL
-        && surplus.amount >= if surplus.unit == "bytes" { LEAST_BYTES } else { LEAST_RECORDS };
+    let days = subject.profile.earlier_days(moment.time());
+    let settled = days >= SETTLED_DAYS;
+    let massive = (surplus.amount as f64) >= FIRST_EXPORT * surplus.largest as f64;
+    let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
+        && surplus.amount >= if surplus.unit == "bytes" { LEAST_BYTES } else { LEAST_RECORDS }
+        && (surplus.per_call >= PER_CALL || is_another_mix(moment, subject))
+        && (settled || days > 0 && massive);
     // Somebody's first export is large by nature.
     let first = moment.class == ActionClass::Export
         && subject.profile.scope.days(moment.endpoint, moment.time()) == 0
         && (surplus.amount as f64) < FIRST_EXPORT * surplus.largest as f64;
-    let action = match first || is_first_close(moment, subject, &surplus) {
+    let action = match !settled || first || is_first_close(moment, subject, &surplus) {
         true => Action::StepUp,
         false => Action::RevokeSession,
     };

@@ -116,9 +116,18 @@ impl<'p> Publisher<'p> {
     /// Drops what is too little to say, and what is suppressed after having said so.
     fn keep_countable(&mut self, signals: &mut Vec<Signal>) {
         let (moment, ledger) = (self.moment, &*self.ledger);
+        let suppression = |detector| {
+            let (identity, time) = (&*moment.event.identity.id, moment.event.time);
+            policy::suppression(&moment.config.policy, detector, identity, time)
+        };
+        // What one event brings together corroborates each other as what came one after the other does.
+        let heard = signals
+            .iter()
+            .filter(|signal| suppression(signal.detector).is_none());
+        let reached = policy::reached(heard, moment.threshold);
         let counts = |signal: &Signal| {
-            signal.demand.is_some()
-                || signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
+            let least = policy::threshold(ledger, signal.detector, reached, moment.threshold);
+            signal.demand.is_some() || signal.bits >= least
         };
         let (counted, slight): (Vec<Signal>, Vec<Signal>) =
             signals.drain(..).partition(|signal| counts(signal));
@@ -129,8 +138,7 @@ impl<'p> Publisher<'p> {
         }
         let mut kept = Vec::with_capacity(signals.len());
         for mut signal in signals.drain(..) {
-            let (identity, time) = (&*moment.event.identity.id, moment.event.time);
-            match policy::suppression(&moment.config.policy, signal.detector, identity, time) {
+            match suppression(signal.detector) {
                 Some(rule) => {
                     let suppressed = json!({ "until": rule.until, "reason": rule.reason });
                     signal.evidence.insert("suppressed".to_owned(), suppressed);

@@ -212,10 +212,12 @@ impl Engine {
                 .is_some()
         };
         let mut signals = detect(&moment, &mut subject);
+        let reached = policy::reached(&signals, moment.threshold);
         let raised = signals
             .iter()
             .filter(|signal| {
-                signal.bits >= policy::threshold(ledger, signal.detector, moment.threshold)
+                let alone = moment.threshold;
+                signal.bits >= policy::threshold(ledger, signal.detector, reached, alone)
             })
             .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
         let given = if signals.is_empty() {

@@ -343,6 +343,20 @@ fn a_success_that_arrives_before_the_revocation_it_comes_after() {
 }
 
 #[test]
+fn a_vpn_and_a_new_device_after_three_days() {
+    for (device, answers) in [("laptop", false), ("strange", true)] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 3);
+        let away = call("ann", "mail")
+            .on(device)
+            .through(Anonymizer::Vpn)
+            .session("away");
+        story.tell(away.at(monday(3 * DAY + 12 * HOUR)));
+        assert_eq!(story.actions() == [Action::StepUp], answers, "{device}");
+    }
+}
+
+#[test]
 fn a_mass_of_data_in_many_small_calls_of_another_mix() {
     // A peak in which everything grows alike, and one record after the other.
     for (mixed, answers) in [(true, false), (false, true)] {
@@ -364,5 +378,39 @@ fn a_mass_of_data_in_many_small_calls_of_another_mix() {
             .iter()
             .any(|action| *action >= Action::RevokeSession);
         assert_eq!(ended, answers, "{mixed}: {:?}", story.actions());
+    }
+}
+
+#[test]
+fn what_comes_with_one_event_corroborates_each_other() {
+    // Somebody with a laptop and a telephone, of whom a new device says little, and who has been seen for three days.
+    for (sensitive, answers) in [(0, false), (2, true)] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 3);
+        story.tell(
+            call("ann", "mail")
+                .from(&OSLO)
+                .on("telephone")
+                .at(monday(2 * DAY + 20 * HOUR)),
+        );
+        let calls = [
+            ("mail", ActionClass::Read),
+            ("vault", ActionClass::Secret),
+            ("export", ActionClass::Export),
+        ];
+        for (step, (name, class)) in calls.into_iter().take(1 + sensitive).enumerate() {
+            let away = call("ann", name)
+                .class(class)
+                .on("strange")
+                .through(Anonymizer::Proxy);
+            let time = 3 * DAY + 12 * HOUR + step as i64 * MINUTE;
+            story.tell(away.session("away").at(monday(time)));
+        }
+        assert_eq!(
+            story.actions().contains(&Action::StepUp),
+            answers,
+            "{:?}",
+            story.findings()
+        );
     }
 }

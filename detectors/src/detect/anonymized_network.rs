@@ -7,7 +7,9 @@
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
 //! hosting 10, relay 4. Machines live in hosting networks: of one that was ever in
-//! any, no other says anything.
+//! any, no other says anything. Of people and agents the second oddity weighs 2.5 bits more, a new device only
+//! after three days; the host of a machine changes with its network. What the operator lists under
+//! `[[policy.egress]]` hides nobody.
 //!
 //! **Evidence:** anonymiser, network, days. **Configuration:** mode only.
 //!
@@ -29,8 +31,10 @@ const DEVICES: [Trait; 4] = [
     Trait::Host,
     Trait::Region,
 ];
-/// To whom a new device comes less often than one day in six.
+/// To whom a new device comes less often than one day in six,
 const NEW_DEVICE_BITS: f64 = 2.5;
+/// of whom so many days are known: in the first ones a telephone shows, and what runs on it.
+const SETTLED_DAYS: f64 = 3.0;
 
 const TECHNIQUE: &[&str] = &["T1090"];
 
@@ -60,7 +64,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let days = f64::from(subject.profile.earlier_days(moment.time()));
     let seen = habits.distinct(Trait::Anonymizer) as f64;
     let chance = (seen + 0.5) / (days + 1.0);
-    let bits = Bits(Bits::of_chance(chance.min(1.0)).0 + rarity).clamped();
     let after = moment.names.text(moment.described);
     let device = DEVICES.iter().any(|what| {
         let strange = moment.setting.get(*what) != 0
@@ -72,10 +75,15 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             let weaker = ["posture", "assurance"];
             changed.what.iter().any(|what| weaker.contains(&&**what))
         });
+    let second = device || weakened;
+    let is_apart = (weakened || device && days >= SETTLED_DAYS) && !moment.is_machine();
+    let second_bits = if is_apart { NEW_DEVICE_BITS } else { 0.0 };
+    let bits = Bits::of_chance(chance.min(1.0)).0 + rarity + second_bits;
+    let bits = Bits(bits).clamped();
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,
         bits,
-        alone: if device || weakened {
+        alone: if second {
             Alone::StepUp
         } else {
             Alone::Finding
@@ -88,8 +96,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "ip": event.network.ip, "asn": event.network.asn, "anonymizer": anonymizer,
             "earlier_days": days, "anonymizers_used_before": seen, "rarity_bits": rarity,
             "device_is_new_too": device, "posture_or_assurance_fell": weakened,
-            "formula": "bits = -log2((anonymizers_used_before + 1/2) / (earlier_days + 1)) + rarity_bits",
-            "silent_if": "this identity had used this anonymiser on an earlier day",
+            "second_oddity_bits": second_bits,
+            "formula": "bits = -log2((anonymizers_used_before + 1/2) / (earlier_days + 1)) + rarity_bits + second_oddity_bits",
+            "silent_if": "this identity had used this anonymiser on an earlier day, or it were listed under [[policy.egress]]",
         })),
         other_events: Vec::new(),
     })

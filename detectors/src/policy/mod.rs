@@ -40,9 +40,24 @@ const TACTICS_MS: i64 = 24 * 3_600_000;
 const STEP_UP_LIFETIME_MS: i64 = 3_600_000;
 const REVOKE_LIFETIME_MS: i64 = 24 * 3_600_000;
 
-/// From so many bits on a signal of this session is published, given what else was seen.
-pub(crate) fn threshold(ledger: &IdentityLedger, detector: DetectorId, alone: Bits) -> Bits {
-    let corroborated = ledger.active(!detector.bit(), alone).next().is_some();
+/// The detectors that reach a finding by themselves.
+pub(crate) fn reached<'s>(
+    signals: impl IntoIterator<Item = &'s Signal>,
+    alone: Bits,
+) -> DetectorSet {
+    let reaching = signals.into_iter().filter(|signal| signal.bits >= alone);
+    reaching.fold(0, |set: DetectorSet, signal| set | signal.detector.bit())
+}
+
+/// From so many bits on a signal is published, given what else was seen, before and of the same event.
+pub(crate) fn threshold(
+    ledger: &IdentityLedger,
+    detector: DetectorId,
+    reached: DetectorSet,
+    alone: Bits,
+) -> Bits {
+    let others = !detector.bit();
+    let corroborated = reached & others != 0 || ledger.active(others, alone).next().is_some();
     if corroborated {
         Bits(alone.0 - CORROBORATION_BITS)
     } else {

@@ -28,14 +28,19 @@ pub fn tick(time: EventTime) -> Event<'static> {
     )
 }
 
+/// What tells the sessions that are related to a compromised one, and its event may not state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traces {
+    pub(crate) device: u32,
+    pub(crate) credential: u32,
+    /// On whose behalf it acted, nearest first.
+    pub(crate) behalf: [u32; 2],
+}
+
 /// What is to be told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum News<'t> {
-    /// With the device and credential of the compromised session, which its event may not state.
-    Compromised {
-        device: u32,
-        credential: u32,
-    },
+    Compromised(Traces),
     Changed(&'t Change),
 }
 
@@ -46,7 +51,7 @@ impl Engine {
             return;
         }
         let name = match news {
-            News::Compromised { .. } => COMPROMISED,
+            News::Compromised(_) => COMPROMISED,
             News::Changed(_) => CHANGED,
         };
         let id = format!("{name}/{}", event.id);
@@ -60,10 +65,12 @@ impl Engine {
         record.tenant = Some(event.tenant().into());
         record.identity.kind = event.identity.kind;
         match news {
-            News::Compromised { device, credential } => {
+            News::Compromised(traces) => {
+                let [nearest, next] = traces.behalf.map(u64::from);
                 record.session.id.clone_from(&event.session.id);
-                record.action.bytes_out = Some(u64::from(device));
-                record.action.records = Some(u64::from(credential));
+                record.action.bytes_out = Some(u64::from(traces.device));
+                record.action.records = Some(u64::from(traces.credential));
+                record.action.status = Some(nearest | next << 32);
                 record.feedback.verdict = event.feedback.verdict;
             }
             News::Changed(change) => {
@@ -91,11 +98,15 @@ impl Engine {
         let number = |number: Option<u64>| u32::try_from(number.unwrap_or(0)).unwrap_or(0);
         match &*event.action.name {
             COMPROMISED => {
-                let (device, credential) =
-                    (number(event.action.bytes_out), number(event.action.records));
+                let behalf = event.action.status.unwrap_or(0);
+                let traces = Traces {
+                    device: number(event.action.bytes_out),
+                    credential: number(event.action.records),
+                    behalf: [behalf as u32, (behalf >> 32) as u32],
+                };
                 let mut told = event.clone();
                 told.id = original_id(event).to_owned().into();
-                self.suspect_elsewhere(&told, device, credential, clock, outputs);
+                self.suspect_elsewhere(&told, traces, clock, outputs);
             }
             CHANGED => self.changed_elsewhere(event, clock, outputs),
             _ => {}

@@ -6,7 +6,7 @@ use plumbline_schemas::event::{ActionClass, Event, Verdict};
 use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Publisher, command_id, number_of};
-use crate::context::News;
+use crate::context::{News, Traces};
 use crate::detect::{DetectorId, Moment, Relation, against, gap_before, related};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
@@ -29,8 +29,7 @@ const LIFT_LIFETIME_MS: i64 = 24 * 3_600_000;
 struct Compromise {
     /// The session that is named, of the identity itself.
     session: Option<u32>,
-    credential: u32,
-    device: u32,
+    traces: Traces,
     identity: u32,
     /// Whether a person says so: then the named session ends too.
     is_told: bool,
@@ -45,11 +44,14 @@ impl Compromise {
         let stated = Setting::of(event, false).get(Trait::Device);
         Self {
             session: named,
-            credential: match bearer.credential {
-                0 => source.map_or(0, |session| session.credential),
-                credential => credential,
+            traces: Traces {
+                credential: match bearer.credential {
+                    0 => source.map_or(0, |session| session.credential),
+                    credential => credential,
+                },
+                device: source.map_or(stated, |session| session.setting.get(Trait::Device)),
+                behalf: source.map_or([0; 2], |session| session.behalf),
             },
-            device: source.map_or(stated, |session| session.setting.get(Trait::Device)),
             identity: key(&event.identity.id),
             is_told: crate::facts::is_compromise(event),
         }
@@ -63,16 +65,16 @@ impl Compromise {
         if own && self.session == Some(session.key) {
             return self.is_told.then_some(Relation::Same);
         }
-        if self.credential != 0 && session.credential == self.credential {
+        let traces = &self.traces;
+        if traces.credential != 0 && session.credential == traces.credential {
             return Some(Relation::Credential);
         }
-        if self.device != 0 && session.setting.get(Trait::Device) == self.device {
+        if traces.device != 0 && session.setting.get(Trait::Device) == traces.device {
             return Some(Relation::Device);
         }
-        session
-            .behalf
-            .contains(&self.identity)
-            .then_some(Relation::Delegation)
+        let is_chain = |link: &u32| *link == self.identity || traces.behalf.contains(link);
+        let mut links = session.behalf.iter().filter(|link| **link != 0);
+        links.any(is_chain).then_some(Relation::Delegation)
     }
 }
 
@@ -244,11 +246,7 @@ impl Engine {
         outputs: &mut Vec<Output>,
     ) {
         let compromise = Compromise::of(&self.identities[at], event);
-        let told = News::Compromised {
-            device: compromise.device,
-            credential: compromise.credential,
-        };
-        self.tell_others(told, event, outputs);
+        self.tell_others(News::Compromised(compromise.traces), event, outputs);
         self.suspect_all(Some(at), &compromise, event, clock, outputs);
     }
 
@@ -256,15 +254,13 @@ impl Engine {
     pub(crate) fn suspect_elsewhere(
         &mut self,
         event: &Event<'_>,
-        device: u32,
-        credential: u32,
+        traces: Traces,
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) {
         let compromise = Compromise {
             session: None,
-            credential,
-            device,
+            traces,
             identity: key(&event.identity.id),
             is_told: false,
         };

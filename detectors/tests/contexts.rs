@@ -9,7 +9,7 @@ use std::sync::Arc;
 use plumbline_detectors::config::{Config, ContentionRule, Span};
 use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::command::{Action, Command};
-use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Verdict};
+use plumbline_schemas::event::{ActionClass, Delegate, Event, IdentityKind, Verdict};
 use story::*;
 
 /// Two engines, and a log of two partitions: by the length of an identity's name.
@@ -117,6 +117,26 @@ fn a_device_that_is_compromised_is_asked_about_in_every_partition() {
     log.tell(stolen);
     assert_eq!(log.answered("eve"), [Action::RevokeSession]);
     assert_eq!(log.answered("adam"), [Action::StepUp]);
+}
+
+#[test]
+fn agents_of_one_person_are_asked_about_when_one_is_compromised() {
+    let mut log = Partitions::new(Config::default());
+    let agents = [(0, "one", "ann"), (1, "four", "ann"), (2, "three", "bob")];
+    for (minute, who, person) in agents {
+        let mut tell = call(who, "tool:doc.read").kind(IdentityKind::AiAgent);
+        tell.0.delegation = vec![Delegate {
+            id: person.to_owned().into(),
+            kind: IdentityKind::Human.into(),
+        }];
+        log.tell(tell.session(who).at(monday(minute * MINUTE)));
+    }
+    let stolen = call("one", "report").session("one");
+    let stolen = stolen.verdict(Verdict::TruePositive, None);
+    log.tell(stolen.at(monday(3 * MINUTE)));
+    assert_eq!(log.answered("one"), [Action::RevokeSession]);
+    assert_eq!(log.answered("four"), [Action::StepUp]);
+    assert!(log.answered("three").is_empty());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `related_compromise`: what is related to something compromised.
 //!
 //! **Catches** the other live sessions of a secret that somebody calls stolen, or that Plumbline has revoked
-//! itself (T1078). The compromised session and those with the same credential end; those on the same device
-//! are asked.
+//! itself (T1078). The compromised session and those with the same credential end; those on the same device, on
+//! its behalf, or on behalf of the same identity as it, are asked.
 //!
 //! **Model.** A rule over the identity's live sessions. **Evidence:** how they are related, and the event
 //! that told of the compromise. **Configuration:** mode only. **Blind spots:** relations that no event states.
@@ -38,7 +38,7 @@ pub(crate) fn related(event: &Event<'_>, relation: Relation) -> Signal {
         Relation::Same => (Action::RevokeSession, "it is the compromised session"),
         Relation::Credential => (Action::RevokeSession, "it uses the same credential"),
         Relation::Device => (Action::StepUp, "it runs on the same device"),
-        Relation::Delegation => (Action::StepUp, "it acts on behalf of the same identity"),
+        Relation::Delegation => (Action::StepUp, "it acts on behalf of it, or of the same identity"),
     };
     let evidence = json!({
         "related": how, "compromised_identity": event.identity.id, "compromised_session": event.session.id,

@@ -79,7 +79,7 @@ pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
 pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing> {
     let clears = match event.feedback.verdict.known() {
         Some(Verdict::StepUpPassed) => false,
-        Some(Verdict::FalsePositive | Verdict::Restored) => true,
+        Some(Verdict::FalsePositive | Verdict::Restored | Verdict::Approved) => true,
         _ => return Vec::new(),
     };
     let bearer = Bearer::of(event);

@@ -89,15 +89,8 @@ impl Engine {
     ) {
         let identity = self.identities.change(at, &self.names);
         match event.feedback.verdict.known() {
-            Some(Verdict::Approved) => {
-                let lifted = match feedback::command_meant(event) {
-                    Some(command) => identity.standing.end(|standing| standing.id == command),
-                    None => {
-                        identity.facts.approve(event);
-                        Vec::new()
-                    }
-                };
-                self.lift(at, event, lifted, outputs);
+            Some(Verdict::Approved) if feedback::command_meant(event).is_none() => {
+                identity.facts.approve(event);
                 self.resume_approved(at, event, outputs);
             }
             Some(Verdict::Rejected) => identity.facts.refuse(event),
@@ -110,7 +103,8 @@ impl Engine {
                 feedback::condemn(identity, event);
                 self.suspect_related(at, event, clock, outputs);
             }
-            Some(Verdict::FalsePositive) => {
+            // Who approves what was commanded about says that it may be.
+            Some(Verdict::FalsePositive | Verdict::Approved) => {
                 let ended = feedback::apply(identity, event);
                 self.lift(at, event, ended, outputs);
             }

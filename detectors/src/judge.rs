@@ -4,6 +4,7 @@ use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
+use crate::alone::Odd;
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
 use crate::context::News;
@@ -220,6 +221,12 @@ impl Engine {
                 signal.bits >= policy::threshold(ledger, signal.detector, reached, alone)
             })
             .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
+        let found = signals
+            .iter()
+            .filter(|signal| signal.demand.is_some() || raised & signal.detector.bit() != 0)
+            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
+        let odd_before = standing_now.filter(|_| suspect);
+        let standing_before = odd_before.map(|standing| (standing.action, standing.detectors));
         let given = if signals.is_empty() {
             None
         } else {
@@ -241,6 +248,12 @@ impl Engine {
             };
             publisher.publish(&mut signals)
         };
+        let odd = Odd {
+            found,
+            given: given.map(|given| given.action),
+            standing: standing_before,
+        };
+        let only = odd.only(&moment, profile, session, ledger);
         Judged {
             given,
             session: session.key,
@@ -250,6 +263,7 @@ impl Engine {
                 is_egress: known.is_egress,
                 suspect: suspect || given.is_some_and(|given| !given.is_hygiene),
                 raised,
+                only,
                 bearer,
                 weight,
                 endpoint: known.endpoint,

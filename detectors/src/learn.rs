@@ -6,11 +6,12 @@ use plumbline_schemas::time::EventTime;
 use crate::detect::{DetectorId, is_upkeep, pair, unapproved};
 use crate::engine::Engine;
 use crate::event_id::EventId;
-use crate::facts::{Facts, is_authentication, is_machine};
+use crate::facts::{Facts, Gain, is_authentication, is_machine};
 use crate::identity::Identity;
 use crate::judge::{group_actions, is_told_to_peers};
 use crate::names::{Name, Names, stable_hash};
 use crate::profile::habits::Trait;
+use crate::profile::peaks::{LEVEL, Of};
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::{Trust, is_sensitive};
 use crate::profile::sequence::{Context, Step, Symbol};
@@ -21,9 +22,8 @@ use crate::setting::{Setting, key};
 
 /// From so much surprise on something new is learnt only when it stays.
 const PROBATION_BITS: f64 = 8.0;
-/// From so much evidence of another order on, the order is not learnt before it is the usual one again: two
-/// odd steps.
-pub(crate) const ODD_ORDER_BITS: f64 = 6.0;
+/// A burst is one of the identity, not of a session.
+const BURST: u32 = 1;
 /// What is done with a privilege within this time belongs to it.
 const PAIR_MS: i64 = 30 * 60_000;
 
@@ -143,6 +143,8 @@ pub(crate) struct Learnt {
     pub(crate) suspect: bool,
     /// The detectors that had something to say.
     pub(crate) raised: DetectorSet,
+    /// Those that find one thing odd in what is as usual in every other way, and was asked about at most.
+    pub(crate) only: DetectorSet,
     pub(crate) bearer: Bearer,
     pub(crate) weight: f32,
     pub(crate) endpoint: Name,
@@ -195,18 +197,14 @@ impl Learnt {
         names: &mut Names,
     ) {
         let in_order = session.in_order && event.outcome() == Outcome::Success;
+        self.learn_peaks(event, profile, session);
         if session.cusum == 0.0 {
             self.release_steps(profile, session);
         }
         if !self.suspect {
             self.learn_scope(event, tokens, profile, session);
-            if in_order && f64::from(session.cusum) < ODD_ORDER_BITS {
-                profile
-                    .sequence
-                    .learn(session.context, self.symbol, self.weight);
-                if let Some(step) = &self.step {
-                    profile.order.learn(step);
-                }
+            if in_order {
+                self.learn_order(profile, session);
             }
             if self.raised & DetectorId::ImpossibleTravel.bit() == 0 {
                 let cell = self.place.map(|place| place.cell);
@@ -217,7 +215,8 @@ impl Learnt {
             self.learn_habits(event, profile, session, facts);
         }
         if self.suspect {
-            profile.data.suspect(session.key);
+            self.learn_asked(event, tokens, profile, session, facts);
+            profile.data.suspect(session.key, self.only != 0);
         }
         if in_order {
             session.context.push(self.symbol);
@@ -243,7 +242,7 @@ impl Learnt {
         if session.odd_steps().is_empty() {
             return;
         }
-        if !self.suspect && !session.ledger.has_told(DetectorId::EndpointSequence) {
+        if !self.suspect {
             for step in session.odd_steps().iter().filter(|step| step.is_held) {
                 profile
                     .sequence
@@ -251,6 +250,91 @@ impl Learnt {
             }
         }
         session.forget_steps();
+    }
+
+    /// What was asked about, where nothing else is odd, is usual after several days of it.
+    fn learn_asked(
+        &self,
+        event: &Event<'_>,
+        tokens: &[(Name, ActionClass)],
+        profile: &mut Profile,
+        session: &Session,
+        facts: &Facts,
+    ) {
+        if event.outcome() != Outcome::Success {
+            return;
+        }
+        if self.only & DetectorId::ScopeDrift.bit() != 0 {
+            let is_new = |(name, _): &&(Name, ActionClass)| session.novelty_of(*name).is_some();
+            for &(name, class) in tokens.iter().filter(is_new) {
+                let (time, trust) = (event.time, Trust::Probation);
+                profile.scope.learn(name, class, time, self.weight, trust);
+            }
+        }
+        if self.only & DetectorId::FreshPrivilege.bit() != 0 {
+            self.learn_pairs(event, profile, facts, true);
+        }
+    }
+
+    /// What is done with a privilege soon after it was gained.
+    fn learn_pairs(
+        &self,
+        event: &Event<'_>,
+        profile: &mut Profile,
+        facts: &Facts,
+        surprised: bool,
+    ) {
+        if !event.action.class.known().is_some_and(is_sensitive) {
+            return;
+        }
+        let is_soon = |gain: &&Gain| (0..PAIR_MS).contains(&event.time.since(gain.time));
+        for gain in facts.gains().iter().filter(is_soon) {
+            let (pair, habits) = (
+                pair(gain.privilege, &event.action.name),
+                &mut profile.habits,
+            );
+            habits.learn(Trait::Pair, pair, event.time, surprised);
+        }
+    }
+
+    /// From two odd steps on the order is not learnt before it is the usual one again. How much of an order there is
+    /// is learnt all the same: who is out of it half of the time has none.
+    fn learn_order(&self, profile: &mut Profile, session: &Session) {
+        if f64::from(session.cusum) < LEVEL {
+            profile
+                .sequence
+                .learn(session.context, self.symbol, self.weight);
+        }
+        if let Some(step) = &self.step {
+            profile.order.learn(step);
+        }
+    }
+
+    /// How far the order strays and the calls burst, where that is ordinary.
+    fn learn_peaks(&self, event: &Event<'_>, profile: &mut Profile, session: &Session) {
+        let burst = match profile.volume.burst() {
+            Some(burst) => burst.bits,
+            None => 0.0,
+        };
+        let (order, volume) = (DetectorId::EndpointSequence, DetectorId::CallVolume);
+        for (of, detector, bits, key) in [
+            (Of::Order, order, session.cusum, session.key),
+            (Of::Volume, volume, burst, BURST),
+        ] {
+            let peaks = &mut profile.peaks;
+            let is_odd = self.suspect || self.raised & detector.bit() != 0;
+            let is_alone = self.only & detector.bit() != 0;
+            if is_odd && is_alone {
+                peaks.asked(of, event.time);
+            }
+            if is_odd && !(is_alone && peaks.is_habit(of, event.time)) {
+                peaks.drop(of, key);
+            } else if f64::from(bits) >= LEVEL {
+                peaks.rise(of, key, bits, event.time, self.weight);
+            } else if bits == 0.0 {
+                peaks.end(of, key, self.weight);
+            }
+        }
     }
 
     fn learn_scope(
@@ -325,13 +409,7 @@ impl Learnt {
                 habits.learn(Trait::Pair, unapproved(name), event.time, false);
             }
         }
-        for gain in facts.gains() {
-            let used = event.action.class.known().is_some_and(is_sensitive);
-            if used && (0..PAIR_MS).contains(&event.time.since(gain.time)) {
-                let pair = pair(gain.privilege, &event.action.name);
-                profile.habits.learn(Trait::Pair, pair, event.time, false);
-            }
-        }
+        self.learn_pairs(event, profile, facts, false);
         if event.action.class.known() == Some(ActionClass::Privilege) {
             let privilege = crate::facts::privilege_key(event);
             profile

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod acknowledge;
+mod alone;
 mod answer;
 pub mod config;
 pub mod context;

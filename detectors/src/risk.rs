@@ -175,11 +175,6 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
             .find(|told| told.detector == detector)
     }
 
-    /// Whether a detector has ever published something here.
-    pub(crate) fn has_told(&self, detector: DetectorId) -> bool {
-        self.told(detector).is_some()
-    }
-
     /// Whether a detector has said as much of late: the same is not published again.
     pub(crate) fn is_told(&self, detector: DetectorId, bits: Bits, now: EventTime) -> bool {
         let (Some(risks), Some(told)) = (&self.0, self.told(detector)) else {

@@ -84,7 +84,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         && (settled || days > 0 && massive);
     // Somebody's first export is large by nature.
     let first = moment.class == ActionClass::Export
-        && subject.profile.scope.days(moment.endpoint, moment.time()) == 0
+        && !subject.profile.scope.is_usual(moment.endpoint)
         && (surplus.amount as f64) < FIRST_EXPORT * surplus.largest as f64;
     let action = match !settled || first || is_first_close(moment, subject, &surplus) {
         true => Action::StepUp,

@@ -5,14 +5,21 @@
 //!
 //! **Model.** Each step has a chance under the identity's own variable-order Markov chain and under the
 //! same endpoints without their order (`profile/sequence.rs`). The log of their ratio, held between −6
-//! and 4 bits and lessened by 0.3, feeds a one-sided CUSUM (Page 1954). By Ville's inequality the
-//! identity's own order reaches a sum of b bits with a chance of at most 2^−b, so the sum *is* the
-//! surprise. An endpoint never used is neutral here: `scope_drift` speaks of it.
+//! and 4 bits and lessened by 0.3, feeds a one-sided CUSUM (Page 1954). By Ville's inequality an order
+//! that is what the chain says reaches a sum of b bits with a chance of at most 2^−b. What the identity's
+//! own sums have brought beyond 6 bits says how far its chain is from that, as where pods go round side
+//! by side with one key, and the sum is corrected by it (`profile/peaks.rs`). That, less two bits
+//! because a sum may begin with any odd step of an hour, is the surprise. An endpoint never used is
+//! neutral here: `scope_drift` speaks of it.
 //!
 //! One call again and again, as in polling or paging, is one oddity that grows with the logarithm of its
-//! length: after the first, the nth time more adds 2·log2((n + 1) / n) bits at most.
+//! length: after the first, the nth time more adds log2((n + 1) / n) bits at most. Of more calls than
+//! usual `call_volume` speaks.
 //!
 //! Whose order saves less than 0.4 bits per call, against the same endpoints without it, has none to break.
+//!
+//! **By itself** it asks machines, until that was asked on three earlier days from where and with what the
+//! identity always comes, and nothing else was odd: then this is its order, and it is a finding.
 //!
 //! **Evidence:** the odd steps with their chance and bits; the sum. **Configuration:** mode only.
 //!
@@ -24,7 +31,8 @@ use serde_json::{Map, Value, json};
 
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
-use crate::learn::ODD_ORDER_BITS;
+use crate::profile::Profile;
+use crate::profile::peaks::{LEVEL, Of};
 use crate::session::{OddStep, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -35,12 +43,14 @@ const MOST_STEP_BITS: f64 = 4.0;
 const LEAST_STEP_BITS: f64 = -6.0;
 /// Taken off each step, so that a model that is a little wrong does not add up.
 const SLACK_BITS: f64 = 0.3;
-/// What the nth repetition of one call after its first adds, of log2((n + 1) / n).
-const REPEAT_BITS: f64 = 2.0;
+/// A sum may begin with any of the odd steps of an hour, and each of those beginnings may be by chance: log2 of four.
+const SEVERAL_STARTS_BITS: f64 = 2.0;
 /// An order that saves less than this per call is none.
 const LEAST_ORDER_BITS: f64 = 0.4;
 /// How far beyond a finding a machine is asked to prove itself.
 const STEP_UP_BEYOND_BITS: f64 = 1.0;
+/// Before so many days nobody knows how far somebody's order strays.
+const SETTLED_DAYS: u16 = 3;
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
@@ -64,7 +74,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         0 | 1 => surprise,
         again => {
             let nth = f64::from(again - 1);
-            surprise.min(REPEAT_BITS * ((nth + 1.0) / nth).log2())
+            surprise.min(((nth + 1.0) / nth).log2())
         }
     };
     session.cusum = (f64::from(session.cusum) + step_bits).max(0.0) as f32;
@@ -81,13 +91,17 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         event_id: EventId::new(&moment.event.id),
         context: session.context,
         symbol: moment.symbol,
-        is_held: f64::from(session.cusum) >= ODD_ORDER_BITS,
+        is_held: f64::from(session.cusum) >= LEVEL,
     });
-    let bits = Bits(f64::from(session.cusum)).clamped();
-    moment.may_count(bits).then(|| signal(moment, session, bits))
+    let sum = Bits(f64::from(session.cusum));
+    let corrected = profile.peaks.corrected(Of::Order, sum, moment.weight);
+    let bits = Bits(corrected.0 - SEVERAL_STARTS_BITS).clamped();
+    moment
+        .may_count(bits)
+        .then(|| signal(moment, profile, session, bits))
 }
 
-fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
+fn signal(moment: &Moment<'_>, profile: &Profile, session: &Session, bits: Bits) -> Signal {
     let summary = format!(
         "{} steps out of the usual order, the last to {}",
         session.odd_steps().len(),
@@ -99,13 +113,15 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
         && moment.config.policy.rule.is_empty();
     let (evidence, other_events) = match is_told {
         true => Default::default(),
-        false => told(moment, session, bits),
+        false => told(moment, profile, session, bits),
     };
+    let settled = profile.earlier_days(moment.time()) >= SETTLED_DAYS;
+    let is_habit = profile.peaks.is_habit(Of::Order, moment.time());
     let clear = bits.0 >= moment.threshold.0 + STEP_UP_BEYOND_BITS;
     Signal {
         detector: DetectorId::EndpointSequence,
         bits,
-        alone: if clear && moment.is_machine() {
+        alone: if clear && moment.is_machine() && settled && !is_habit {
             Alone::StepUp
         } else {
             Alone::Finding
@@ -120,7 +136,12 @@ fn signal(moment: &Moment<'_>, session: &Session, bits: Bits) -> Signal {
 }
 
 /// The odd steps, and their events.
-fn told(moment: &Moment<'_>, session: &Session, bits: Bits) -> (Map<String, Value>, Vec<String>) {
+fn told(
+    moment: &Moment<'_>,
+    profile: &Profile,
+    session: &Session,
+    bits: Bits,
+) -> (Map<String, Value>, Vec<String>) {
     let names = moment.names;
     let steps: Vec<_> = session
         .odd_steps()
@@ -139,11 +160,12 @@ fn told(moment: &Moment<'_>, session: &Session, bits: Bits) -> (Map<String, Valu
         .collect();
     let evidence = evidence(json!({
         "odd_steps": steps,
-        "sum_bits": bits.rounded(),
+        "sum_bits": round_to(f64::from(session.cusum), 1),
+        "bits": bits.rounded(),
+        "usual_excess_factor": round_to(profile.peaks.factor(Of::Order, moment.weight), 2),
         "formula": "each step adds log2(chance without order / chance in order), between -6 and 4, \
-                    less 0.3, and no more than 2*log2((n + 1) / n) where it repeats one call for the nth \
-                    time after the first; the sum never falls below 0; the usual order reaches b bits with a \
-                    chance of at most 2^-b",
+                    less 0.3, and no more than log2((n + 1) / n) where it repeats one call for the nth \
+                    time after the first; the sum never falls below 0; bits = 6 + (sum - 6) / factor - 2",
         "silent_if": "these steps were part of the order this identity has used before",
     }));
     let other_events = session

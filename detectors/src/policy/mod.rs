@@ -32,6 +32,11 @@ const REVOKE_BITS: f64 = 44.0;
 /// What must be added after a `step_up` for it to have been ignored.
 const GOES_ON_BITS: f64 = 10.0;
 
+/// What says of usual calls that they are more, or in another order. However much of that there is, it is asked
+/// about and no more: pages that are read one after the other are both.
+const OF_USUAL_CALLS: DetectorSet =
+    DetectorId::EndpointSequence.bit() | DetectorId::CallVolume.bit();
+
 /// So long an answer is remembered when the next signal comes.
 const TACTICS_MS: i64 = 24 * 3_600_000;
 
@@ -163,10 +168,10 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         2 if bits.0 < REVOKE_BITS || !elsewhere => Alone::StepUp,
         _ => Alone::Revoke,
     };
-    let only_order = detectors
+    let is_usual_calls = detectors
         .iter()
-        .all(|detector| detector.group() == Group::Order);
-    let goes_on = !only_order
+        .all(|detector| detector.bit() & OF_USUAL_CALLS != 0);
+    let goes_on = !is_usual_calls
         && case.standing.is_some_and(|standing| {
             standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
         });
@@ -191,12 +196,14 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
 }
 
 /// Whether something that was answered before is followed by something else: who passed or dodged a
-/// challenge and tries another way is answered more strongly. Usual calls in another order are no other way.
+/// challenge and tries another way is answered more strongly. Usual calls in another order are no other way, nor are
+/// more of them after usual calls in another order.
 fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Signal>) -> bool {
     let is_other = |signal: &Signal, before: DetectorSet| {
         let group = signal.detector.group();
         let is_new = before & DetectorId::of_group(group) == 0;
-        signal.bits >= case.threshold && is_new && group != Group::Order
+        let is_usual_calls = (before | signal.detector.bit()) & !OF_USUAL_CALLS == 0;
+        signal.bits >= case.threshold && is_new && group != Group::Order && !is_usual_calls
     };
     let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
     signals.into_iter().any(|signal| {

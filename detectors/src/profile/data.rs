@@ -7,7 +7,8 @@
 //! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
 //!
 //! An hour in which something was suspect is held back. Whoever clears the session that was suspected lets
-//! it be learnt.
+//! it be learnt. What was only asked about, where nothing else was odd, is learnt on the third day of it, or after
+//! [`PASSED_HOURS`] in which nothing followed: the next end of a month is like the last one.
 
 use plumbline_schemas::event::{Event, Outcome};
 use statrs::function::erf::erfc;
@@ -22,6 +23,10 @@ const LEAST_DEVIATION: f64 = 0.7;
 const SEVERAL: u32 = 2;
 /// Hours of history before anything is said.
 const LEAST_HOURS: u32 = 8;
+/// What was only asked about is usual when nothing else was suspect for so long.
+const PASSED_HOURS: u32 = 20 * 24;
+/// So it is on this day of it.
+const ASKED_DAYS: u8 = 3;
 /// Less than so many times the largest hour ever is growth.
 const BEYOND_LARGEST: f64 = 4.0;
 
@@ -61,8 +66,14 @@ struct Sums {
     records: Hourly,
     /// The session for which the hour is not to be learnt, 0 if it is, [`SEVERAL`] if no single one can clear it.
     suspected: u32,
-    /// The session for which the last hour was held back.
+    /// Whether it is for a question only, and nothing else was odd.
+    only_asked: bool,
+    /// The session for which the last hour was held back,
     held_for: u32,
+    /// and which it was, where it is to be learnt some day although nobody cleared it; else 0.
+    asked_hour: u32,
+    /// Days with such hours, one after the other.
+    asked_days: u8,
     /// Whether nothing is to be said of the hour.
     hushed: bool,
 }
@@ -71,7 +82,10 @@ stored!(Sums {
     bytes,
     records,
     suspected,
+    only_asked,
     held_for,
+    asked_hour,
+    asked_days,
     hushed
 });
 
@@ -107,6 +121,7 @@ impl DataProfile {
         if this_hour > sums.hour {
             sums.close();
             sums.hour = this_hour;
+            sums.let_pass(this_hour);
         }
         // What comes late is counted with the hour that is open.
         sums.bytes.add(bytes);
@@ -114,8 +129,9 @@ impl DataProfile {
     }
 
     /// What was counted may not become usual before this session is cleared.
-    pub(crate) fn suspect(&mut self, session: u32) {
+    pub(crate) fn suspect(&mut self, session: u32, only_asked: bool) {
         if let Some(sums) = &mut self.0 {
+            sums.only_asked = only_asked && (sums.suspected == 0 || sums.only_asked);
             sums.suspected = match sums.suspected {
                 0 => session,
                 other if other == session => session,
@@ -131,7 +147,7 @@ impl DataProfile {
             sums.suspected = SEVERAL;
         }
         if sums.held_for == session {
-            sums.held_for = 0;
+            (sums.held_for, sums.asked_hour, sums.asked_days) = (0, 0, 0);
         }
     }
 
@@ -142,9 +158,7 @@ impl DataProfile {
             sums.suspected = 0;
         }
         if sums.held_for == session {
-            sums.held_for = 0;
-            sums.bytes.release();
-            sums.records.release();
+            sums.release();
         }
     }
 
@@ -192,8 +206,37 @@ impl Sums {
         }
         if self.suspected != 0 {
             self.held_for = self.suspected;
+            self.ask();
         }
-        (self.suspected, self.hushed) = (0, false);
+        (self.suspected, self.only_asked, self.hushed) = (0, false, false);
+    }
+
+    /// Remembers whether the hour that was held back was only asked about. On the third day of that it is usual.
+    fn ask(&mut self) {
+        if !self.only_asked {
+            (self.asked_hour, self.asked_days) = (0, 0);
+            return;
+        }
+        if self.hour / 24 > self.asked_hour / 24 {
+            self.asked_days = self.asked_days.saturating_add(1);
+        }
+        self.asked_hour = self.hour;
+        if self.asked_days >= ASKED_DAYS {
+            self.release();
+        }
+    }
+
+    fn release(&mut self) {
+        (self.held_for, self.asked_hour, self.asked_days) = (0, 0, 0);
+        self.bytes.release();
+        self.records.release();
+    }
+
+    /// What was asked about long ago, without anything that followed, is learnt.
+    fn let_pass(&mut self, now: u32) {
+        if self.asked_hour != 0 && now >= self.asked_hour.saturating_add(PASSED_HOURS) {
+            self.release();
+        }
     }
 }
 
@@ -296,7 +339,7 @@ mod tests {
     fn what_is_held_back_is_learnt_when_its_session_is_cleared_and_no_other() {
         let mut profile = DataProfile::default();
         count(&mut profile, 1, 4096);
-        profile.suspect(5);
+        profile.suspect(5, false);
         count(&mut profile, 2, 100);
         profile.release(7);
         assert_eq!(learnt(&profile), (0, 0));
@@ -309,8 +352,8 @@ mod tests {
     fn what_two_sessions_made_suspect_neither_of_them_clears() {
         let mut profile = DataProfile::default();
         count(&mut profile, 1, 4096);
-        profile.suspect(5);
-        profile.suspect(7);
+        profile.suspect(5, false);
+        profile.suspect(7, false);
         profile.release(7);
         count(&mut profile, 2, 100);
         profile.release(5);
@@ -323,7 +366,7 @@ mod tests {
         for later in [false, true] {
             let mut profile = DataProfile::default();
             count(&mut profile, 1, 4096);
-            profile.suspect(5);
+            profile.suspect(5, false);
             if later {
                 count(&mut profile, 2, 100);
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod data;
 pub(crate) mod habits;
+pub(crate) mod peaks;
 pub(crate) mod places;
 pub(crate) mod schedule;
 pub(crate) mod scope;
@@ -18,6 +19,7 @@ use crate::names::Name;
 use crate::state::codec::stored;
 use data::DataProfile;
 use habits::Habits;
+use peaks::Peaks;
 use places::Places;
 use schedule::Schedule;
 use scope::ScopeProfile;
@@ -30,8 +32,10 @@ use volume::VolumeProfile;
 pub(crate) struct Order(f32);
 stored!(Order(..));
 
-/// The mean runs over about so many calls.
-const ORDER_CALLS: f32 = 64.0;
+/// The mean runs over about so many calls: the few dozen of an attack hardly move it.
+const ORDER_CALLS: f32 = 512.0;
+/// Of so many calls before the first, the order saved nothing.
+const PRIOR_CALLS: f32 = 16.0;
 /// No call says more than this.
 const MOST_ORDER_BITS: f64 = 4.0;
 
@@ -39,7 +43,8 @@ impl Order {
     pub(crate) fn learn(&mut self, step: &Step) {
         let saved = (step.in_order / step.without_order).log2();
         let saved = saved.clamp(-MOST_ORDER_BITS, MOST_ORDER_BITS) as f32;
-        self.0 += (saved - self.0) / ORDER_CALLS;
+        let calls = step.calls as f32 + PRIOR_CALLS;
+        self.0 += (saved - self.0) / calls.min(ORDER_CALLS);
     }
 
     /// Bits per call.
@@ -57,6 +62,7 @@ pub(crate) struct Profile {
     pub(crate) sequence: SequenceProfile,
     pub(crate) order: Order,
     pub(crate) volume: VolumeProfile,
+    pub(crate) peaks: Peaks,
     pub(crate) habits: Habits,
     pub(crate) data: DataProfile,
     pub(crate) schedule: Schedule,
@@ -75,6 +81,7 @@ stored!(Profile {
     sequence,
     order,
     volume,
+    peaks,
     habits,
     data,
     schedule,
@@ -93,6 +100,7 @@ impl Profile {
             sequence: SequenceProfile::new(kind),
             order: Order::default(),
             volume: VolumeProfile::default(),
+            peaks: Peaks::default(),
             habits: Habits::default(),
             data: DataProfile::default(),
             schedule: Schedule::default(),
@@ -125,6 +133,7 @@ impl Profile {
             self.scope.scale(factor);
             self.sequence.scale(factor);
             self.volume.scale(factor);
+            self.peaks.scale(factor);
         }
     }
 
@@ -149,6 +158,7 @@ impl Profile {
             + self.scope.heap_bytes()
             + self.sequence.heap_bytes()
             + self.volume.heap_bytes()
+            + self.peaks.heap_bytes()
             + self.habits.heap_bytes()
             + self.data.heap_bytes()
             + self.schedule.heap_bytes()

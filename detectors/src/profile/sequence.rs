@@ -2,15 +2,17 @@
 //!
 //! Model: a variable-order Markov chain of order two for machines and one for people (whose order is
 //! mostly habit of the last step), each order smoothed with the one below it by a Dirichlet prior
-//! (MacKay and Peto 1995, "A Hierarchical Dirichlet Language Model"):
+//! (MacKay and Peto 1995, "A Hierarchical Dirichlet Language Model"). Its weight grows with the number t of
+//! ways that were taken from the context (Witten and Bell 1991): where much has followed, more may.
 //!
 //! ```text
-//! P(x | c2 c1) = (n(c2 c1 x) + 1·P(x | c1)) / (n(c2 c1) + 1)
-//! P(x | c1)    = (n(c1 x)    + 2·P(x))      / (n(c1) + 2)
-//! P(x)         = (n(x)       + 4/(K+1))     / (n + 4)
+//! P(x | c2 c1) = (n(c2 c1 x) + 1·t·P(x | c1)) / (n(c2 c1) + 1·t)
+//! P(x | c1)    = (n(c1 x)    + 2·t·P(x))      / (n(c1) + 2·t)
+//! P(x)         = (n(x)       + 4/(K+1))       / (n + 4)
 //! ```
 //!
-//! Counts decay over event time. The table is bounded; the rarest quarter makes room.
+//! Counts decay over event time. The table is bounded; the rarest contexts make room, each with all its
+//! steps.
 
 use plumbline_schemas::event::IdentityKind;
 
@@ -30,7 +32,7 @@ pub(crate) fn symbol(hash: u64) -> Symbol {
 /// a session, it is no endpoint's symbol.
 const ANY: Symbol = 1;
 
-/// Prior weight of each order's back-off, from order 0 up.
+/// Prior weight of each order's back-off, from order 0 up; from order 1 on for each way that was taken.
 const BACK_OFF_WEIGHT: [f64; 3] = [4.0, 2.0, 1.0];
 
 /// How often one step was taken: six bytes.
@@ -59,6 +61,10 @@ impl Key {
     fn number(self) -> u32 {
         let [a, b, c] = self.0;
         u32::from_le_bytes([a, b, c, 0])
+    }
+
+    fn context(self) -> u32 {
+        self.number() >> STEP_BITS
     }
 }
 
@@ -141,6 +147,8 @@ pub(crate) struct Step {
     pub(crate) context_count: f64,
     /// How often this step was taken from the last call, decayed.
     pub(crate) step_count: f64,
+    /// All calls so far, decayed.
+    pub(crate) calls: f64,
 }
 
 /// The order of the calls of one identity.
@@ -175,7 +183,7 @@ impl SequenceProfile {
             .partition_point(|count| count.key.number() < first);
         let mut steps = Steps::default();
         for count in &self.counts[from..] {
-            if count.key.number() >> STEP_BITS != place.context() {
+            if count.key.context() != place.context() {
                 break;
             }
             let times = f64::from(count.times.get());
@@ -212,6 +220,7 @@ impl SequenceProfile {
             without_order: 0.5 * unordered + 0.5 / anywhere.distinct as f64,
             context_count: after.all,
             step_count: after.own,
+            calls: anywhere.all,
         })
     }
 
@@ -252,17 +261,38 @@ impl SequenceProfile {
         }
     }
 
-    /// Drops the rarest quarter. All at once, so that a profile which is always full pays for it
-    /// once in a while and not at every step.
+    /// Drops the rarest contexts, and of all calls the rarest endpoints, until a quarter is free. All at
+    /// once, so that a profile which is always full pays for it once in a while and not at every step.
+    ///
+    /// A context goes with all its steps: of one that lost some, those would pass for never taken, however
+    /// often they are. Of one that is not known the order below speaks.
     fn make_room(&mut self) {
-        let counts = self.counts.iter();
-        let mut times: Vec<f32> = counts.map(|count| count.times.get()).collect();
-        times.sort_by(f32::total_cmp);
-        let bound = times[times.len() / 4];
-        let mut to_drop = times.len() / 4;
+        let counts = &self.counts;
+        let weight = |at: usize| match counts[at].key.context() {
+            anywhere if anywhere == Place::ANYWHERE.context() => counts[at].times.get(),
+            context => {
+                let first = counts.partition_point(|count| count.key.context() < context);
+                let steps = counts[first..].iter();
+                let steps = steps.take_while(|count| count.key.context() == context);
+                steps.map(|count| count.times.get()).sum()
+            }
+        };
+        let weights: Vec<f32> = (0..counts.len()).map(weight).collect();
+        let mut sorted = weights.clone();
+        sorted.sort_by(f32::total_cmp);
+        let bound = sorted[sorted.len() / 4];
+        let mut to_drop = sorted.len() / 4;
+        let mut at = 0;
+        let (mut last, mut drops_last) = (0, false);
         retain_exact(&mut self.counts, |count| {
-            let drop = to_drop > 0 && count.times.get() <= bound;
-            to_drop -= usize::from(drop);
+            let context = count.key.context();
+            let goes_with_last = context == last && context != Place::ANYWHERE.context();
+            let drop = match goes_with_last {
+                true => drops_last,
+                false => to_drop > 0 && weights[at] <= bound,
+            };
+            to_drop = to_drop.saturating_sub(usize::from(drop));
+            (last, drops_last, at) = (context, drop, at + 1);
             !drop
         });
     }
@@ -287,7 +317,8 @@ impl SequenceProfile {
 impl Steps {
     /// The chance of the step in question, smoothed with that of the order below.
     fn chance(&self, order: usize, lower: f64) -> f64 {
-        let weight = BACK_OFF_WEIGHT[order];
+        let ways = if order == 0 { 1 } else { self.distinct.max(1) };
+        let weight = BACK_OFF_WEIGHT[order] * ways as f64;
         (self.own + weight * lower) / (self.all + weight)
     }
 }

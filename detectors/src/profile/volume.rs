@@ -93,9 +93,15 @@ stored!(VolumeProfile {
 #[derive(Debug, Default)]
 pub(crate) struct Burst {
     pub(crate) calls: u32,
+    /// How surprising the last call of it was.
+    pub(crate) bits: f32,
     endpoints: Vec<(Symbol, u32)>,
 }
-stored!(Burst { calls, endpoints });
+stored!(Burst {
+    calls,
+    bits,
+    endpoints
+});
 
 /// More endpoints than this are counted together.
 const MOST_OF_BURST: usize = 8;
@@ -212,14 +218,15 @@ impl VolumeProfile {
                 worst = Some(excess);
             }
         }
-        match worst {
-            Some(_) => self.burst.get_or_insert_default().add(symbol),
-            None => self.burst = None,
-        }
-        worst.map(|mut excess| {
-            excess.bits = Bits(excess.bits.0 - SEVERAL_LOOKS_BITS).clamped();
-            excess
-        })
+        let Some(mut excess) = worst else {
+            self.burst = None;
+            return None;
+        };
+        excess.bits = Bits((excess.bits.0 - SEVERAL_LOOKS_BITS).max(0.0));
+        let burst = self.burst.get_or_insert_default();
+        burst.add(symbol);
+        burst.bits = excess.bits.0 as f32;
+        Some(excess)
     }
 
     /// What is called in the burst that goes on, if one does.
@@ -268,9 +275,9 @@ impl Window {
             f64::from(self.sum.get()) / now,
         );
         let mean = (sum + PRIOR_WINDOWS * prior_mean) / (windows + PRIOR_WINDOWS);
-        // Anything that is not several times the mean is far below the least signal: the tail needs
-        // no computing, which is what makes this cheap for every ordinary call.
-        if f64::from(count) < 3.0 * mean + 10.0 {
+        // Anything that is not beyond twice the mean is no burst: the tail needs no computing, which is what
+        // makes this cheap for every ordinary call.
+        if f64::from(count) < 2.0 * mean + 6.0 {
             return None;
         }
         let root = f64::from(self.root.get());
@@ -305,7 +312,8 @@ fn tail_bits(count: u32, mean: f64, shape: f64) -> Bits {
     if ratio >= 1.0 {
         return Bits::ZERO;
     }
-    Bits(-(ln_p - (1.0 - ratio).ln()) / std::f64::consts::LN_2).clamped()
+    // Not clamped: what is beyond all measure may be corrected yet.
+    Bits((-(ln_p - (1.0 - ratio).ln()) / std::f64::consts::LN_2).max(0.0))
 }
 
 /// Calls in an active minute before anything is known of the identity: a person clicks a few times, a

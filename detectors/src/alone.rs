@@ -1,0 +1,79 @@
+//! One odd thing, and everything else as ever.
+//!
+//! What was answered is not learnt. But who does the same thing on day after day, with what and from where he always
+//! does everything, would be asked about it for ever. Such a thing is on probation like what nobody was asked about:
+//! it is usual after several days of it. What comes from elsewhere, what more than one detector sees, and what was
+//! answered with more than a question never is.
+
+use plumbline_schemas::command::Action;
+use plumbline_schemas::time::EventTime;
+
+use crate::detect::{DetectorId, Group, Moment};
+use crate::policy::CORROBORATION_BITS;
+use crate::profile::Profile;
+use crate::profile::habits::Habits;
+use crate::risk::{DetectorSet, IdentityLedger};
+use crate::session::Session;
+use crate::setting::{Setting, TRAITS};
+use crate::units::Bits;
+
+/// What may become a habit although it was asked about. Those of one set are about the same: what is new may take
+/// data with it, or be what a privilege was gained for.
+const MAY_BE_HABIT: [DetectorSet; 3] = [
+    DetectorId::ScopeDrift.bit()
+        | DetectorId::DataExtraction.bit()
+        | DetectorId::FreshPrivilege.bit(),
+    DetectorId::EndpointSequence.bit(),
+    DetectorId::CallVolume.bit(),
+];
+/// Circumstances of so many earlier days are the identity's own.
+const ESTABLISHED_DAYS: u8 = 3;
+/// Less surprising than this is a value among many that come and go, such as the addresses of a pool.
+const ROTATES_BITS: f64 = 2.0;
+
+/// What is odd about an event, and what was done about it.
+pub(crate) struct Odd {
+    /// The detectors that found something of the event,
+    pub(crate) found: DetectorSet,
+    /// what was commanded for it,
+    pub(crate) given: Option<Action>,
+    /// and what already stood for its session or credential, with the detectors behind it.
+    pub(crate) standing: Option<(Action, DetectorSet)>,
+}
+
+impl Odd {
+    /// The detectors that find one thing odd, where that was asked about at most, and nothing else is odd; else none.
+    pub(crate) fn only(
+        &self,
+        moment: &Moment<'_>,
+        profile: &Profile,
+        session: &Session,
+        ledger: &IdentityLedger,
+    ) -> DetectorSet {
+        let standing = self.standing.map_or(0, |(_, detectors)| detectors);
+        let odd = (self.found | standing) & !DetectorId::of_group(Group::Hygiene);
+        let commanded = self.standing.map(|(action, _)| action).max(self.given);
+        let is_one = MAY_BE_HABIT.iter().any(|one| odd & !one == 0);
+        if odd == 0 || !is_one || commanded > Some(Action::StepUp) {
+            return 0;
+        }
+        let least = Bits(moment.threshold.0 - CORROBORATION_BITS);
+        let mut others = ledger.active(DetectorId::SURPRISES & !odd, least);
+        let is_usual = others.next().is_none()
+            && session.changed().is_none()
+            && comes_as_ever(&moment.setting, &profile.habits, moment.time());
+        if is_usual { odd } else { 0 }
+    }
+}
+
+/// Whether all that an event states of its circumstances is well known, or changes all the time. What came
+/// yesterday is not: whoever comes from there may be the same as yesterday.
+fn comes_as_ever(setting: &Setting, habits: &Habits, time: EventTime) -> bool {
+    let is_well_known = |what| {
+        let key = setting.get(what);
+        setting.is_known(what, habits, time)
+            && (key == 0 || habits.days(what, key, time) >= ESTABLISHED_DAYS)
+    };
+    let mut traits = TRAITS.into_iter();
+    traits.all(|what| is_well_known(what) || habits.strange(what).bits.0 < ROTATES_BITS)
+}

@@ -302,13 +302,7 @@ impl Engine {
 
     /// Forgets who has not been heard of for `engine.retention`, when a day begins on the log's clock.
     pub(crate) fn forget_idle(&mut self, clock: EventTime) {
-        let gone = idle_since(&self.config, clock);
-        let idle: Vec<usize> = self
-            .identities
-            .numbered()
-            .filter(|(_, identity)| identity.seen.last() < gone)
-            .map(|(at, _)| at)
-            .collect();
+        let idle = self.idle(clock);
         if idle.is_empty() {
             return;
         }
@@ -324,10 +318,15 @@ impl Engine {
         self.objects
             .renumber(|change| change.at.filter(|at| known(*at)));
     }
-}
 
-/// Who was last heard of before this is forgotten.
-fn idle_since(config: &crate::config::Config, clock: EventTime) -> EventTime {
-    let midnight = i64::from(crate::profile::day(clock)) * 86_400_000;
-    EventTime::from_millis(midnight).plus_millis(-config.engine.retention.as_millis())
+    /// Who has not been heard of for that long, counted from the beginning of the day.
+    fn idle(&self, clock: EventTime) -> Vec<usize> {
+        let midnight = i64::from(crate::profile::day(clock)) * 86_400_000;
+        let retention = self.config.engine.retention.as_millis();
+        let gone = EventTime::from_millis(midnight).plus_millis(-retention);
+        let all = self.identities.numbered();
+        all.filter(|(_, identity)| identity.seen.last() < gone)
+            .map(|(at, _)| at)
+            .collect()
+    }
 }

@@ -7,9 +7,7 @@ use plumbline_schemas::event::IdentityKind;
 use plumbline_schemas::time::EventTime;
 
 use super::codec::{Damaged, Reader, Stored};
-use super::{
-    ENGINE, EntryError, IDENTITY, IDS, Ids, OBJECT, Overdue, SHARED, Whole, idle_since, open,
-};
+use super::{ENGINE, EntryError, IDENTITY, IDS, Ids, OBJECT, Overdue, SHARED, Whole, open};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::identity::Identity;
@@ -127,14 +125,7 @@ impl Restorer {
             .restore(whole.objects, objects.into_values().collect());
         engine.restore_ids(clock, self.ids);
         // What was dropped since it was written, and whose end did not come to be written.
-        let gone = idle_since(&engine.config, clock);
-        let idle: Vec<usize> = engine
-            .identities
-            .numbered()
-            .filter(|(_, identity)| identity.seen.last() < gone)
-            .map(|(at, _)| at)
-            .collect();
-        for at in idle {
+        for at in engine.idle(clock) {
             engine.remove(at);
         }
         engine.identities.mark_all(true);

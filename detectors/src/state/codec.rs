@@ -333,16 +333,22 @@ pub(crate) fn take_all<T: Stored, C: FromIterator<T>>(
     (0..length).map(|_| T::take(from)).collect()
 }
 
-impl<T: Stored> Stored for Vec<T> {
-    fn put(&self, to: &mut Writer<'_>) {
-        put_all(self.iter(), to);
-    }
-    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
-        let mut items: Self = take_all(from)?;
-        items.shrink_to_fit();
-        Ok(items)
-    }
+macro_rules! lists {
+    ($($list:ident),+) => {
+        $(impl<T: Stored> Stored for $list<T> {
+            fn put(&self, to: &mut Writer<'_>) {
+                put_all(self.iter(), to);
+            }
+            fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
+                let mut items: Self = take_all(from)?;
+                items.shrink_to_fit();
+                Ok(items)
+            }
+        })+
+    };
 }
+
+lists!(ThinVec, Vec, VecDeque);
 
 impl<T: Stored> Stored for Box<[T]> {
     fn put(&self, to: &mut Writer<'_>) {
@@ -350,26 +356,6 @@ impl<T: Stored> Stored for Box<[T]> {
     }
     fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
         take_all(from)
-    }
-}
-
-impl<T: Stored> Stored for VecDeque<T> {
-    fn put(&self, to: &mut Writer<'_>) {
-        put_all(self.iter(), to);
-    }
-    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
-        take_all(from)
-    }
-}
-
-impl<T: Stored> Stored for ThinVec<T> {
-    fn put(&self, to: &mut Writer<'_>) {
-        put_all(self.iter(), to);
-    }
-    fn take(from: &mut Reader<'_, '_>) -> Result<Self, Damaged> {
-        let mut items: Self = take_all(from)?;
-        items.shrink_to_fit();
-        Ok(items)
     }
 }
 

@@ -19,3 +19,10 @@ pub(crate) fn close<T: Send + 'static>(client: T, patience: Duration) {
         tracing::warn!("a Kafka client does not close; it is left behind");
     }
 }
+
+/// Drops a client on a thread of its own, for which nobody waits.
+pub(crate) fn drop_aside<T: Send + 'static>(client: T) {
+    let closer = thread::Builder::new().name("kafka-close".to_owned());
+    // Without a thread it is dropped here.
+    let _ = closer.spawn(move || drop(client));
+}

@@ -15,7 +15,7 @@ mod positions;
 pub use connect::ConnectError;
 
 pub(crate) use clients::{ClientError, Clients, GroupConsumer, IDLE_POLL, TRANSACTION_TIMEOUT};
-pub(crate) use close::close;
+pub(crate) use close::{close, drop_aside};
 pub(crate) use connect::{connect, fit_together, partition_count};
 pub(crate) use context::{Context, Deliveries, Rebalance};
 pub(crate) use dead_letter::{Origin, dead_letter, headers, too_far_ahead};

@@ -22,7 +22,8 @@ use super::partition::Partition;
 use super::transaction::{AttemptError, Transactor};
 use crate::run::Counters;
 
-/// A checkpoint that takes longer has failed.
+/// The coordinator ends a checkpoint that takes longer. It is given up after half of that, be it that what it rests
+/// on cannot be committed.
 const LONGEST: Duration = Duration::from_secs(300);
 /// Identities are written in so large portions while records are at hand, and while none is.
 const FEW: usize = 4;
@@ -144,6 +145,12 @@ impl Checkpoints {
             self.abandon();
             return Ok(());
         };
+        if under_way.stage != Stage::Committing && under_way.begun.elapsed() >= LONGEST / 2 {
+            partition.lose_checkpoint();
+            counters.checkpoint_failed();
+            self.abandon();
+            return Ok(());
+        }
         match under_way.stage {
             Stage::Writing => self.write(partition, if idle { MANY } else { FEW }),
             Stage::Written if partition.is_committed(under_way.position) => {

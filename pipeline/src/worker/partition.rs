@@ -62,6 +62,8 @@ pub(super) struct Known {
     pub(super) position: i64,
     /// Keys of entries that were there and are not used.
     pub(super) stale: Vec<String>,
+    /// How many partitions the log has.
+    pub(super) partitions: i32,
 }
 
 impl Known {
@@ -74,6 +76,7 @@ impl Known {
             engine,
             position,
             stale,
+            partitions,
         }
     }
 }
@@ -99,11 +102,12 @@ struct Restoring {
 impl Partition {
     /// A partition with the state of its log up to a position, of which the group has committed everything
     /// below this offset.
-    pub(super) fn new(known: Known, committed: Option<i64>, partitions: i32) -> Self {
+    pub(super) fn new(known: Known, committed: Option<i64>) -> Self {
         let Known {
             engine,
             position,
             stale,
+            partitions,
         } = known;
         let live_from = committed.unwrap_or(0);
         Self {
@@ -361,7 +365,7 @@ mod tests {
 
     fn partition(committed: Option<i64>) -> Partition {
         let nothing = Known::nothing(Arc::default(), 1, Vec::new());
-        Partition::new(nothing, committed, 1)
+        Partition::new(nothing, committed)
     }
 
     #[test]

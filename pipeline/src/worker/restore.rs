@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 
 use plumbline_detectors::config::Config as EngineConfig;
 use plumbline_detectors::state::{EntryError, Restorer};
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::partition::Known;
 use crate::config::TopicsConfig;
-use crate::kafka::{Clients, ConnectError, Failure, IDLE_POLL, START_TIMEOUT, retry_after};
+use crate::kafka::{
+    Clients, ConnectError, Context, Failure, IDLE_POLL, START_TIMEOUT, drop_aside, retry_after,
+};
 
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
@@ -113,8 +115,9 @@ impl Restorations {
             thread::Builder::new()
                 .name(format!("restore-{number}"))
                 .spawn(move || {
+                    let mut reader = None;
                     while let Some(job) = next(&jobs) {
-                        let known = restore(&source, &job);
+                        let known = restore(&source, &job, &mut reader);
                         // Nobody listens any more once the worker is gone.
                         let _ = done.send((job.partition, known));
                     }
@@ -174,10 +177,19 @@ fn next(jobs: &Mutex<VecDeque<Job>>) -> Option<Job> {
 }
 
 /// Reads the state of a partition, as often as it takes.
-fn restore(source: &Source, job: &Job) -> Result<Known, RestoreError> {
+fn restore(source: &Source, job: &Job, reader: &mut Option<Reader>) -> Result<Known, RestoreError> {
     let mut failures = 0;
     loop {
-        let error = match try_restore(source, job) {
+        let opened = match reader.take() {
+            Some(reader) => Ok(reader),
+            None => Reader::open(source),
+        };
+        let tried = opened.and_then(|opened| {
+            let known = try_restore(source, job, &opened)?;
+            *reader = Some(opened);
+            Ok(known)
+        });
+        let error = match tried {
             Ok(known) => return Ok(known),
             Err(Failed::Hopeless(error)) => return Err(error),
             Err(Failed::Passing(error)) => error,
@@ -204,13 +216,13 @@ impl From<KafkaError> for Failed {
     }
 }
 
-fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
+fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Failed> {
     let (partition, since) = (job.partition, Instant::now());
     let restorer = Restorer::new(Arc::clone(&source.engine), source.partitions.unsigned_abs());
     let (mut restorer, mut bytes, mut reported) = (restorer, 0, Instant::now());
     // What was written over since does not matter.
     let mut unusable: BTreeMap<Vec<u8>, EntryError> = BTreeMap::new();
-    read(source, job, |key, value| {
+    reader.read(source, job, |key, value| {
         bytes += key.len() + value.map_or(0, <[u8]>::len);
         match restorer.take(key, value) {
             Ok(()) if unusable.is_empty() => {}
@@ -238,11 +250,12 @@ fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
                 millis = since.elapsed().as_millis() as u64,
                 "state read"
             );
-            source.look_for_gap(job, position)?;
+            reader.look_for_gap(source, job, position)?;
             return Ok(Known {
                 engine,
                 position,
                 stale: Vec::new(),
+                partitions: source.partitions,
             });
         }
         Ok(Some((_, position))) => format!(
@@ -267,7 +280,7 @@ fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
     );
     // What is not written anew must not come back.
     let mut stale = BTreeSet::new();
-    read(source, job, |key, value| {
+    reader.read(source, job, |key, value| {
         let key = String::from_utf8_lossy(key).into_owned();
         match value {
             Some(_) => stale.insert(key),
@@ -277,29 +290,75 @@ fn try_restore(source: &Source, job: &Job) -> Result<Known, Failed> {
     Ok(source.nothing(stale.into_iter().collect()))
 }
 
-/// Reads all that is committed of the state of a partition.
-fn read(
-    source: &Source,
-    job: &Job,
-    mut take: impl FnMut(&[u8], Option<&[u8]>),
-) -> Result<(), Failed> {
-    let reader = source.clients.reader();
-    let reader = reader.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-    let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&source.topics.state, job.partition, Offset::Beginning)?;
-    reader.assign(&list)?;
-    loop {
-        if job.is_unwanted.load(Ordering::Relaxed) {
-            return Err(Failed::Hopeless(RestoreError::Unwanted));
+/// Who reads state: one client for all partitions of a thread.
+struct Reader(Option<BaseConsumer<Context>>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // It says good-bye to a group in which it never was, and that takes its time.
+        if let Some(client) = self.0.take() {
+            drop_aside(client);
         }
-        match reader.poll(IDLE_POLL) {
-            None => {}
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
-            Some(Err(error)) if is_final(&error) => return Err(error.into()),
-            // Reported, and librdkafka goes on by itself.
-            Some(Err(_)) => {}
-            Some(Ok(message)) => take(message.key().unwrap_or_default(), message.payload()),
+    }
+}
+
+impl Reader {
+    fn open(source: &Source) -> Result<Self, Failed> {
+        let client = source.clients.reader();
+        let client = client.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
+        Ok(Self(Some(client)))
+    }
+
+    fn client(&self) -> Result<&BaseConsumer<Context>, KafkaError> {
+        self.0.as_ref().ok_or(KafkaError::Canceled)
+    }
+
+    /// Reads all that is committed of the state of a partition.
+    fn read(
+        &self,
+        source: &Source,
+        job: &Job,
+        mut take: impl FnMut(&[u8], Option<&[u8]>),
+    ) -> Result<(), Failed> {
+        let client = self.client()?;
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&source.topics.state, job.partition, Offset::Beginning)?;
+        client.assign(&list)?;
+        loop {
+            if job.is_unwanted.load(Ordering::Relaxed) {
+                return Err(Failed::Hopeless(RestoreError::Unwanted));
+            }
+            match client.poll(IDLE_POLL) {
+                None => {}
+                // That of the partition before may still be on its way.
+                Some(Err(KafkaError::PartitionEOF(partition))) if partition == job.partition => {
+                    return Ok(());
+                }
+                Some(Err(error)) if is_final(&error) => return Err(error.into()),
+                // Reported, and librdkafka goes on by itself.
+                Some(Err(_)) => {}
+                Some(Ok(message)) if message.partition() == job.partition => {
+                    take(message.key().unwrap_or_default(), message.payload());
+                }
+                Some(Ok(_)) => {}
+            }
         }
+    }
+
+    /// Says so where the log no longer holds what follows the state.
+    fn look_for_gap(&self, source: &Source, job: &Job, position: i64) -> Result<(), KafkaError> {
+        let log = &source.topics.events;
+        let client = self.client()?;
+        let (first, _) = client.fetch_watermarks(log, job.partition, START_TIMEOUT)?;
+        if first > position {
+            tracing::warn!(
+                partition = job.partition,
+                position,
+                first,
+                "records of the log were deleted before they came into the state: what they said is not known"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -311,22 +370,5 @@ fn is_final(error: &KafkaError) -> bool {
 impl Source {
     fn nothing(&self, stale: Vec<String>) -> Known {
         Known::nothing(Arc::clone(&self.engine), self.partitions, stale)
-    }
-
-    /// Says so where the log no longer holds what follows the state.
-    fn look_for_gap(&self, job: &Job, position: i64) -> Result<(), KafkaError> {
-        let client = self.clients.observer(&self.clients.detect_group());
-        let client = client.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
-        let (first, _) =
-            client.fetch_watermarks(&self.topics.events, job.partition, START_TIMEOUT)?;
-        if first > position {
-            tracing::warn!(
-                partition = job.partition,
-                position,
-                first,
-                "records of the log were deleted before they came into the state: what they said is not known"
-            );
-        }
-        Ok(())
     }
 }

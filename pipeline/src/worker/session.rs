@@ -1,12 +1,14 @@
 //! One membership of a worker in the consumer group, from joining to leaving.
 
+mod ownership;
+
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use plumbline_detectors::engine::Output;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -14,21 +16,17 @@ use super::Worker;
 use super::checkpoint::Checkpoints;
 use super::pace::Pace;
 use super::partition::{Partition, Record};
-use super::restore::{Restorations, RestoreError, Source};
+use super::restore::Restorations;
 use super::transaction::{AttemptError, Transactor};
 use crate::kafka::{
-    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT,
-    TRANSACTION_TIMEOUT, ends_of, partition_count, positions, retry_after,
+    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, TRANSACTION_TIMEOUT, positions,
+    retry_after,
 };
 
-/// How long a commit is tried while the group waits for it.
-const REVOKE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a commit is tried otherwise; well within `max.poll.interval.ms`.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(120);
 /// How long leaving the group may take.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the offsets of new partitions are asked for.
-const OFFSETS_PATIENCE: Duration = Duration::from_secs(60);
 /// While the group is being rebalanced a commit is refused. It is tried again after this long.
 const GROUP_PAUSE: Duration = Duration::from_millis(100);
 /// How often to look whether the state of a partition has been read.
@@ -105,9 +103,10 @@ impl<'w> Session<'w> {
         let worked = self.work();
         let left = worked.and_then(|()| self.leave());
         self.restorations.give_up_all();
-        self.checkpoints.close();
+        // First of all: the group waits for it.
         self.consumer.close();
         self.transactor.close();
+        self.checkpoints.close();
         left
     }
 
@@ -135,6 +134,9 @@ impl<'w> Session<'w> {
             if idle {
                 self.advance()?;
                 self.answer_rebalances()?;
+            }
+            // Also while there is more to read of the others than there is time.
+            if self.restorations.len() > 0 {
                 self.go_live()?;
             }
             let now = Instant::now();
@@ -156,12 +158,14 @@ impl<'w> Session<'w> {
 
     /// How long to wait for a record: not at all while there is something else to do.
     fn patience(&self) -> Duration {
-        let patience = self.pace.patience(Instant::now());
-        match () {
-            () if self.checkpoints.is_writing() => Duration::ZERO,
-            () if self.restorations.len() > 0 => patience.min(RESTORE_LOOK),
-            () => patience,
+        if self.checkpoints.is_writing() {
+            return Duration::ZERO;
         }
+        let patience = self.pace.patience(Instant::now());
+        if self.restorations.len() > 0 {
+            return patience.min(RESTORE_LOOK);
+        }
+        patience
     }
 
     fn poll_failed(&self, error: &KafkaError) -> Result<(), SessionError> {
@@ -227,93 +231,6 @@ impl<'w> Session<'w> {
         }
     }
 
-    fn answer_rebalances(&mut self) -> Result<(), SessionError> {
-        while let Some(rebalance) = self.consumer.next_rebalance() {
-            match rebalance {
-                Rebalance::Assigned(partitions) => {
-                    self.take(partitions)?;
-                    self.worker.counters.standing().joined = true;
-                }
-                Rebalance::Revoked { partitions, lost } => self.release(&partitions, lost)?,
-            }
-            self.stand();
-        }
-        Ok(())
-    }
-
-    /// Takes partitions: their state is read, and they themselves from where it ends.
-    fn take(&mut self, assigned: TopicPartitionList) -> Result<(), SessionError> {
-        let committed = self.committed(&assigned)?;
-        if committed.is_empty() && self.has_published_before(&assigned) {
-            tracing::warn!(
-                group = self.worker.clients.detect_group(),
-                log = self.worker.topics.events,
-                "this group has committed nothing of the log, and there are findings already: everything \
-                 that follows from the log is published again, with the same ids. If its offsets have \
-                 expired, stop, set them with kafka-consumer-groups.sh --reset-offsets to where it had \
-                 come (or --to-latest), and start again; offsets.retention.minutes of the brokers says \
-                 how long they are kept"
-            );
-        }
-        let source = Source {
-            clients: self.worker.clients.clone(),
-            topics: self.worker.topics.clone(),
-            engine: std::sync::Arc::clone(&self.worker.engine),
-            partitions: self.partitions_of_log()?,
-        };
-        let mut partitions = Vec::with_capacity(assigned.count());
-        for element in assigned.elements() {
-            let number = element.partition();
-            let committed = committed.get(&number).copied();
-            tracing::info!(partition = number, committed, "partition assigned");
-            if let Some(offset) = committed {
-                let progress = &self.worker.progress;
-                progress.committed(&self.worker.topics.events, number, offset);
-            }
-            partitions.push((number, committed));
-        }
-        self.restorations
-            .begin(&source, partitions)
-            .map_err(|error| SessionError::Broken(error.to_string()))?;
-        // The group waits for an answer. What is to be read comes when it is known from where.
-        let none = TopicPartitionList::new();
-        self.consumer
-            .assign(&none)
-            .map_err(|error| SessionError::Broken(error.to_string()))
-    }
-
-    /// Reads on where the state of a partition ends, once it has been read.
-    fn go_live(&mut self) -> Result<(), SessionError> {
-        while let Some(restored) = self.restorations.next() {
-            let number = restored.partition;
-            let known = restored.known.map_err(|error| match error {
-                RestoreError::Connect(error) => SessionError::Hopeless(error),
-                error => SessionError::Hopeless(ConnectError::State(error.to_string())),
-            })?;
-            let position = match known.position {
-                0 => Offset::Beginning,
-                position => Offset::Offset(position),
-            };
-            let count = self.partitions_of_log()?;
-            let partition = Partition::new(known, restored.committed, count);
-            self.partitions.insert(number, partition);
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(&self.worker.topics.events, number, position)
-                .and_then(|()| self.consumer.assign(&list))
-                .map_err(|error| SessionError::Broken(error.to_string()))?;
-            self.stand();
-        }
-        Ok(())
-    }
-
-    /// How many partitions the log has: each of the others is told what concerns it.
-    fn partitions_of_log(&self) -> Result<i32, SessionError> {
-        let log = &*self.worker.topics.events;
-        let count = partition_count(self.consumer.client(), log)
-            .map_err(|error| SessionError::Broken(error.to_string()))?;
-        count.ok_or_else(|| SessionError::Broken(format!("topic {log} is gone")))
-    }
-
     /// Lets time go on in partitions that are quiet.
     fn tick(&mut self) {
         let now = Instant::now();
@@ -322,94 +239,6 @@ impl<'w> Session<'w> {
                 self.pace.applied(now, 0, true);
             }
         }
-    }
-
-    /// Whether the log holds records of these partitions and somebody has already published findings.
-    fn has_published_before(&self, assigned: &TopicPartitionList) -> bool {
-        let client = self.consumer.client();
-        let holds_any = |partitions: Vec<(&str, i32)>| {
-            let ends = ends_of(client, partitions.into_iter(), START_TIMEOUT);
-            ends.is_ok_and(|ends| ends.iter().any(|(_, _, end)| *end > 0))
-        };
-        let log = &*self.worker.topics.events;
-        let owned = assigned.elements();
-        if !holds_any(owned.iter().map(|owned| (log, owned.partition())).collect()) {
-            return false;
-        }
-        let findings = &*self.worker.topics.findings;
-        let count = partition_count(client, findings).ok().flatten();
-        holds_any(
-            (0..count.unwrap_or(0))
-                .map(|number| (findings, number))
-                .collect(),
-        )
-    }
-
-    /// What the group has committed of these partitions. The broker answers only once no transaction
-    /// on these offsets is open.
-    fn committed(&self, list: &TopicPartitionList) -> Result<BTreeMap<i32, i64>, SessionError> {
-        let deadline = Instant::now() + OFFSETS_PATIENCE;
-        loop {
-            let asked = self.ask_committed(list);
-            match asked {
-                Ok(committed) => return Ok(committed),
-                Err(error) if Failure::of(&error) == Failure::Forbidden => {
-                    let group = self.worker.clients.detect_group();
-                    let error = ConnectError::about(&format!("group {group}"), error);
-                    return Err(SessionError::Hopeless(error));
-                }
-                Err(error) if Instant::now() >= deadline => {
-                    return Err(SessionError::Broken(error.to_string()));
-                }
-                Err(_) => thread::sleep(GROUP_PAUSE),
-            }
-        }
-    }
-
-    fn ask_committed(&self, list: &TopicPartitionList) -> KafkaResult<BTreeMap<i32, i64>> {
-        let consumer = self.consumer.client();
-        let committed = consumer.committed_offsets(list.clone(), START_TIMEOUT)?;
-        let mut known = BTreeMap::new();
-        for element in committed.elements() {
-            element.error()?;
-            if let Offset::Offset(offset) = element.offset() {
-                known.insert(element.partition(), offset);
-            }
-        }
-        Ok(known)
-    }
-
-    /// Lets go of partitions: with the batch committed if they are still ours.
-    fn release(&mut self, revoked: &TopicPartitionList, lost: bool) -> Result<(), SessionError> {
-        if !lost && self.commit(REVOKE_PATIENCE)? == Commit::Kept {
-            tracing::warn!(
-                "partitions are given away with a batch that is not committed; their next owner does it again"
-            );
-        }
-        let is_revoked = |number| {
-            let topic = &self.worker.topics.events;
-            revoked.find_partition(topic, number).is_some()
-        };
-        self.checkpoints.release(is_revoked);
-        for element in revoked.elements() {
-            let number = element.partition();
-            self.restorations.give_up(number);
-            let progress = &self.worker.progress;
-            progress.released(&self.worker.topics.events, number);
-            if let Some(partition) = self.partitions.remove(&number) {
-                let (identities, bytes) = partition.size();
-                tracing::info!(
-                    partition = number,
-                    lost,
-                    identities,
-                    bytes,
-                    "partition released"
-                );
-            }
-        }
-        self.consumer
-            .unassign(revoked)
-            .map_err(|error| SessionError::Broken(error.to_string()))
     }
 
     /// Commits the batch. What was serialised for it is sent as it is, as often as it takes.

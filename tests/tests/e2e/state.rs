@@ -5,7 +5,7 @@ use plumbline_tests::cluster::Raw;
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::Told;
-use plumbline_tests::{Line, admin, feed};
+use plumbline_tests::{Line, admin, feed, wait};
 
 use crate::stories::impersonations;
 
@@ -127,4 +127,40 @@ fn the_state_of_a_log_that_is_there_is_created_as_the_log_is_divided() {
     let line = line.created();
     assert_eq!(line.reader.partitions(&line.topic("state")), 5);
     assert_eq!(line.reader.partitions(&line.topic("findings")), 3);
+}
+
+#[test]
+fn a_partition_does_not_wait_for_the_backlog_of_another() {
+    const BACKLOG: usize = 150_000;
+    let line = Line::new("backlog-beside", 4).created();
+    let event = |number: usize, partition: i32| Raw {
+        partition: Some(partition),
+        ..Raw::new(
+            "acme/svc",
+            format!(
+                r#"{{"id":"{partition}-{number}","time":"2026-11-02T09:{:02}:{:02}Z","kind":"api","tenant":"acme",
+                "identity":{{"id":"svc-{number}","kind":"service_account"}},"action":{{"name":"GET /"}}}}"#,
+                number / 60 % 60,
+                number % 60
+            ),
+        )
+    };
+    let events = line.topic("events");
+    let backlog: Vec<Raw> = (0..BACKLOG).map(|number| event(number % 500, 0)).collect();
+    line.writer.write(&events, &backlog);
+    let others: Vec<Raw> = (1..4).map(|partition| event(0, partition)).collect();
+    line.writer.write(&events, &others);
+    let service = line.start_service(&[]);
+    let committed = wait::until("the small partitions to be judged", WORK_LIMIT, || {
+        let committed = line.reader.committed(line.group(), &events)?;
+        match committed[1..].iter().all(|at| *at > 0) {
+            true => Ok(committed),
+            false => Err(format!("{committed:?}")),
+        }
+    });
+    assert!(
+        committed[0] < BACKLOG as i64,
+        "only after the backlog: {committed:?}"
+    );
+    service.kill();
 }

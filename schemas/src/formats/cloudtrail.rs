@@ -37,6 +37,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::read::{Node, Opening, Refusal, concerning, each, open, required_time};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
@@ -51,6 +53,15 @@ pub(super) struct CloudTrail;
 impl Format for CloudTrail {
     fn name(&self) -> &'static str {
         "cloudtrail"
+    }
+
+    fn recognises(&self, record: &Value) -> bool {
+        let of_a_trail = |record: &Value| {
+            record.get("eventSource").is_some() && record.get("eventName").is_some()
+        };
+        of_a_trail(record)
+            || record.pointer("/Records/0").is_some_and(of_a_trail)
+            || record.get("detail").is_some_and(of_a_trail)
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {

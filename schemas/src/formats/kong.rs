@@ -22,6 +22,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use serde_json::Value;
+
 use super::endpoint;
 use super::read::{Node, Opening, Refusal, address, each, known, open, required_time};
 use super::secret::{fingerprint, without_scheme};
@@ -38,6 +40,12 @@ pub(super) struct Kong;
 impl Format for Kong {
     fn name(&self) -> &'static str {
         "kong"
+    }
+
+    fn recognises(&self, record: &Value) -> bool {
+        record.get("request").is_some_and(Value::is_object)
+            && record.get("started_at").is_some()
+            && record.get("client_ip").is_some()
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {

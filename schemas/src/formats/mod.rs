@@ -36,6 +36,8 @@ mod tests;
 
 pub use native::read_event;
 
+use serde_json::Value;
+
 use crate::event::Event;
 use crate::reject::Reject;
 
@@ -78,6 +80,10 @@ pub type Sink<'s> = dyn FnMut(Decoded<'_>) + 's;
 pub trait Format: Sync {
     /// Name in the configuration and in `source` of the event.
     fn name(&self) -> &'static str;
+
+    /// Whether one record, out of its batch, is of this format: by members that no other format's
+    /// records have. It need not be well-formed otherwise.
+    fn recognises(&self, record: &Value) -> bool;
 
     /// Reads one raw record and hands everything in it to `sink`, in order.
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>);

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::{Decoded, Format, Sink, Source, secret};
 use crate::event::{DEFAULT_TENANT, Event};
 use crate::reject::Reject;
@@ -15,6 +17,12 @@ pub(super) struct Native;
 impl Format for Native {
     fn name(&self) -> &'static str {
         "native"
+    }
+
+    fn recognises(&self, record: &Value) -> bool {
+        record.get("identity").is_some_and(Value::is_object)
+            && record.get("action").is_some_and(Value::is_object)
+            && record.get("time").is_some()
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {

@@ -42,6 +42,18 @@ impl Format for Okta {
         "okta"
     }
 
+    fn recognises(&self, record: &Value) -> bool {
+        let of_a_log = |record: &Value| {
+            record.get("eventType").is_some()
+                && record.get("published").is_some()
+                && (record.get("actor").is_some() || record.get("uuid").is_some())
+        };
+        // Event hooks and the event bridge wrap it.
+        of_a_log(record)
+            || record.pointer("/data/events/0").is_some_and(of_a_log)
+            || record.get("detail").is_some_and(of_a_log)
+    }
+
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
         each(raw, source, &["data.events", "detail"], sink, read);
     }

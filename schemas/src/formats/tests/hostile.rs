@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{cloudtrail, kong, okta, story};
 use crate::formats::{ALL, secret};
 
-const NATIVE: &str = r#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{"id":"svc","kind":"service_account"},"credential":{"id":"sha256:00"},"action":{"name":"GET /v1/invoices/{id}?token=abc","class":"read"},"delegation":[{"id":"ann"}]}"#;
+pub(super) const NATIVE: &str = r#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{"id":"svc","kind":"service_account"},"credential":{"id":"sha256:00"},"action":{"name":"GET /v1/invoices/{id}?token=abc","class":"read"},"delegation":[{"id":"ann"}]}"#;
 
 fn records() -> [&'static str; 5] {
     [

@@ -35,3 +35,23 @@ fn every_format_has_a_name_of_its_own() {
         );
     }
 }
+
+/// Every record is recognised by its own format, and by no other.
+fn is_only(format: &str, raw: &str) {
+    let record: serde_json::Value = serde_json::from_str(raw).expect("JSON");
+    let record = record.get(0).unwrap_or(&record);
+    let recognised: Vec<&str> = super::ALL
+        .iter()
+        .filter(|known| known.recognises(record))
+        .map(|known| known.name())
+        .collect();
+    assert_eq!(recognised, [format], "{raw}");
+}
+
+#[test]
+fn a_record_is_recognised_by_its_own_format_only() {
+    is_only("native", hostile::NATIVE);
+    is_only("okta", okta::MFA);
+    is_only("cloudtrail", cloudtrail::FILE);
+    is_only("kong", kong::BATCH);
+}

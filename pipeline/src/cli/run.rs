@@ -45,6 +45,19 @@ pub(super) struct RunArgs {
     /// Threads that detect, each with a consumer and a producer of its own [file: run.workers]
     #[arg(long, value_name = "N", value_parser = one_or_more, env = "PLUMBLINE_WORKERS", hide_env_values = true)]
     workers: Option<usize>,
+    /// Read the state of the partitions that other processes work on too, to take them over faster
+    /// [file: run.standby]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_STANDBY",
+        hide_env_values = true
+    )]
+    standby: Option<bool>,
     /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
     /// [file: run.listen]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
@@ -63,6 +76,7 @@ impl RunArgs {
         let run = &mut config.run;
         run.until_end = self.until_end.unwrap_or(run.until_end);
         run.stage = self.stage.unwrap_or(run.stage);
+        run.standby = self.standby.unwrap_or(run.standby);
         run.workers = self.workers.unwrap_or(run.workers);
         run.listen = self.listen.or(run.listen);
     }
@@ -102,9 +116,17 @@ mod tests {
         file.run.until_end = true;
         assert_eq!(applied(&[], file.clone()), file);
         let config = applied(
-            &["--workers", "4", "--stage", "detect", "--until-end=false"],
+            &[
+                "--workers",
+                "4",
+                "--stage",
+                "detect",
+                "--until-end=false",
+                "--standby",
+            ],
             file,
         );
+        assert!(config.run.standby);
         assert_eq!(config.run.workers, 4);
         assert_eq!(config.run.stage, Stage::Detect);
         assert!(!config.run.until_end);

@@ -72,6 +72,8 @@ pub struct RunConfig {
     /// How often the state of a partition is written to `plumbline.state`.
     #[serde(deserialize_with = "longer_than_zero")]
     pub checkpoint_interval: Span,
+    /// Read the state of the partitions that others work on too, to take them over faster.
+    pub standby: bool,
     /// Name of this process, unique in the group and the same after a restart.
     pub instance: Option<String>,
     /// Where `/metrics`, `/healthz` and `/readyz` are served: a port of this machine alone, or address and port.
@@ -87,6 +89,7 @@ impl Default for RunConfig {
             until_end: false,
             commit_interval: Span::millis(100),
             checkpoint_interval: Span::millis(10_000),
+            standby: false,
             instance: None,
             listen: None,
         }

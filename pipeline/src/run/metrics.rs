@@ -163,6 +163,8 @@ pub(crate) struct Standing {
     pub(crate) identities: usize,
     /// Partitions whose state it is reading.
     pub(crate) reading_state: usize,
+    /// Partitions of others whose state it has read to the end, and follows.
+    pub(crate) standing_by: usize,
     /// Records that it has yet to read again before it goes on where the group had come.
     pub(crate) to_restore: i64,
     /// Whether its last commit has failed.
@@ -320,11 +322,16 @@ impl Collector for Tally {
             .map(|thread| thread.standing().clone())
             .collect();
         let sum = |of: fn(&Standing) -> i64| standings.iter().map(of).sum();
-        let gauges: [(&str, &str, i64); 5] = [
+        let gauges: [(&str, &str, i64); 6] = [
             (
                 "restoring_partitions",
                 "Partitions whose state is being read.",
                 sum(|standing| standing.reading_state as i64),
+            ),
+            (
+                "standby_partitions",
+                "Partitions of other processes whose state this one has read and follows.",
+                sum(|standing| standing.standing_by as i64),
             ),
             (
                 "partitions",

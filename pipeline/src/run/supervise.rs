@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use plumbline_detectors::config::Span;
+use plumbline_detectors::config::{Config as EngineConfig, Span};
 use rdkafka::consumer::BaseConsumer;
 
 use super::normalise_stage::NormaliseStage;
 use super::{Counts, RunError, Shutdown, Tally};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
-use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, fit_together, lag};
+use crate::kafka::{
+    Clients, ConnectError, Context, Ends, Progress, connect, fit_together, lag, partition_count,
+};
 use crate::serve::Server;
-use crate::worker::Worker;
+use crate::worker::{Source, Standby, Worker};
 
 /// How often the stages are looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -152,6 +154,7 @@ impl Service<'_> {
         let instance = run.instance.as_deref().unwrap_or(DEFAULT_INSTANCE);
         let group = self.clients.detect_group();
         let engine = Arc::new(self.config.engine_config());
+        let standby = self.start_standing_by(&engine)?;
         for slot in 0..run.workers {
             let name = format!("detect-{slot}");
             let worker = Worker {
@@ -164,10 +167,40 @@ impl Service<'_> {
                 stop: Arc::clone(&self.detect.stop),
                 counters: self.tally.new_counters(&name),
                 progress: Arc::clone(&self.progress),
+                standby: standby.clone(),
             };
             self.detect.spawn(name, move || worker.run())?;
         }
         Ok(())
+    }
+
+    fn start_standing_by(
+        &mut self,
+        engine: &Arc<EngineConfig>,
+    ) -> Result<Option<Arc<Standby>>, RunError> {
+        if !self.config.run.standby {
+            return Ok(None);
+        }
+        let topics = self.config.kafka.topics.clone();
+        let partitions = partition_count(&self.observer, &topics.events);
+        let partitions = partitions.map_err(|error| ConnectError::about(&topics.events, error))?;
+        let source = Source {
+            clients: self.clients.clone(),
+            topics,
+            engine: Arc::clone(engine),
+            partitions: partitions.unwrap_or(0),
+            standby: None,
+        };
+        let counters = self.tally.new_counters("standby");
+        let standby = Arc::new(Standby::new(
+            source,
+            Arc::clone(&self.detect.stop),
+            counters,
+        ));
+        let following = Arc::clone(&standby);
+        self.detect
+            .spawn("standby".to_owned(), move || following.run())?;
+        Ok(Some(standby))
     }
 
     fn ends_of_log(&self) -> Result<Ends, RunError> {

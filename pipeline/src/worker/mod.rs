@@ -7,6 +7,7 @@ mod pace;
 mod partition;
 mod restore;
 mod session;
+mod standby;
 mod transaction;
 
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use plumbline_detectors::config::Config as EngineConfig;
 use crate::config::TopicsConfig;
 use crate::kafka::{Clients, ConnectError, Progress, retry_after};
 use crate::run::{Counters, Standing};
+pub(crate) use restore::Source;
 use session::{Session, SessionError};
+pub(crate) use standby::Standby;
 
 /// What a worker is given.
 pub(crate) struct Worker {
@@ -32,6 +35,8 @@ pub(crate) struct Worker {
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) progress: Arc<Progress>,
+    /// Who reads the state of the partitions that this process does not own, if anybody does.
+    pub(crate) standby: Option<Arc<Standby>>,
 }
 
 impl Worker {

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use plumbline_detectors::config::Config as EngineConfig;
+use plumbline_detectors::engine::Engine;
 use plumbline_detectors::state::{EntryError, Restorer};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -16,6 +17,7 @@ use rdkafka::message::Message;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::partition::Known;
+use super::standby::Standby;
 use crate::config::TopicsConfig;
 use crate::kafka::{
     Clients, ConnectError, Context, Failure, IDLE_POLL, START_TIMEOUT, drop_aside, retry_after,
@@ -61,12 +63,14 @@ pub(super) struct Restorations {
 
 /// What it takes to read the state of a partition.
 #[derive(Clone)]
-pub(super) struct Source {
-    pub(super) clients: Clients,
-    pub(super) topics: TopicsConfig,
-    pub(super) engine: Arc<EngineConfig>,
+pub(crate) struct Source {
+    pub(crate) clients: Clients,
+    pub(crate) topics: TopicsConfig,
+    pub(crate) engine: Arc<EngineConfig>,
     /// How many partitions the log has.
-    pub(super) partitions: i32,
+    pub(crate) partitions: i32,
+    /// Who may have read it already.
+    pub(crate) standby: Option<Arc<Standby>>,
 }
 
 struct Job {
@@ -182,7 +186,7 @@ fn restore(source: &Source, job: &Job, reader: &mut Option<Reader>) -> Result<Kn
     loop {
         let opened = match reader.take() {
             Some(reader) => Ok(reader),
-            None => Reader::open(source),
+            None => Reader::open(source).map_err(Failed::from),
         };
         let tried = opened.and_then(|opened| {
             let known = try_restore(source, job, &opened)?;
@@ -216,30 +220,58 @@ impl From<KafkaError> for Failed {
     }
 }
 
+/// What the entries of a partition amount to, as far as they have been read.
+pub(super) struct Reading {
+    restorer: Restorer,
+    /// What was written over since does not matter.
+    unusable: BTreeMap<Vec<u8>, EntryError>,
+}
+
+impl Reading {
+    pub(super) fn begin(source: &Source) -> Self {
+        let partitions = source.partitions.unsigned_abs();
+        Self {
+            restorer: Restorer::new(Arc::clone(&source.engine), partitions),
+            unusable: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
+        match self.restorer.take(key, value) {
+            Ok(()) if self.unusable.is_empty() => {}
+            Ok(()) => drop(self.unusable.remove(key)),
+            Err(error) => drop(self.unusable.insert(key.to_vec(), error)),
+        }
+    }
+
+    fn finish(self) -> Result<Option<(Engine, i64)>, EntryError> {
+        match self.unusable.into_values().next() {
+            Some(error) => Err(error),
+            None => self.restorer.finish(),
+        }
+    }
+}
+
 fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Failed> {
     let (partition, since) = (job.partition, Instant::now());
-    let restorer = Restorer::new(Arc::clone(&source.engine), source.partitions.unsigned_abs());
-    let (mut restorer, mut bytes, mut reported) = (restorer, 0, Instant::now());
-    // What was written over since does not matter.
-    let mut unusable: BTreeMap<Vec<u8>, EntryError> = BTreeMap::new();
-    reader.read(source, job, |key, value| {
+    let standby = source.standby.as_ref();
+    let follower = standby.and_then(|standby| standby.hand_over(partition));
+    let stood_by = follower.is_some();
+    let (mut reading, from) = match follower {
+        Some(follower) => (follower.reading, follower.next),
+        None => (Reading::begin(source), Offset::Beginning),
+    };
+    let (mut bytes, mut reported) = (0, Instant::now());
+    reader.read(source, job, from, |key, value| {
         bytes += key.len() + value.map_or(0, <[u8]>::len);
-        match restorer.take(key, value) {
-            Ok(()) if unusable.is_empty() => {}
-            Ok(()) => drop(unusable.remove(key)),
-            Err(error) => drop(unusable.insert(key.to_vec(), error)),
-        }
+        reading.take(key, value);
         if reported.elapsed() >= REPORT_EVERY {
             reported = Instant::now();
-            let identities = restorer.identities();
+            let identities = reading.restorer.identities();
             tracing::info!(partition, identities, bytes, "reading state");
         }
     })?;
-    let restored = match unusable.into_values().next() {
-        Some(error) => Err(error),
-        None => restorer.finish(),
-    };
-    let unusable = match restored {
+    let unusable = match reading.finish() {
         Ok(None) => return Ok(source.nothing(Vec::new())),
         Ok(Some((engine, position))) if job.committed.is_some_and(|end| end >= position) => {
             tracing::info!(
@@ -247,6 +279,7 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
                 position,
                 identities = engine.identities(),
                 bytes,
+                stood_by,
                 millis = since.elapsed().as_millis() as u64,
                 "state read"
             );
@@ -280,7 +313,7 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
     );
     // What is not written anew must not come back.
     let mut stale = BTreeSet::new();
-    reader.read(source, job, |key, value| {
+    reader.read(source, job, Offset::Beginning, |key, value| {
         let key = String::from_utf8_lossy(key).into_owned();
         match value {
             Some(_) => stale.insert(key),
@@ -291,7 +324,7 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
 }
 
 /// Who reads state: one client for all partitions of a thread.
-struct Reader(Option<BaseConsumer<Context>>);
+pub(super) struct Reader(Option<BaseConsumer<Context>>);
 
 impl Drop for Reader {
     fn drop(&mut self) {
@@ -303,27 +336,39 @@ impl Drop for Reader {
 }
 
 impl Reader {
-    fn open(source: &Source) -> Result<Self, Failed> {
+    pub(super) fn open(source: &Source) -> Result<Self, KafkaError> {
         let client = source.clients.reader();
         let client = client.map_err(|error| KafkaError::ClientCreation(error.to_string()))?;
         Ok(Self(Some(client)))
     }
 
-    fn client(&self) -> Result<&BaseConsumer<Context>, KafkaError> {
+    pub(super) fn client(&self) -> Result<&BaseConsumer<Context>, KafkaError> {
         self.0.as_ref().ok_or(KafkaError::Canceled)
     }
 
-    /// Reads all that is committed of the state of a partition.
+    /// Reads these partitions from now on, and no others.
+    pub(super) fn assign(
+        &self,
+        source: &Source,
+        partitions: impl IntoIterator<Item = (i32, Offset)>,
+    ) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, from) in partitions {
+            list.add_partition_offset(&source.topics.state, partition, from)?;
+        }
+        self.client()?.assign(&list)
+    }
+
+    /// Reads what is committed of the state of a partition, to its end.
     fn read(
         &self,
         source: &Source,
         job: &Job,
+        from: Offset,
         mut take: impl FnMut(&[u8], Option<&[u8]>),
     ) -> Result<(), Failed> {
         let client = self.client()?;
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&source.topics.state, job.partition, Offset::Beginning)?;
-        client.assign(&list)?;
+        self.assign(source, [(job.partition, from)])?;
         loop {
             if job.is_unwanted.load(Ordering::Relaxed) {
                 return Err(Failed::Hopeless(RestoreError::Unwanted));
@@ -362,7 +407,7 @@ impl Reader {
     }
 }
 
-fn is_final(error: &KafkaError) -> bool {
+pub(super) fn is_final(error: &KafkaError) -> bool {
     Failure::of(error) == Failure::Forbidden
         || matches!(error, KafkaError::MessageConsumptionFatal(_))
 }

@@ -2,7 +2,7 @@
 
 mod ownership;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ pub(super) struct Session<'w> {
     pace: Pace,
     checkpoints: Checkpoints,
     restorations: Restorations,
+    /// What the standby was told that this worker has.
+    taken: BTreeSet<i32>,
     restore_reported: Instant,
     stood: Instant,
 }
@@ -93,6 +95,7 @@ impl<'w> Session<'w> {
             pace: Pace::new(worker.commit_interval),
             checkpoints,
             restorations: Restorations::new(),
+            taken: BTreeSet::new(),
             restore_reported: Instant::now(),
             stood: Instant::now(),
         })
@@ -103,6 +106,9 @@ impl<'w> Session<'w> {
         let worked = self.work();
         let left = worked.and_then(|()| self.leave());
         self.restorations.give_up_all();
+        while let Some(number) = self.taken.first().copied() {
+            self.stood_down(number);
+        }
         // First of all: the group waits for it.
         self.consumer.close();
         self.transactor.close();

@@ -17,3 +17,4 @@ mod seen_from_outside;
 mod shared_work;
 mod state;
 mod stories;
+mod window;

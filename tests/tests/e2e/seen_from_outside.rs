@@ -1,63 +1,15 @@
 //! What a service shows over HTTP: the truth, also while its broker is away.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::TcpListener;
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::{Broker, Line, feed, wait};
 
 use crate::stories::impersonations;
+use crate::window::Window;
 
 const PEOPLE: i64 = 6;
-
-/// Where a service shows itself.
-struct Window(u16);
-
-impl Window {
-    /// At a port that was free a moment ago.
-    fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self(listener.local_addr().expect("an address").port())
-    }
-
-    fn port(&self) -> String {
-        self.0.to_string()
-    }
-
-    /// The status and the body; nothing where nobody listens.
-    fn get(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.0)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some((status, body.to_owned()))
-    }
-
-    fn await_ready(&self, status: u16) {
-        let what = format!("/readyz to say {status}");
-        wait::until(&what, WORK_LIMIT, || match self.get("/readyz") {
-            Some((now, _)) if now == status => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
-    }
-
-    /// The sum of all series of a metric.
-    fn sum(&self, metric: &str) -> f64 {
-        let (status, text) = self.get("/metrics").expect("it listens");
-        assert_eq!(status, 200);
-        let of_metric = text.lines().filter_map(|line| {
-            let (series, value) = line.rsplit_once(' ')?;
-            let name = series.split('{').next()?;
-            (name == metric).then(|| value.parse::<f64>().expect("a number"))
-        });
-        of_metric.sum()
-    }
-}
 
 #[test]
 fn metrics_and_readiness_say_what_is() {

@@ -8,6 +8,7 @@ use plumbline_tests::story::Told;
 use plumbline_tests::{Line, admin, feed, wait};
 
 use crate::stories::impersonations;
+use crate::window::Window;
 
 const OFTEN: &str = "[run]\ncheckpoint_interval = \"200ms\"";
 
@@ -49,6 +50,51 @@ fn the_next_owner_knows_what_is_in_the_log_no_more() {
     let once = Outputs::of(&line);
     once.assert_none_twice();
     once.assert_same(&undisturbed(&story, 3));
+}
+
+#[test]
+fn who_stands_by_has_read_the_state_before_it_is_needed() {
+    const PARTITIONS: u32 = 4;
+    let story = impersonations(9);
+    let line = line("standby", PARTITIONS);
+    let (first, rest) = story.split_at(story.len() / 2);
+    let flags = ["run", "--config", "plumbline.toml"];
+    let busy = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "busy")]);
+    feed::write(&line, first);
+    line.await_log(first.len());
+    let _ = line.await_state(WORK_LIMIT);
+    let window = Window::new();
+    let port = window.port();
+    let flags = [&flags[..], &["--standby", "--listen", &port]].concat();
+    let standby = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "standby")]);
+    line.await_members(2);
+    wait::until("the state of the others to be followed", WORK_LIMIT, || {
+        let (own, others) = (
+            window.sum("plumbline_partitions"),
+            window.sum("plumbline_standby_partitions"),
+        );
+        match own > 0.0 && own + others == f64::from(PARTITIONS) {
+            true => Ok(()),
+            false => Err(format!("{own} own, {others} of others")),
+        }
+    });
+    let (second, third) = rest.split_at(rest.len() / 2);
+    feed::write(&line, second);
+    line.await_log(first.len() + second.len());
+    let _ = line.await_state(WORK_LIMIT);
+    busy.kill();
+    feed::write(&line, third);
+    line.await_log(story.len());
+    line.await_detected();
+    line.await_members(1);
+    standby.terminate();
+    let told = standby.wait(WORK_LIMIT).well().stderr;
+    let stood_by = told.matches("stood_by=true").count();
+    let taken_over = told.matches("partition assigned").count();
+    assert!(stood_by >= 2 && taken_over >= 4, "{told}");
+    let once = Outputs::of(&line);
+    once.assert_none_twice();
+    once.assert_same(&undisturbed(&story, PARTITIONS));
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Session<'_> {
             topics: self.worker.topics.clone(),
             engine: Arc::clone(&self.worker.engine),
             partitions: self.partitions_of_log()?,
+            standby: self.worker.standby.clone(),
         };
         let mut partitions = Vec::with_capacity(assigned.count());
         for element in assigned.elements() {
@@ -62,6 +63,10 @@ impl Session<'_> {
             if let Some(offset) = committed {
                 let progress = &self.worker.progress;
                 progress.committed(&self.worker.topics.events, number, offset);
+            }
+            if let Some(standby) = &self.worker.standby {
+                standby.taken(number);
+                self.taken.insert(number);
             }
             partitions.push((number, committed));
         }
@@ -96,6 +101,15 @@ impl Session<'_> {
             self.stand();
         }
         Ok(())
+    }
+
+    /// From now on others may follow it.
+    pub(super) fn stood_down(&mut self, number: i32) {
+        if self.taken.remove(&number)
+            && let Some(standby) = &self.worker.standby
+        {
+            standby.released(number);
+        }
     }
 
     /// How many partitions the log has: each of the others is told what concerns it.
@@ -183,6 +197,7 @@ impl Session<'_> {
         for element in revoked.elements() {
             let number = element.partition();
             self.restorations.give_up(number);
+            self.stood_down(number);
             let progress = &self.worker.progress;
             progress.released(&self.worker.topics.events, number);
             if let Some(partition) = self.partitions.remove(&number) {

@@ -1,6 +1,6 @@
 # `make demo` needs Rust, a C/C++ compiler and make. `make test` installs what else it needs.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos evaluate kafka geoip setup
+.PHONY: help demo test lint bench chaos evaluate kafka geoip setup fuzz
 
 CARGO ?= cargo
 # The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
@@ -27,6 +27,9 @@ chaos: setup ## kills, cuts and sleepers on three brokers, PLUMBLINE_CHAOS of th
 
 evaluate: ## which attacks of the catalogue are answered, and what the innocent suffer; no Kafka
 	$(CARGO) run --locked --release -p plumbline-evaluate
+
+fuzz: ## libFuzzer on what reads bytes from outside, PLUMBLINE_FUZZ seconds for each target
+	tests/fuzz/run.sh $${PLUMBLINE_FUZZ:-60}
 
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
 	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka

@@ -156,15 +156,23 @@ fn checksum(key: &str, content: &[u8]) -> u64 {
     xxh3_64_with_seed(content, stable_hash(key))
 }
 
+/// How many bytes stand before the content of a value: what it is, version and checksum.
+pub const SEAL_BYTES: usize = 12;
+
 impl Entry {
     fn of(key: String, content: &[u8]) -> Self {
-        let mut value = Vec::with_capacity(12 + content.len());
+        let value = Some(Self::sealed(&key, content));
+        Self { key, value }
+    }
+
+    /// A value of this version with this content, for this key.
+    pub fn sealed(key: &str, content: &[u8]) -> Vec<u8> {
+        let mut value = Vec::with_capacity(SEAL_BYTES + content.len());
         value.extend_from_slice(MAGIC);
         value.extend_from_slice(&VERSION.to_le_bytes());
-        value.extend_from_slice(&checksum(&key, content).to_le_bytes());
+        value.extend_from_slice(&checksum(key, content).to_le_bytes());
         value.extend_from_slice(content);
-        let value = Some(value);
-        Self { key, value }
+        value
     }
 
     fn gone(key: String) -> Self {

@@ -66,9 +66,14 @@ impl ConfigFile {
             path: path.to_owned(),
             source,
         })?;
-        let reading = read::read(&text);
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a file at that path.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let reading = read::read(text);
         let Some(mut config) = reading.config else {
-            let invalid = InvalidFile::new(path, &text, reading.notes);
+            let invalid = InvalidFile::new(path, text, reading.notes);
             return Err(ConfigError::Invalid(Box::new(invalid)));
         };
         config.rebase(path.parent().unwrap_or(Path::new("")));

@@ -1,0 +1,4 @@
+//! libFuzzer on [`plumbline_fuzz::targets::engine`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| plumbline_fuzz::targets::engine(data));

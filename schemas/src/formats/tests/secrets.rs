@@ -1,4 +1,4 @@
-use super::{cloudtrail, kong, okta, story};
+use super::{auth0, cloudtrail, gateways, keycloak, kong, ocsf, okta, otel, story};
 use crate::formats::secret::{fingerprint, looks_secret, scrub};
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJlcGxhbnRlZA";
@@ -78,6 +78,65 @@ fn planted() -> Vec<(&'static str, String)> {
         native(r#""action":{"name":"x","resource":"amqp://u:hunter2planted@mq"}"#),
     ));
     records.push(("kong", format!("[{}, {}]", records[0].1, records[2].1)));
+    records.extend([
+        ("apisix", gateways::APISIX.to_owned()),
+        (
+            "apisix",
+            gateways::APISIX.replace(
+                r#""host": "api.example.com","#,
+                &format!(
+                    r#""Authorization": "Bearer {JWT}", "cookie": "sid=plantedCookieValue99","#
+                ),
+            ),
+        ),
+        (
+            "apisix",
+            gateways::APISIX.replace("page=2", "password=hunter2planted"),
+        ),
+        ("envoy", gateways::ENVOY.to_owned()),
+        (
+            "envoy",
+            gateways::ENVOY
+                .replace("jti-1", JWT)
+                .replace("token=abc", "apikey=planted-api-key-77"),
+        ),
+        ("nginx", gateways::NGINX.to_owned()),
+        (
+            "nginx",
+            gateways::NGINX.replace("/v1/invoices/4711", &format!("/reset/{JWT}")),
+        ),
+        (
+            "auth0",
+            auth0::STREAM.replace("dt1G5nlxkGV10uJx4sKKBH7hwEVbaHAx", JWT),
+        ),
+        (
+            "auth0",
+            auth0::ROLE.replace(
+                "\"query\": {}",
+                "\"query\": {\"password\": \"hunter2planted\"}",
+            ),
+        ),
+        (
+            "keycloak",
+            keycloak::LOGIN.replace("code=1", &format!("code={JWT}")),
+        ),
+        (
+            "keycloak",
+            keycloak::LINE.replace("a=b, c=d", "password=hunter2planted"),
+        ),
+        ("ocsf", ocsf::LAKE.replace("ASIAEXAMPLEKEY000001", JWT)),
+        (
+            "ocsf",
+            ocsf::LOGON.replace("\"s-1\"", "\"sk_live_planted0123456789\""),
+        ),
+        ("otel", otel::SPANS.to_owned()),
+        ("otel", otel::CLAUDE.to_owned()),
+        (
+            "otel",
+            otel::CLAUDE.replace("<REDACTED>", &format!("deploy with {JWT}")),
+        ),
+        ("auto", gateways::APISIX.to_owned()),
+    ]);
     records
 }
 

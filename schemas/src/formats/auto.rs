@@ -1,8 +1,8 @@
 //! `auto`: finds out of each record which of the other formats it is of ([`Format::recognises`]), and reads it
 //! as that one does. The event's `source` is the name of that format.
 //!
-//! A record is parsed once, to be recognised, and handed over parsed. A batch whose parts are of one
-//! format is handed over whole, one of several formats part by part. What is no JSON is offered to the
+//! A record is parsed once, to be recognised, and handed over parsed. A batch in which
+//! only one format is recognised is handed over whole, one of several formats part by part. What is no JSON is offered to the
 //! formats that read text. What none recognises is refused, with the names of those that were tried.
 //!
 //! Naming the format is better where it is known: it costs less, and the refusal of a broken record says
@@ -44,18 +44,15 @@ impl Format for Auto {
                 None => sink(Decoded::Rejected(not_recognised(""))),
             };
         };
+        if parts.is_empty() {
+            return sink(Decoded::Skipped("empty batch"));
+        }
         let formats: Vec<_> = parts.iter().map(format_of).collect();
-        let name = |format: &Option<&'static dyn Format>| format.map(Format::name);
-        match formats.first() {
-            None => return sink(Decoded::Skipped("empty batch")),
-            Some(Some(first))
-                if formats
-                    .iter()
-                    .all(|other| name(other) == Some(first.name())) =>
-            {
-                return first.decode_parsed(record, raw, source, sink);
-            }
-            Some(_) => {}
+        let mut known = formats.iter().flatten();
+        if let Some(first) = known.next()
+            && known.all(|other| other.name() == first.name())
+        {
+            return first.decode_parsed(record, raw, source, sink);
         }
         for (index, (part, format)) in parts.iter().zip(formats).enumerate() {
             let place = format!("part {index} of the record: ");

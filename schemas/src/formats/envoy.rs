@@ -10,9 +10,9 @@
 //! | `credential` | fingerprint of an authorization header that was logged; else `jwt_jti`; else the peer's certificate, `downstream_peer_fingerprint_256` |
 //! | `credential.bound_to` | that certificate, beside a token |
 //! | `session` | `jwt_sid`, `session_state` |
-//! | `network.ip` | `downstream_remote_address`, with its port; the nearest public address of `x_forwarded_for` where that is private |
+//! | `network.ip` | `downstream_remote_address`, with its port; without a peer the nearest public address of `x_forwarded_for` where that is private |
 //! | `device` | `user_agent`; `tls_fingerprint` from `tls_ja4_fingerprint`, `tls_ja3_fingerprint` |
-//! | `action.name` | `method` and `path`, with ids as `{id}` |
+//! | `action.name` | `method` and `path`, with ids as `{id}`; of gRPC as it is |
 //! | `action.resource` | `authority` and path |
 //! | `action.outcome`, `status` | `response_code`; a `grpc_status` that is not 0; of a request without a response `response_flags` |
 //! | `action.bytes_out` | `bytes_sent` |
@@ -98,15 +98,23 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
         kind: EventKind::Api,
         identity,
         identity_kind,
-        action: format!("{method} {}", endpoint::by_shape(&path)).into(),
+        action: match grpc_status(entry) {
+            // The path of a gRPC call is a service and its method; there is no value in it.
+            Some(_) => format!("{method} {path}").into(),
+            None => format!("{method} {}", endpoint::by_shape(&path)).into(),
+        },
     };
     let mut event = open("envoy", source.tenant.map(Cow::Borrowed), opening);
     event.credential = credential(entry);
     event.session.id = first(entry, SESSIONS);
     let address = first(entry, &["downstream_remote_address", "client_ip"]);
     let address = address.and_then(|address| super::read::address(&address));
-    event.network.ip =
-        http::client(address, entry.get("x_forwarded_for")).map(|ip| ip.to_string().into());
+    // Who is forwarded for is the user of the workload that called, not the workload.
+    let forwarded = match peer {
+        Some(_) => Node::absent(),
+        None => entry.get("x_forwarded_for"),
+    };
+    event.network.ip = http::client(address, forwarded).map(|ip| ip.to_string().into());
     event.device.user_agent = entry.get("user_agent").short();
     event.device.tls_fingerprint = first(
         entry,
@@ -210,9 +218,12 @@ fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
     }
 }
 
+fn grpc_status<'v>(entry: Node<'v>) -> Option<Text<'v>> {
+    first(entry, &["grpc_status", "grpc_status_number"])
+}
+
 fn outcome(entry: Node<'_>, status: Option<u64>) -> Option<Outcome> {
-    let grpc = first(entry, &["grpc_status", "grpc_status_number"]);
-    let grpc = grpc.filter(|grpc| !matches!(&**grpc, "0" | "OK" | "Ok"));
+    let grpc = grpc_status(entry).filter(|grpc| !matches!(&**grpc, "0" | "OK" | "Ok"));
     if let Some(grpc) = grpc {
         let name = grpc.to_ascii_lowercase().replace('_', "");
         return Some(match name.as_str() {

@@ -42,7 +42,7 @@ pub(super) fn event(line: &str) -> Option<usize> {
     let begins = |key: &str| {
         let at = line.find(key)?;
         let before = line[..at].chars().next_back();
-        let alone = before.is_none_or(|c| !c.is_ascii_alphanumeric());
+        let alone = before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_');
         (alone && line[at..].contains("realmId=")).then_some(at)
     };
     match (begins("type="), begins("operationType=")) {

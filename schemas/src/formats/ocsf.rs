@@ -8,7 +8,7 @@
 //! | `identity` | `user`, else `actor.user` | `ai_agent`; else `actor.user`; else `actor.invoked_by` |
 //! | `identity.id` | `uid`, else `uid_alt`, `name`, `email_addr`; of Kubernetes (`system:…`) the name; of an assumed role its ARN, `session.issuer` | the same |
 //! | `identity.kind` | `type` and `type_id`, see [`kind_of`] | the same |
-//! | `session` | `session`: `uid`, `created_time`, `expiration_time`, `is_mfa`; `is_mfa` of the event | `actor.session` |
+//! | `session` | `session`: `uid`, `created_time`, `expiration_time`, `is_mfa`; `is_mfa` of the event | `actor.session`; of an assumed role its name and key |
 //! | `credential` | `certificate`; `auth_protocol` | `user.credential_uid`, `session.credential_uid`; `AKIA…` is an API key |
 //! | `network` | `src_endpoint`: `ip`, `location`, `autonomous_system` | the same |
 //! | `device` | `device.uid`, `http_request.user_agent`, `tls.ja4_fingerprint_list`, `tls.ja3_hash` | the same |
@@ -268,12 +268,22 @@ fn read_session<'v>(record: Node<'v>, session: Node<'v>) -> Session<'v> {
         session.get("mfa"),
     ];
     Session {
-        id: session.get("uid").text(),
+        id: session.get("uid").text().or_else(|| role_session(record)),
         started_at: time("created_time"),
         expires_at: time("expiration_time"),
         mfa: mfa.into_iter().find_map(Node::truth),
         ..Session::default()
     }
+}
+
+/// The session of an assumed role, as `cloudtrail` names it: its name and its temporary key.
+fn role_session<'v>(record: Node<'v>) -> Option<Text<'v>> {
+    let user = record.at("actor.user");
+    let key = user.get("credential_uid").text();
+    let key = key.filter(|key| key.starts_with("ASIA"))?;
+    let principal = user.get("uid_alt").text()?;
+    let (_, name) = principal.split_once(':')?;
+    Some(format!("{name}/{key}").into())
 }
 
 fn credential<'v>(record: Node<'v>, session: Node<'v>, is_sign_in: bool) -> Credential<'v> {

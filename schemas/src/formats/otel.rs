@@ -224,7 +224,7 @@ fn read_span<'v>(
         action: name,
     };
     let mut event = open("otel", source.tenant.map(Cow::Borrowed), opening);
-    event.session.id = inherited(SESSIONS);
+    event.session.id = SESSIONS.iter().find_map(|name| inherited(&[name]));
     event.task.id = inherited(&["gen_ai.conversation.id"]);
     event.network.ip = own
         .get("client.address")

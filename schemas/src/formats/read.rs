@@ -513,3 +513,36 @@ pub(super) fn parse(raw: &[u8]) -> Result<Value, Reject> {
         Reject::new(Reason::NotJson, detail)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_in_any_unit() {
+        let expected = EventTime::parse("2026-11-20T10:15:30.123Z");
+        for value in [
+            json!("2026-11-20T11:15:30.123+01:00"),
+            json!(1_795_169_730.123),
+            json!("1795169730.123"),
+            json!(1_795_169_730_123_u64),
+            json!(1_795_169_730_122.999_9),
+            json!(1_795_169_730_123_456_u64),
+            json!("1795169730123456789"),
+        ] {
+            assert_eq!(Node::from(&value).instant(), expected, "{value}");
+        }
+        for value in [
+            json!(null),
+            json!("soon"),
+            json!("1e300"),
+            json!(-1.0),
+            json!({}),
+            json!(true),
+        ] {
+            assert_eq!(Node::from(&value).instant(), None, "{value}");
+        }
+    }
+}

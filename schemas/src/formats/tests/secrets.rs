@@ -178,6 +178,33 @@ fn a_scrubbed_record_says_which_secret_it_was() {
 }
 
 #[test]
+fn a_secret_is_known_by_its_key_beside_it_too() {
+    for (value, clean) in [
+        (
+            r#"{"stringValue": "hunter2planted"}"#,
+            r#"{"stringValue": "#,
+        ),
+        (r#""hunter2planted""#, r#"""#),
+        (
+            r#"{"arrayValue": {"values": [{"stringValue": "hunter2planted"}]}}"#,
+            r#"{"arrayValue": "#,
+        ),
+    ] {
+        let raw =
+            format!(r#"[{{"key": "db.password", "value": {value}}}, {{"key": "a", "value": 1}}]"#);
+        let told = scrub(raw.as_bytes()).into_owned();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains(&fingerprint("hunter2planted")), "{told}");
+        assert!(told.contains(&format!(r#""value": {clean}"#)), "{told}");
+        assert!(!told.contains("hunter2planted"), "{told}");
+        assert!(told.ends_with(r#"{"key": "a", "value": 1}]"#), "{told}");
+    }
+    // Only its own value, not that of another member.
+    let raw = br#"{"scope": "password", "value2": "kept"}"#;
+    assert_eq!(&*scrub(raw), raw);
+}
+
+#[test]
 fn what_holds_no_secret_is_left_as_it_is() {
     for record in [okta::MFA, okta::GRANT, kong::BATCH] {
         assert_eq!(String::from_utf8_lossy(&scrub(record.as_bytes())), record);

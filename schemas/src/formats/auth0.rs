@@ -302,7 +302,7 @@ fn session<'v>(record: Node<'v>, class: ActionClass, outcome: Option<Outcome>) -
         mfa: passed.then_some(true),
         authenticated_at: details
             .get("completedAt")
-            .instant()
+            .moment()
             .filter(|_| class == ActionClass::Login && succeeded),
         ..Session::default()
     }

@@ -98,11 +98,10 @@ fn name<'v>(record: Node<'v>, own: Attributes<'v>, resource: Attributes<'v>) -> 
 }
 
 fn time(record: Node<'_>, own: Attributes<'_>) -> Result<EventTime, Refusal> {
-    let is_set = |time: &EventTime| time.as_millis() > 0;
     let times = [
-        record.get("timeUnixNano").instant().filter(is_set),
-        own.get("event.timestamp").instant(),
-        record.get("observedTimeUnixNano").instant().filter(is_set),
+        record.get("timeUnixNano").moment(),
+        own.get("event.timestamp").moment(),
+        record.get("observedTimeUnixNano").moment(),
     ];
     let found = times.into_iter().flatten().next();
     found.map_or_else(|| required_instant(record, &["timeUnixNano"]), Ok)

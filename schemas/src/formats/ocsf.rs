@@ -259,8 +259,8 @@ fn kind_of(user: Node<'_>, id: &str, signs_in: bool) -> IdentityKind {
 
 fn read_session<'v>(record: Node<'v>, session: Node<'v>) -> Session<'v> {
     let time = |name: &str| {
-        let plain = session.get(name).instant();
-        plain.or_else(|| session.get(&format!("{name}_dt")).instant())
+        let plain = session.get(name).moment();
+        plain.or_else(|| session.get(&format!("{name}_dt")).moment())
     };
     let mfa = [
         record.get("is_mfa"),

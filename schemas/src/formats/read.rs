@@ -18,7 +18,7 @@ use crate::event::{
 use crate::known::Text;
 use crate::record::check_raw;
 use crate::reject::{Reason, Reject};
-use crate::time::EventTime;
+use crate::time::{EARLIEST, EventTime};
 use crate::vocabulary::Word;
 
 /// A place in a record, which may not be there.
@@ -170,6 +170,11 @@ impl<'v> Node<'v> {
     /// A time: RFC 3339, or a number since the epoch in whatever unit its size tells.
     pub(super) fn instant(self) -> Option<EventTime> {
         self.number().map_or_else(|| self.time(), epoch)
+    }
+
+    /// As [`instant`](Self::instant), where an unset clock's is not known rather than wrong.
+    pub(super) fn moment(self) -> Option<EventTime> {
+        self.instant().filter(|time| *time >= EARLIEST)
     }
 
     /// The address, without port, brackets or zone; a DNS name is not one.

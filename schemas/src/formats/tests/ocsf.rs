@@ -19,7 +19,7 @@ fn cloudtrail_out_of_security_lake_reads_as_cloudtrail_does() {
 #[test]
 fn users_services_and_agents_are_told_apart() {
     insta::assert_snapshot!(story("ocsf", br#"[
-      {"class_uid": "3002", "activity_id": "2", "time": 1795169731, "metadata": {"uid": "1"}, "user": {"name": "bob"}, "status_id": "1", "src_endpoint": {"ip": "host.example.com", "location": {"coordinates": [0.0, 0.0], "country": "Norway"}}},
+      {"class_uid": "3002", "activity_id": "2", "time": 1795169731, "metadata": {"uid": "1"}, "user": {"name": "bob"}, "session": {"uid": "s-2", "created_time": 0, "expiration_time": null}, "status_id": "1", "src_endpoint": {"ip": "host.example.com", "location": {"coordinates": [0.0, 0.0], "country": "Norway"}}},
       {"class_uid": 3002, "activity_id": 1, "time_dt": "2026-11-20T10:15:32Z", "metadata": {"uid": "2"}, "actor": {"user": {"uid": "root"}}, "user": {"uid": "u-2", "type_id": 2}, "status_id": 2, "status_detail": "Access denied by policy"},
       {"class_uid": 3002, "activity_id": 3, "time": 1795169733000, "metadata": {"uid": "3"}, "user": {"uid": "S-1-5-18", "type_id": 3}, "status_id": 1, "certificate": {"fingerprints": [{"algorithm_id": 3, "value": "9F86D081"}]}},
       {"class_uid": 6003, "activity_id": 1, "time": 1795169734000, "metadata": {"version": "1.2.0"}, "api": {"operation": "create", "response": {"code": 201}}, "actor": {"user": {"name": "system:node:ip-192-0-2-3", "uid": "aws:1"}}, "status_id": 1},

@@ -35,9 +35,19 @@ pub(super) struct Records {
     next_line: u64,
     /// Whether `{"Records":[` holds the records of this format.
     enveloped: bool,
+    /// Whether the array that is being read is an envelope's.
+    in_envelope: bool,
 }
 
-const ENVELOPE: &[u8] = b"{\"Records\":[";
+/// Openings of a document whose elements are records each.
+const ENVELOPES: [&[u8]; 2] = [b"{\"records\":[", b"{\"Records\":["];
+
+/// Openings of a document that is one record, and may go over several lines from there on.
+const WHOLES: [&[u8]; 3] = [
+    b"{\"resourceSpans\":[",
+    b"{\"resourceLogs\":[",
+    b"{\"logs\":[",
+];
 
 impl Records {
     pub(super) fn new(input: Box<dyn BufRead>, enveloped: bool) -> Self {
@@ -48,6 +58,7 @@ impl Records {
             line: 0,
             next_line: 1,
             enveloped,
+            in_envelope: false,
         }
     }
 
@@ -120,9 +131,10 @@ impl Records {
         self.line = self.next_line;
         match self.peek()? {
             None => return Ok(false),
-            Some(b'[') => {
+            Some(b'[') if !self.at_date()? => {
                 self.take()?;
                 self.framing = Framing::Elements;
+                self.in_envelope = false;
                 return Ok(true);
             }
             Some(b'{') => {}
@@ -131,29 +143,67 @@ impl Records {
                 return Ok(true);
             }
         }
-        // The opening of an envelope, blanks between its tokens or not.
-        let (mut matched, mut broken) = (0, false);
-        while matched < ENVELOPE.len() {
+        self.document(record)?;
+        Ok(true)
+    }
+
+    /// Whether a line begins here with a date in brackets, as logs that are text may.
+    fn at_date(&mut self) -> io::Result<bool> {
+        let ahead = self.input.fill_buf()?;
+        let year = ahead.get(1..5).unwrap_or_default();
+        Ok(year.len() == 4 && year.iter().all(u8::is_ascii_digit) && ahead.get(5) == Some(&b'-'))
+    }
+
+    /// Finds out what the brace here opens, blanks between its tokens or not: an envelope, a
+    /// document over several lines, or a line.
+    fn document(&mut self, record: &mut Vec<u8>) -> io::Result<()> {
+        let envelopes = &ENVELOPES[..1 + usize::from(self.enveloped)];
+        let openings = || envelopes.iter().chain(&WHOLES);
+        let (mut seen, mut broken) = (Vec::new(), false);
+        while !openings().any(|opening| **opening == seen[..]) {
             let Some(byte) = self.peek()? else { break };
-            if byte == ENVELOPE[matched] && (self.enveloped || matched == 0) {
-                matched += 1;
-            } else if !byte.is_ascii_whitespace() {
-                // After a lone brace comes a name, or it was no document but a broken line.
-                broken &= matched > 1 || byte == b'"' || byte == b'}';
-                break;
+            let in_name = seen.iter().filter(|byte| **byte == b'"').count() == 1;
+            if byte.is_ascii_whitespace() && !in_name {
+                if byte == b'\n' && seen.ends_with(b":") {
+                    // Nobody breaks a line there.
+                    broken = false;
+                    break;
+                }
+                broken |= byte == b'\n';
+            } else {
+                seen.push(byte);
+                if !openings().any(|opening| opening.starts_with(&seen)) {
+                    // After a lone brace comes a name, and after a name its value, or it was no
+                    // document but a broken line.
+                    let fits = match seen.as_slice() {
+                        [.., b':', _] => true,
+                        [b'{', byte] => *byte == b'}',
+                        _ => in_name && byte != b'\n',
+                    };
+                    broken &= fits;
+                    break;
+                }
             }
-            broken |= byte == b'\n';
             record.extend(self.take()?);
         }
-        self.framing = if matched == ENVELOPE.len() {
+        if envelopes.iter().any(|envelope| **envelope == seen[..]) {
             record.clear();
-            Framing::Elements
-        } else if broken {
+            self.framing = Framing::Elements;
+            self.in_envelope = true;
+            return Ok(());
+        }
+        if WHOLES.iter().any(|whole| **whole == seen[..]) {
+            while let Some(blank) = self.peek()?.filter(u8::is_ascii_whitespace) {
+                broken |= blank == b'\n';
+                record.extend(self.take()?);
+            }
+        }
+        self.framing = if broken {
             Framing::Documents
         } else {
             Framing::Lines
         };
-        Ok(true)
+        Ok(())
     }
 
     /// Appends the rest of a line; false if there is none.
@@ -186,7 +236,7 @@ impl Records {
     fn value(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
         let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
         for byte in record.iter() {
-            depth += usize::from(*byte == b'{');
+            depth += usize::from(matches!(byte, b'{' | b'['));
             quoted ^= *byte == b'"';
         }
         while let Some(byte) = self.peek()? {
@@ -234,7 +284,7 @@ impl Records {
     /// What closes an envelope belongs to it; then the next line or document begins.
     fn after_array(&mut self) -> io::Result<()> {
         while let Some(byte) = self.peek()? {
-            if !(byte.is_ascii_whitespace() || self.enveloped && byte == b'}') {
+            if !(byte.is_ascii_whitespace() || self.in_envelope && byte == b'}') {
                 break;
             }
             self.take()?;
@@ -289,6 +339,67 @@ mod tests {
             ["1", "{\"a\":1}", "{\"b\":2}"]
         );
         assert_eq!(cut("[]\n{\"a\":1}\n", false), ["{\"a\":1}"]);
+    }
+
+    #[test]
+    fn lines_that_are_no_json_are_lines() {
+        let lines = "2026-11-20 10:15:30,123 WARN type=LOGIN\r\n\n{\"a\":1}\ntype=LOGIN, a=[\n";
+        assert_eq!(
+            cut(lines, false),
+            [
+                "2026-11-20 10:15:30,123 WARN type=LOGIN",
+                "{\"a\":1}",
+                "type=LOGIN, a=["
+            ]
+        );
+        let bracketed =
+            "[2026-11-20 10:15:30,123] type=LOGIN\n[2026-11-20 10:15:31,000] type=LOGOUT\n";
+        assert_eq!(
+            cut(bracketed, false),
+            [
+                "[2026-11-20 10:15:30,123] type=LOGIN",
+                "[2026-11-20 10:15:31,000] type=LOGOUT"
+            ]
+        );
+    }
+
+    #[test]
+    fn envelopes_are_opened_and_payloads_stay_whole() {
+        let two = ["{\"a\":1}", "{\"b\":{\"c\":2}}"];
+        for text in [
+            "{\"records\":[{\"a\":1},{\"b\":{\"c\":2}}]}",
+            "{\"records\": [{\"a\":1}]}\n{\"records\": [{\"b\":{\"c\":2}}]}\n",
+            "{\n \"records\": [\n  {\"a\":1},\n  {\"b\":{\"c\":2}}\n ]\n}\n",
+        ] {
+            assert_eq!(cut(text, false), two, "{text}");
+        }
+        for whole in [
+            "{\"resourceSpans\":[{\"a\":1},{\"b\":2}]}",
+            "{\"resourceSpans\": [\n{\"a\":1},\n{\"b\":2}\n]}",
+            "{\n  \"resourceLogs\": [\n{\"a\":\"}\"}\n]\n}",
+            "{\"logs\":[\n{\"a\":1}\n]}",
+        ] {
+            let text: &'static str = Box::leak(format!("{whole}\n{whole}\n").into_boxed_str());
+            assert_eq!(cut(text, false), [whole, whole], "{whole}");
+        }
+    }
+
+    #[test]
+    fn a_line_cut_off_in_an_opening_swallows_none_of_those_after_it() {
+        for broken in [
+            "{\"",
+            "{\"reco",
+            "{\"records\"",
+            "{\"resourceSpans\":",
+            "{\"x",
+        ] {
+            let text: &'static str = Box::leak(format!("{broken}\n{{\"a\":1}}\n").into_boxed_str());
+            assert_eq!(
+                cut(text, true).last(),
+                Some(&"{\"a\":1}".to_owned()),
+                "{broken}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! not tell (secrets, tokens, rights, deployments, exports) is listed.
 
 use super::read::Node;
-use crate::event::{ActionClass, IdentityKind};
+use crate::event::{ActionClass, EventKind, IdentityKind};
 use crate::known::Text;
 
 /// Services with one endpoint for all regions: their `awsRegion` says nothing of the caller.
@@ -109,6 +109,16 @@ pub(super) fn class(service: &str, name: &str, record: Node<'_>) -> ActionClass 
         _ if starts(DELETES) => ActionClass::Delete,
         _ if record.get("readOnly").truth() == Some(true) => ActionClass::Read,
         _ => ActionClass::Write,
+    }
+}
+
+/// The kind of a call of that class.
+pub(super) fn kind(class: ActionClass) -> EventKind {
+    match class {
+        ActionClass::Login | ActionClass::Logout | ActionClass::Mfa => EventKind::Auth,
+        ActionClass::TokenIssue => EventKind::Token,
+        ActionClass::Admin => EventKind::Admin,
+        _ => EventKind::Api,
     }
 }
 

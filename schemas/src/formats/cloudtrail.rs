@@ -39,16 +39,17 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::read::{Node, Opening, Refusal, concerning, each, open, required_time};
+use super::read::{Node, Opening, Refusal, concerning, each, each_part, open, required_time};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
-    ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome,
-    Session,
+    ActionClass, Credential, CredentialKind, Delegate, Event, IdentityKind, Outcome, Session,
 };
 use crate::known::Text;
 
 /// AWS CloudTrail.
 pub(super) struct CloudTrail;
+
+const BATCH: &[&str] = &["Records", "detail"];
 
 impl Format for CloudTrail {
     fn name(&self) -> &'static str {
@@ -65,7 +66,11 @@ impl Format for CloudTrail {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &["Records", "detail"], sink, read);
+        each(raw, source, BATCH, sink, read);
+    }
+
+    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        each_part(record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -89,7 +94,7 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let opening = Opening {
         id,
         time,
-        kind: kind(class),
+        kind: aws_actions::kind(class),
         identity,
         identity_kind,
         action: format!("{service}:{name}").into(),
@@ -134,15 +139,6 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
             Ok(vec![event, gain])
         }
         None => Ok(vec![event]),
-    }
-}
-
-fn kind(class: ActionClass) -> EventKind {
-    match class {
-        ActionClass::Login | ActionClass::Logout | ActionClass::Mfa => EventKind::Auth,
-        ActionClass::TokenIssue => EventKind::Token,
-        ActionClass::Admin => EventKind::Admin,
-        _ => EventKind::Api,
     }
 }
 

@@ -85,7 +85,8 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
-fn by_shape(path: &str) -> String {
+/// The endpoint of `path` by the shape of each segment.
+pub(super) fn by_shape(path: &str) -> String {
     let mut name = String::with_capacity(path.len() + 8);
     for (index, segment) in path.split('/').filter(|part| !part.is_empty()).enumerate() {
         if index == MAX_SEGMENTS {

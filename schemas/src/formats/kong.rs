@@ -20,22 +20,21 @@
 //! Kong authenticated somebody; a client can send them too. Requests of nobody are skipped.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::endpoint;
-use super::read::{Node, Opening, Refusal, address, each, known, open, required_time};
-use super::secret::{fingerprint, without_scheme};
-use super::{Format, Sink, Source};
-use crate::event::{
-    ActionClass, Credential, CredentialKind, Event, EventKind, Identity, IdentityKind, Outcome,
-};
+use super::http::{self, API_KEY_HEADERS};
+use super::read::{Node, Opening, Refusal, each, each_part, open, required_time};
+use super::secret::fingerprint;
+use super::{Format, Sink, Source, endpoint};
+use crate::event::{Credential, CredentialKind, Event, EventKind, Identity, IdentityKind};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
 /// Kong Gateway's log entries.
 pub(super) struct Kong;
+
+const BATCH: &[&str] = &[];
 
 impl Format for Kong {
     fn name(&self) -> &'static str {
@@ -49,7 +48,11 @@ impl Format for Kong {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(raw, source, BATCH, sink, read);
+    }
+
+    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        each_part(record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -61,7 +64,13 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     }
     let headers = request.get("headers");
     let (identity, identity_kind) = who(entry, headers).ok_or(Refusal::Skip("no consumer"))?;
-    let path = path(request).ok_or_else(|| Refusal::missing("request.uri", "expected the path"))?;
+    let target = request
+        .get("uri")
+        .text()
+        .or_else(|| request.get("url").text());
+    let path = target
+        .map(http::path)
+        .ok_or_else(|| Refusal::missing("request.uri", "expected the path"))?;
     let method = request.get("method").text().unwrap_or(Cow::Borrowed("GET"));
     let opening = Opening {
         id: id(entry, request, headers),
@@ -78,14 +87,15 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     let tenant = source.tenant.map(Cow::Borrowed);
     let mut event = open("kong", tenant, opening);
     event.credential = credential(entry, request, headers, &event.identity);
-    event.network.ip = client(entry, headers).map(|ip| ip.to_string().into());
+    event.network.ip = http::client(entry.get("client_ip").ip(), headers.get("x-forwarded-for"))
+        .map(|ip| ip.to_string().into());
     event.device.user_agent = headers.get("user-agent").short();
-    event.action.class = class(&method).into();
+    event.action.class = http::class(&method).into();
     let response = entry.get("response");
     event.action.status = response.get("status").count().filter(|status| *status > 0);
-    event.action.outcome = event.action.status.map(outcome).into();
+    event.action.outcome = event.action.status.map(http::outcome).into();
     event.action.bytes_out = response.get("size").count();
-    event.action.resource = (path.len() <= 512).then_some(path);
+    event.action.resource = http::resource(path);
     Ok(vec![event])
 }
 
@@ -128,21 +138,15 @@ fn who<'v>(entry: Node<'v>, headers: Node<'v>) -> Option<(Text<'v>, IdentityKind
     Some((consumer, kind))
 }
 
-const API_KEY_HEADERS: [&str; 4] = ["apikey", "x-api-key", "api-key", "x-apikey"];
-
-/// A header or parameter with a value that was not redacted.
-fn raw<'v>(node: Node<'v>) -> Option<Text<'v>> {
-    node.text()
-        .filter(|value| !value.eq_ignore_ascii_case("redacted"))
-}
-
 fn credential<'v>(
     entry: Node<'v>,
     request: Node<'v>,
     headers: Node<'v>,
     identity: &Identity<'_>,
 ) -> Credential<'v> {
-    let (id, kind) = presented(request, headers).map_or_else(
+    let query = request.get("querystring");
+    let presented = http::presented(|name| headers.get(name), |name| query.get(name));
+    let (id, kind) = presented.map_or_else(
         || {
             let kind = match identity.kind.known() {
                 Some(IdentityKind::ApiKey) => CredentialKind::ApiKey,
@@ -152,109 +156,11 @@ fn credential<'v>(
             // Without a consumer the entity is the user, not what the user presented.
             (entity.filter(|id| *id != identity.id), kind)
         },
-        |(secret, kind)| (Some(fingerprint(&secret).into()), kind),
+        |(id, kind)| (Some(id), kind),
     );
     Credential {
         kind: id.as_ref().map(|_| kind).into(),
         id,
         ..Credential::default()
-    }
-}
-
-/// The secret that was presented, where the record holds it.
-fn presented<'v>(request: Node<'v>, headers: Node<'v>) -> Option<(Text<'v>, CredentialKind)> {
-    if let Some(value) = raw(headers.get("authorization")) {
-        let basic = value
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "));
-        let kind = if basic {
-            CredentialKind::Password
-        } else {
-            CredentialKind::AccessToken
-        };
-        return Some((without_scheme(&value).to_owned().into(), kind));
-    }
-    let query = request.get("querystring");
-    let key = API_KEY_HEADERS
-        .iter()
-        .find_map(|name| raw(headers.get(name)).or_else(|| raw(query.get(name))));
-    if let Some(key) = key {
-        return Some((key, CredentialKind::ApiKey));
-    }
-    let cookies = raw(headers.get("cookie"))?;
-    // Of all cookies only the session's stays the same from one request to the next.
-    let session = cookies.split(';').find_map(|cookie| {
-        let (name, value) = cookie.split_once('=')?;
-        let name = name.trim().to_ascii_lowercase();
-        let names_session = ["sess", "sid", "auth", "token"]
-            .iter()
-            .any(|part| name.contains(part));
-        names_session.then(|| known(value)).flatten()
-    })?;
-    Some((session.to_owned().into(), CredentialKind::SessionCookie))
-}
-
-fn path<'v>(request: Node<'v>) -> Option<Text<'v>> {
-    let uri = match request.get("uri").text() {
-        Some(uri) => uri,
-        // The full URL, from which the path is taken.
-        None => {
-            let url = request.get("url").text()?;
-            let (_, rest) = url.split_once("://")?;
-            rest.find('/')
-                .map_or("/", |slash| &rest[slash..])
-                .to_owned()
-                .into()
-        }
-    };
-    let end = uri.find(['?', '#', ';']).unwrap_or(uri.len());
-    Some(match uri {
-        Cow::Borrowed(uri) => Cow::Borrowed(&uri[..end]),
-        Cow::Owned(uri) => Cow::Owned(uri[..end].to_owned()),
-    })
-}
-
-/// The address of the client. Behind a load balancer `client_ip` is the balancer's; what it wrote
-/// into `x-forwarded-for` stands last, anything before that may be the client's invention.
-fn client(entry: Node<'_>, headers: Node<'_>) -> Option<IpAddr> {
-    let peer = entry.get("client_ip").ip();
-    if peer.is_some_and(|peer| !is_private(peer)) {
-        return peer;
-    }
-    let forwarded = headers.get("x-forwarded-for").text();
-    let nearest = forwarded.and_then(|hops| {
-        let mut hops = hops.split(',').rev().filter_map(address);
-        hops.find(|hop| !is_private(*hop))
-    });
-    nearest.or(peer)
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            // 100.64.0.0/10 is shared address space (RFC 6598).
-            let [first, second, ..] = ip.octets();
-            ip.is_private()
-                || ip.is_loopback()
-                || ip.is_link_local()
-                || (first == 100 && second & 0xc0 == 64)
-        }
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
-    }
-}
-
-fn class(method: &str) -> ActionClass {
-    match method {
-        "GET" | "HEAD" | "OPTIONS" => ActionClass::Read,
-        "DELETE" => ActionClass::Delete,
-        _ => ActionClass::Write,
-    }
-}
-
-fn outcome(status: u64) -> Outcome {
-    match status {
-        401 | 403 => Outcome::Denied,
-        400.. => Outcome::Failure,
-        _ => Outcome::Success,
     }
 }

@@ -6,6 +6,14 @@
 //! | `okta` | Okta System Log |
 //! | `cloudtrail` | AWS CloudTrail, also `{"Records":[…]}` |
 //! | `kong` | Kong Gateway's log plugins, also batches |
+//! | `auth0` | Auth0 tenant logs, as log streams write them |
+//! | `keycloak` | Keycloak's events: JSON, or the lines of its log |
+//! | `apisix` | Apache APISIX's log plugins, also batches |
+//! | `envoy` | JSON access logs of Envoy and Istio |
+//! | `nginx` | JSON access logs of NGINX |
+//! | `ocsf` | OCSF, Authentication and API Activity |
+//! | `otel` | OpenTelemetry of AI agents, spans and Claude Code's logs |
+//! | `auto` | whichever of the others each record is of |
 //!
 //! A [`Format`] turns one raw record (a Kafka value, or one record of a file) into any number of
 //! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes
@@ -22,13 +30,26 @@
 //! To add a format: one file with a type that implements [`Format`], one line in [`ALL`], and
 //! golden tests under `tests/` on records in the vendor's own shape.
 
+mod agent_tools;
+mod apisix;
+mod auth0;
+mod auto;
 mod aws_actions;
+mod claude_code;
 mod cloudtrail;
 mod countries;
 mod endpoint;
+mod envoy;
+mod http;
+mod keycloak;
+mod keycloak_line;
 mod kong;
 mod native;
+mod nginx;
+mod ocsf;
 mod okta;
+mod otel;
+mod otel_values;
 mod read;
 pub mod secret;
 #[cfg(test)]
@@ -47,6 +68,14 @@ pub const ALL: &[&dyn Format] = &[
     &okta::Okta,
     &cloudtrail::CloudTrail,
     &kong::Kong,
+    &auth0::Auth0,
+    &keycloak::Keycloak,
+    &apisix::Apisix,
+    &envoy::Envoy,
+    &nginx::Nginx,
+    &ocsf::Ocsf,
+    &otel::Otel,
+    &auto::Auto,
 ];
 
 /// The format of that name.
@@ -85,6 +114,16 @@ pub trait Format: Sync {
     /// records have. It need not be well-formed otherwise.
     fn recognises(&self, record: &Value) -> bool;
 
+    /// Whether a raw record that is no JSON is of this format.
+    fn recognises_text(&self, _raw: &[u8]) -> bool {
+        false
+    }
+
     /// Reads one raw record and hands everything in it to `sink`, in order.
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>);
+
+    /// Reads a raw record that is parsed already, as [`decode`](Self::decode) does.
+    fn decode_parsed(&self, _record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        self.decode(raw, source, sink);
+    }
 }

@@ -25,7 +25,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::read::{Node, Opening, Refusal, concerning, each, known, open, required_time, scopes};
+use super::read::{
+    Node, Opening, Refusal, concerning, each, each_part, known, open, position, required_time,
+    scopes,
+};
 use super::secret::fingerprint;
 use super::{Format, Sink, Source, countries};
 use crate::event::{
@@ -36,6 +39,8 @@ use crate::known::Text;
 
 /// The Okta System Log.
 pub(super) struct Okta;
+
+const BATCH: &[&str] = &["data.events", "detail"];
 
 impl Format for Okta {
     fn name(&self) -> &'static str {
@@ -55,7 +60,11 @@ impl Format for Okta {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &["data.events", "detail"], sink, read);
+        each(raw, source, BATCH, sink, read);
+    }
+
+    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        each_part(record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -366,13 +375,7 @@ fn network<'v>(record: Node<'v>, debug: Node<'v>) -> Network<'v> {
             .find_map(|hop| hop.get("ip").ip())
     };
     let place = client.get("geographicalContext");
-    let (lat, lon) = (
-        place.at("geolocation.lat").number(),
-        place.at("geolocation.lon").number(),
-    );
-    let position = lat
-        .zip(lon)
-        .filter(|(lat, lon)| (*lat, *lon) != (0.0, 0.0) && lat.abs() <= 90.0 && lon.abs() <= 180.0);
+    let position = position(place.at("geolocation.lat"), place.at("geolocation.lon"));
     let country = place.get("country").text();
     Network {
         ip: client

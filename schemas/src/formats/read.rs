@@ -18,7 +18,7 @@ use crate::event::{
 use crate::known::Text;
 use crate::record::check_raw;
 use crate::reject::{Reason, Reject};
-use crate::time::EventTime;
+use crate::time::{EARLIEST, EventTime};
 use crate::vocabulary::Word;
 
 /// A place in a record, which may not be there.
@@ -26,6 +26,11 @@ use crate::vocabulary::Word;
 pub(super) struct Node<'v>(Option<&'v Value>);
 
 impl<'v> Node<'v> {
+    /// A place that is not there.
+    pub(super) const fn absent() -> Self {
+        Self(None)
+    }
+
     /// The member of that name, by exact case or else by any.
     pub(super) fn get(self, key: &str) -> Self {
         let Some(Value::Object(members)) = self.0 else {
@@ -44,6 +49,14 @@ impl<'v> Node<'v> {
         path.split('.').fold(self, Self::get)
     }
 
+    pub(super) fn exists(self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn is_array(self) -> bool {
+        matches!(self.0, Some(Value::Array(_)))
+    }
+
     pub(super) fn is_object(self) -> bool {
         matches!(self.0, Some(Value::Object(_)))
     }
@@ -56,6 +69,15 @@ impl<'v> Node<'v> {
             _ => &[],
         };
         items.iter().map(|item| Node(Some(item)))
+    }
+
+    /// The elements of an array, whatever they are.
+    pub(super) fn elements(self) -> impl Iterator<Item = Node<'v>> {
+        let elements = match self.0 {
+            Some(Value::Array(elements)) => elements.as_slice(),
+            _ => &[],
+        };
+        elements.iter().map(|element| Node(Some(element)))
     }
 
     /// The text: a string that says something, or a number. Of an array, its first element.
@@ -145,6 +167,16 @@ impl<'v> Node<'v> {
         }
     }
 
+    /// A time: RFC 3339, or a number since the epoch in whatever unit its size tells.
+    pub(super) fn instant(self) -> Option<EventTime> {
+        self.number().map_or_else(|| self.time(), epoch)
+    }
+
+    /// As [`instant`](Self::instant), where an unset clock's is not known rather than wrong.
+    pub(super) fn moment(self) -> Option<EventTime> {
+        self.instant().filter(|time| *time >= EARLIEST)
+    }
+
     /// The address, without port, brackets or zone; a DNS name is not one.
     pub(super) fn ip(self) -> Option<IpAddr> {
         address(&self.text()?)
@@ -170,6 +202,13 @@ impl<'v> From<&'v Value> for Node<'v> {
     }
 }
 
+/// Latitude and longitude of a place that there is. Sources that know none write zeros.
+pub(super) fn position(lat: Node<'_>, lon: Node<'_>) -> Option<(f64, f64)> {
+    lat.number()
+        .zip(lon.number())
+        .filter(|(lat, lon)| (*lat, *lon) != (0.0, 0.0) && lat.abs() <= 90.0 && lon.abs() <= 180.0)
+}
+
 /// The text, unless it is one of the words by which sources say that they do not know.
 pub(super) fn known(text: &str) -> Option<&str> {
     let text = text.trim();
@@ -185,6 +224,19 @@ fn millis(number: f64) -> Option<EventTime> {
     (0.0..253_402_300_800_000.0)
         .contains(&number)
         .then(|| EventTime::from_millis(number as i64))
+}
+
+/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch. Between 1973 and
+/// 5138 no number means a time in two of them.
+fn epoch(number: f64) -> Option<EventTime> {
+    let micros = match number.abs() {
+        seconds if seconds < 1e11 => number * 1e6,
+        millis if millis < 1e14 => number * 1e3,
+        micros if micros < 1e17 => number,
+        _ => number / 1e3,
+    };
+    // A double has no exact tenths: what a fraction lacks by that must not cost a millisecond.
+    millis((micros.round() / 1e3).floor())
 }
 
 /// `20131102T010628Z`, as some CloudTrail records write `creationDate`.
@@ -230,13 +282,36 @@ impl Refusal {
 /// The time at a path, which must be there.
 pub(super) fn required_time(record: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
     let node = record.at(field);
-    node.time().ok_or_else(|| match node.text() {
+    node.time().ok_or_else(|| {
+        let expected = "expected RFC 3339, or milliseconds since the epoch";
+        no_time(node, field, expected)
+    })
+}
+
+/// The first time among several fields, in any unit, which must be there.
+pub(super) fn required_instant(record: Node<'_>, fields: &[&str]) -> Result<EventTime, Refusal> {
+    let nodes = || fields.iter().map(|field| (record.at(field), *field));
+    let found = nodes().find_map(|(node, _)| node.instant());
+    found.ok_or_else(|| {
+        let (node, field) = nodes()
+            .find(|(node, _)| node.text().is_some())
+            .unwrap_or((Node(None), fields.first().copied().unwrap_or("time")));
+        no_time(
+            node,
+            field,
+            "expected RFC 3339, or a number since the epoch",
+        )
+    })
+}
+
+fn no_time(node: Node<'_>, field: &str, expected: &str) -> Refusal {
+    match node.text() {
         None => Refusal::missing(field, "expected the time of the event"),
         Some(_) => {
-            let detail = format!("{field}: expected RFC 3339, or milliseconds since the epoch");
+            let detail = format!("{field}: {expected}");
             Refusal::Reject(Reject::new(Reason::BadTime, detail))
         }
-    })
+    }
 }
 
 /// What every format knows of an event before it looks further.
@@ -337,55 +412,75 @@ pub(super) fn each<F>(raw: &[u8], source: Source<'_>, batch: &[&str], sink: &mut
 where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
-    let value = match parse(raw) {
-        Ok(value) => value,
-        Err(reject) => return sink(Decoded::Rejected(reject)),
-    };
-    let root = Node(Some(&value));
+    match parse(raw) {
+        Ok(value) => each_part(&value, raw.len(), source, batch, sink, read),
+        Err(reject) => sink(Decoded::Rejected(reject)),
+    }
+}
+
+/// As [`each`], of a record of `raw_bytes` that is parsed already.
+pub(super) fn each_part<F>(
+    record: &Value,
+    raw_bytes: usize,
+    source: Source<'_>,
+    batch: &[&str],
+    sink: &mut Sink<'_>,
+    read: F,
+) where
+    F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
+{
+    let root = Node(Some(record));
     let wrapped = batch
         .iter()
         .map(|path| root.at(path))
         .find(|node| node.0.is_some());
     let part = wrapped.unwrap_or(root);
     let Node(Some(Value::Array(parts))) = part else {
-        return one(part, source, raw.len(), None, sink, &read);
+        return give(
+            object(part).and_then(|part| read(part, source)),
+            raw_bytes,
+            || None,
+            sink,
+        );
     };
     if parts.is_empty() {
         return sink(Decoded::Skipped("empty batch"));
     }
     for (index, part) in parts.iter().enumerate() {
-        one(
-            Node(Some(part)),
-            source,
-            raw.len(),
-            Some(index),
+        let place = || Some(format!("part {index} of the record"));
+        let part = object(Node(Some(part)));
+        give(
+            part.and_then(|part| read(part, source)),
+            raw_bytes,
+            place,
             sink,
-            &read,
         );
     }
 }
 
-fn one<F>(
-    part: Node<'_>,
-    source: Source<'_>,
+fn object(part: Node<'_>) -> Result<Node<'_>, Refusal> {
+    if part.is_object() {
+        return Ok(part);
+    }
+    let reject = Reject::new(Reason::WrongFormat, "expected a JSON object");
+    Err(Refusal::Reject(reject))
+}
+
+/// Hands what one part of a record of `raw_bytes` gave to `sink`: secrets replaced, bounds checked.
+/// `place` is where in the record the part stands, for whoever has to find it.
+pub(super) fn give(
+    part: Result<Vec<Event<'_>>, Refusal>,
     raw_bytes: usize,
-    index: Option<usize>,
+    place: impl Fn() -> Option<String>,
     sink: &mut Sink<'_>,
-    read: &F,
-) where
-    F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
-{
+) {
     let refuse = |mut reject: Reject| {
-        if let Some(index) = index {
-            reject.detail = format!("part {index} of the record: {}", reject.detail);
+        if let Some(place) = place() {
+            reject.detail = format!("{place}: {}", reject.detail);
         }
         reject
     };
-    if !part.is_object() {
-        let reject = Reject::new(Reason::WrongFormat, "expected a JSON object");
-        return sink(Decoded::Rejected(refuse(reject)));
-    }
-    match read(part, source) {
+    match part {
         Ok(events) => {
             for mut event in events {
                 // A replaced secret is longer than it was: then every bound is looked at.
@@ -406,7 +501,8 @@ fn one<F>(
     }
 }
 
-fn parse(raw: &[u8]) -> Result<Value, Reject> {
+/// The JSON of a raw record.
+pub(super) fn parse(raw: &[u8]) -> Result<Value, Reject> {
     let raw = check_raw(raw)?;
     let text = std::str::from_utf8(raw).map_err(|error| {
         let detail = format!("record: not UTF-8 at byte {}", error.valid_up_to());
@@ -421,4 +517,37 @@ fn parse(raw: &[u8]) -> Result<Value, Reject> {
         let detail = format!("record: not JSON at line {line}, column {column}");
         Reject::new(Reason::NotJson, detail)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_in_any_unit() {
+        let expected = EventTime::parse("2026-11-20T10:15:30.123Z");
+        for value in [
+            json!("2026-11-20T11:15:30.123+01:00"),
+            json!(1_795_169_730.123),
+            json!("1795169730.123"),
+            json!(1_795_169_730_123_u64),
+            json!(1_795_169_730_122.999_9),
+            json!(1_795_169_730_123_456_u64),
+            json!("1795169730123456789"),
+        ] {
+            assert_eq!(Node::from(&value).instant(), expected, "{value}");
+        }
+        for value in [
+            json!(null),
+            json!("soon"),
+            json!("1e300"),
+            json!(-1.0),
+            json!({}),
+            json!(true),
+        ] {
+            assert_eq!(Node::from(&value).instant(), None, "{value}");
+        }
+    }
 }

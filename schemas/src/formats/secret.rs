@@ -353,17 +353,33 @@ fn is_sensitive(name: &[u8]) -> bool {
     ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
-/// The length of what stands between a name and its value, as in `":"`, `=`, `\": \"`.
+/// The length of what stands between a name and its value, as in `":"`, `=`, `\": \"`; and in a list
+/// of keys and values, as telemetry has: `{"key": "password", "value": …}`.
 fn separator(after: &[u8]) -> Option<usize> {
-    let quotes = after
+    sign(after).or_else(|| {
+        let quotes = quotes(after);
+        let quote = after.get(..quotes).filter(|quote| !quote.is_empty())?;
+        let next = after.get(quotes..)?.strip_prefix(b",")?.trim_ascii_start();
+        let rest = next.strip_prefix(quote)?.strip_prefix(b"value")?;
+        Some(after.len() - rest.len() + sign(rest)?)
+    })
+}
+
+fn quotes(after: &[u8]) -> usize {
+    after
         .iter()
         .take_while(|byte| matches!(byte, b'\\' | b'"' | b'\''))
-        .count();
+        .count()
+}
+
+/// The length of quotes, blanks and the colon or sign of equality after a name.
+fn sign(after: &[u8]) -> Option<usize> {
     let blank = |from: usize| {
         after
             .get(from..)
             .map(|rest| rest.iter().take_while(|b| b.is_ascii_whitespace()).count())
     };
+    let quotes = quotes(after);
     let sign = quotes + blank(quotes)?;
     matches!(after.get(sign)?, b':' | b'=').then_some(())?;
     Some(sign + 1 + blank(sign + 1)?)

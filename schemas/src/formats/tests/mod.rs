@@ -1,9 +1,15 @@
 //! Each format on records in the vendor's own shape: what comes out is a snapshot to be read.
 
+mod auth0;
+mod auto;
 mod cloudtrail;
+mod gateways;
 mod hostile;
+mod keycloak;
 mod kong;
+mod ocsf;
 mod okta;
+mod otel;
 mod secrets;
 
 use super::{Decoded, Source, by_name};
@@ -50,8 +56,11 @@ fn is_only(format: &str, raw: &str) {
 
 #[test]
 fn a_record_is_recognised_by_its_own_format_only() {
-    is_only("native", hostile::NATIVE);
-    is_only("okta", okta::MFA);
-    is_only("cloudtrail", cloudtrail::FILE);
+    for (format, record) in auto::records() {
+        is_only(format, record);
+    }
     is_only("kong", kong::BATCH);
+    is_only("apisix", gateways::APISIX);
+    is_only("envoy", gateways::ENVOY);
+    is_only("nginx", gateways::NGINX);
 }

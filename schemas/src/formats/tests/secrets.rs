@@ -1,4 +1,4 @@
-use super::{cloudtrail, kong, okta, story};
+use super::{auth0, cloudtrail, gateways, keycloak, kong, ocsf, okta, otel, story};
 use crate::formats::secret::{fingerprint, looks_secret, scrub};
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJlcGxhbnRlZA";
@@ -78,6 +78,65 @@ fn planted() -> Vec<(&'static str, String)> {
         native(r#""action":{"name":"x","resource":"amqp://u:hunter2planted@mq"}"#),
     ));
     records.push(("kong", format!("[{}, {}]", records[0].1, records[2].1)));
+    records.extend([
+        ("apisix", gateways::APISIX.to_owned()),
+        (
+            "apisix",
+            gateways::APISIX.replace(
+                r#""host": "api.example.com","#,
+                &format!(
+                    r#""Authorization": "Bearer {JWT}", "cookie": "sid=plantedCookieValue99","#
+                ),
+            ),
+        ),
+        (
+            "apisix",
+            gateways::APISIX.replace("page=2", "password=hunter2planted"),
+        ),
+        ("envoy", gateways::ENVOY.to_owned()),
+        (
+            "envoy",
+            gateways::ENVOY
+                .replace("jti-1", JWT)
+                .replace("token=abc", "apikey=planted-api-key-77"),
+        ),
+        ("nginx", gateways::NGINX.to_owned()),
+        (
+            "nginx",
+            gateways::NGINX.replace("/v1/invoices/4711", &format!("/reset/{JWT}")),
+        ),
+        (
+            "auth0",
+            auth0::STREAM.replace("dt1G5nlxkGV10uJx4sKKBH7hwEVbaHAx", JWT),
+        ),
+        (
+            "auth0",
+            auth0::ROLE.replace(
+                "\"query\": {}",
+                "\"query\": {\"password\": \"hunter2planted\"}",
+            ),
+        ),
+        (
+            "keycloak",
+            keycloak::LOGIN.replace("code=1", &format!("code={JWT}")),
+        ),
+        (
+            "keycloak",
+            keycloak::LINE.replace("a=b, c=d", "password=hunter2planted"),
+        ),
+        ("ocsf", ocsf::LAKE.replace("ASIAEXAMPLEKEY000001", JWT)),
+        (
+            "ocsf",
+            ocsf::LOGON.replace("\"s-1\"", "\"sk_live_planted0123456789\""),
+        ),
+        ("otel", otel::SPANS.to_owned()),
+        ("otel", otel::CLAUDE.to_owned()),
+        (
+            "otel",
+            otel::CLAUDE.replace("<REDACTED>", &format!("deploy with {JWT}")),
+        ),
+        ("auto", gateways::APISIX.to_owned()),
+    ]);
     records
 }
 
@@ -116,6 +175,33 @@ fn a_scrubbed_record_says_which_secret_it_was() {
         fingerprint(JWT)
     );
     assert_eq!(String::from_utf8_lossy(&scrub(raw.as_bytes())), expected);
+}
+
+#[test]
+fn a_secret_is_known_by_its_key_beside_it_too() {
+    for (value, clean) in [
+        (
+            r#"{"stringValue": "hunter2planted"}"#,
+            r#"{"stringValue": "#,
+        ),
+        (r#""hunter2planted""#, r#"""#),
+        (
+            r#"{"arrayValue": {"values": [{"stringValue": "hunter2planted"}]}}"#,
+            r#"{"arrayValue": "#,
+        ),
+    ] {
+        let raw =
+            format!(r#"[{{"key": "db.password", "value": {value}}}, {{"key": "a", "value": 1}}]"#);
+        let told = scrub(raw.as_bytes()).into_owned();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains(&fingerprint("hunter2planted")), "{told}");
+        assert!(told.contains(&format!(r#""value": {clean}"#)), "{told}");
+        assert!(!told.contains("hunter2planted"), "{told}");
+        assert!(told.ends_with(r#"{"key": "a", "value": 1}]"#), "{told}");
+    }
+    // Only its own value, not that of another member.
+    let raw = br#"{"scope": "password", "value2": "kept"}"#;
+    assert_eq!(&*scrub(raw), raw);
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! `auto`: finds out of each record which of the other formats it is of ([`Format::recognises`]), and reads it
+//! as that one does. The event's `source` is the name of that format.
+//!
+//! A record is parsed once, to be recognised, and handed over parsed. A batch in which
+//! only one format is recognised is handed over whole, one of several formats part by part. What is no JSON is offered to the
+//! formats that read text. What none recognises is refused, with the names of those that were tried.
+//!
+//! Naming the format is better where it is known: it costs less, and the refusal of a broken record says
+//! which field is wrong rather than that nobody knows it.
+
+use serde_json::Value;
+
+use super::read::parse;
+use super::{ALL, Decoded, Format, Sink, Source};
+use crate::reject::{Reason, Reject};
+
+/// Whatever format a record is of.
+pub(super) struct Auto;
+
+impl Format for Auto {
+    fn name(&self) -> &'static str {
+        "auto"
+    }
+
+    /// Nothing is of this format; what it reads is of another.
+    fn recognises(&self, _record: &Value) -> bool {
+        false
+    }
+
+    fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        match parse(raw) {
+            Ok(record) => self.decode_parsed(&record, raw, source, sink),
+            Err(reject) => match ALL.iter().find(|format| format.recognises_text(raw)) {
+                Some(format) => format.decode(raw, source, sink),
+                None => sink(Decoded::Rejected(reject)),
+            },
+        }
+    }
+
+    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+        let Value::Array(parts) = record else {
+            return match format_of(record) {
+                Some(format) => format.decode_parsed(record, raw, source, sink),
+                None => sink(Decoded::Rejected(not_recognised(""))),
+            };
+        };
+        if parts.is_empty() {
+            return sink(Decoded::Skipped("empty batch"));
+        }
+        let formats: Vec<_> = parts.iter().map(format_of).collect();
+        let mut known = formats.iter().flatten();
+        if let Some(first) = known.next()
+            && known.all(|other| other.name() == first.name())
+        {
+            return first.decode_parsed(record, raw, source, sink);
+        }
+        for (index, (part, format)) in parts.iter().zip(formats).enumerate() {
+            let place = format!("part {index} of the record: ");
+            let Some(format) = format else {
+                sink(Decoded::Rejected(not_recognised(&place)));
+                continue;
+            };
+            let text = part.to_string();
+            let mut placed = |decoded: Decoded<'_>| match decoded {
+                Decoded::Rejected(mut reject) => {
+                    reject.detail = format!("{place}{}", reject.detail);
+                    sink(Decoded::Rejected(reject));
+                }
+                other => sink(other),
+            };
+            format.decode_parsed(part, text.as_bytes(), source, &mut placed);
+        }
+    }
+}
+
+fn format_of(record: &Value) -> Option<&'static dyn Format> {
+    ALL.iter().copied().find(|format| format.recognises(record))
+}
+
+fn not_recognised(place: &str) -> Reject {
+    let others = ALL.iter().map(|format| format.name());
+    let tried: Vec<_> = others.filter(|name| *name != "auto").collect();
+    let detail = format!(
+        "{place}not recognised as any of {}; name the format of the source instead of auto, and the \
+         refusal says what is wrong",
+        tried.join(", ")
+    );
+    Reject::new(Reason::WrongFormat, detail)
+}

@@ -26,13 +26,20 @@ mod aws_actions;
 mod cloudtrail;
 mod countries;
 mod endpoint;
+mod gcp;
+mod github;
+mod github_actions;
+mod google_actions;
 mod kong;
+mod kubernetes;
+mod kubernetes_actions;
 mod native;
 mod okta;
 mod read;
 pub mod secret;
 #[cfg(test)]
 mod tests;
+mod unfold;
 
 pub use native::read_event;
 
@@ -47,6 +54,9 @@ pub const ALL: &[&dyn Format] = &[
     &okta::Okta,
     &cloudtrail::CloudTrail,
     &kong::Kong,
+    &gcp::Gcp,
+    &github::Github,
+    &kubernetes::Kubernetes,
 ];
 
 /// The format of that name.

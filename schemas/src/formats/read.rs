@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{Decoded, Sink, Source, secret};
 use crate::event::{
-    Action, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind, MAX_DEPTH,
-    MAX_TEXT_BYTES,
+    Action, ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind,
+    MAX_DEPTH, MAX_TEXT_BYTES,
 };
 use crate::known::Text;
 use crate::record::check_raw;
@@ -26,6 +26,9 @@ use crate::vocabulary::Word;
 pub(super) struct Node<'v>(Option<&'v Value>);
 
 impl<'v> Node<'v> {
+    /// No place at all.
+    pub(super) const ABSENT: Self = Self(None);
+
     /// The member of that name, by exact case or else by any.
     pub(super) fn get(self, key: &str) -> Self {
         let Some(Value::Object(members)) = self.0 else {
@@ -168,6 +171,13 @@ impl<'v> From<&'v Value> for Node<'v> {
     fn from(value: &'v Value) -> Self {
         Self(Some(value))
     }
+}
+
+/// Latitude and longitude of a place that there is. Sources that know none write zeros.
+pub(super) fn position(lat: Node<'_>, lon: Node<'_>) -> Option<(f64, f64)> {
+    lat.number()
+        .zip(lon.number())
+        .filter(|(lat, lon)| (*lat, *lon) != (0.0, 0.0) && lat.abs() <= 90.0 && lon.abs() <= 180.0)
 }
 
 /// The text, unless it is one of the words by which sources say that they do not know.
@@ -314,6 +324,33 @@ pub(super) fn concerning<'v>(event: &Event<'v>, id: Text<'v>, kind: IdentityKind
     about
 }
 
+/// What one thing does to the rights of others: what its actor did, and under everybody who gains by
+/// it an event of class `privilege`. Where the actor is the one who gains, its own event is that.
+pub(super) fn with_gainers<'v>(
+    mut event: Event<'v>,
+    gainers: impl IntoIterator<Item = (Text<'v>, IdentityKind)>,
+) -> Vec<Event<'v>> {
+    let mut gains: Vec<Event<'v>> = Vec::new();
+    let mut own = false;
+    for (id, kind) in gainers {
+        own |= id == event.identity.id;
+        if id == event.identity.id || gains.iter().any(|gain| gain.identity.id == id) {
+            continue;
+        }
+        let mut gain = concerning(&event, id, kind);
+        gain.action.class = ActionClass::Privilege.into();
+        if !gains.is_empty() {
+            gain.id = format!("{}-{}", gain.id, gains.len() + 1).into();
+        }
+        gains.push(gain);
+    }
+    if own {
+        event.action.class = ActionClass::Privilege.into();
+    }
+    gains.insert(0, event);
+    gains
+}
+
 /// A list written as an array or as text, separated by commas or blanks.
 pub(super) fn scopes<'v>(node: Node<'v>) -> Vec<Text<'v>> {
     if let Some(Value::Array(_)) = node.0 {
@@ -337,18 +374,31 @@ pub(super) fn each<F>(raw: &[u8], source: Source<'_>, batch: &[&str], sink: &mut
 where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
-    let value = match parse(raw) {
-        Ok(value) => value,
-        Err(reject) => return sink(Decoded::Rejected(reject)),
-    };
-    let root = Node(Some(&value));
+    match parse(raw) {
+        Ok(value) => each_part(&value, raw.len(), source, batch, sink, read),
+        Err(reject) => sink(Decoded::Rejected(reject)),
+    }
+}
+
+/// As [`each`], of a record of `raw_bytes` that is parsed already.
+pub(super) fn each_part<F>(
+    record: &Value,
+    raw_bytes: usize,
+    source: Source<'_>,
+    batch: &[&str],
+    sink: &mut Sink<'_>,
+    read: F,
+) where
+    F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
+{
+    let root = Node(Some(record));
     let wrapped = batch
         .iter()
         .map(|path| root.at(path))
         .find(|node| node.0.is_some());
     let part = wrapped.unwrap_or(root);
     let Node(Some(Value::Array(parts))) = part else {
-        return one(part, source, raw.len(), None, sink, &read);
+        return one(part, source, raw_bytes, None, sink, &read);
     };
     if parts.is_empty() {
         return sink(Decoded::Skipped("empty batch"));
@@ -357,7 +407,7 @@ where
         one(
             Node(Some(part)),
             source,
-            raw.len(),
+            raw_bytes,
             Some(index),
             sink,
             &read,
@@ -406,7 +456,8 @@ fn one<F>(
     }
 }
 
-fn parse(raw: &[u8]) -> Result<Value, Reject> {
+/// The JSON of a raw record.
+pub(super) fn parse(raw: &[u8]) -> Result<Value, Reject> {
     let raw = check_raw(raw)?;
     let text = std::str::from_utf8(raw).map_err(|error| {
         let detail = format!("record: not UTF-8 at byte {}", error.valid_up_to());

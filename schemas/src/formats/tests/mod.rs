@@ -1,8 +1,11 @@
 //! Each format on records in the vendor's own shape: what comes out is a snapshot to be read.
 
 mod cloudtrail;
+mod gcp;
+mod github;
 mod hostile;
 mod kong;
+mod kubernetes;
 mod okta;
 mod secrets;
 

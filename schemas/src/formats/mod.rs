@@ -26,6 +26,9 @@ mod aws_actions;
 mod cloudtrail;
 mod countries;
 mod endpoint;
+mod entra;
+mod entra_audit;
+mod entra_graph;
 mod gcp;
 mod github;
 mod github_actions;
@@ -40,6 +43,8 @@ pub mod secret;
 #[cfg(test)]
 mod tests;
 mod unfold;
+mod workspace;
+mod workspace_actions;
 
 pub use native::read_event;
 
@@ -54,7 +59,9 @@ pub const ALL: &[&dyn Format] = &[
     &okta::Okta,
     &cloudtrail::CloudTrail,
     &kong::Kong,
+    &entra::Entra,
     &gcp::Gcp,
+    &workspace::Workspace,
     &github::Github,
     &kubernetes::Kubernetes,
 ];

@@ -51,6 +51,11 @@ impl<'v> Node<'v> {
         matches!(self.0, Some(Value::Object(_)))
     }
 
+    /// Whether the record has it, known or not.
+    pub(super) fn is_there(self) -> bool {
+        self.0.is_some()
+    }
+
     /// The elements of an array; of a single object, that one.
     pub(super) fn items(self) -> impl Iterator<Item = Node<'v>> {
         let items = match self.0 {

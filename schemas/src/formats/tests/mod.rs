@@ -1,6 +1,7 @@
 //! Each format on records in the vendor's own shape: what comes out is a snapshot to be read.
 
 mod cloudtrail;
+mod entra;
 mod gcp;
 mod github;
 mod hostile;
@@ -8,6 +9,7 @@ mod kong;
 mod kubernetes;
 mod okta;
 mod secrets;
+mod workspace;
 
 use super::{Decoded, Source, by_name};
 
@@ -57,4 +59,11 @@ fn a_record_is_recognised_by_its_own_format_only() {
     is_only("okta", okta::MFA);
     is_only("cloudtrail", cloudtrail::FILE);
     is_only("kong", kong::BATCH);
+    is_only("entra", entra::RECORDS);
+    is_only("entra", entra::AUDITS);
+    is_only("gcp", gcp::ENTRIES);
+    is_only("workspace", workspace::ITEMS);
+    is_only("github", github::ENTRIES);
+    is_only("kubernetes", kubernetes::LIST);
+    is_only("kubernetes", kubernetes::AKS);
 }

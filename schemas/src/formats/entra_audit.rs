@@ -9,13 +9,14 @@
 //! | `device.user_agent` | `User-Agent` of `additionalDetails` |
 //! | `action.name` | `activityDisplayName`, else `operationName` |
 //! | `action.outcome` | `result` |
-//! | `action.resource` | the role or group, by name; else the first target |
+//! | `action.scopes` | the permissions that an application is given |
+//! | `action.resource` | the role, group or permission, by name; else the first target |
 //!
 //! Rights given, approvals, and sessions revoked stand under the target, the actor in `delegation`.
 
 use super::Source;
 use super::entra::{detail, is_somebody, tenant, time};
-use super::read::{Node, Opening, Refusal, concerning, open, with_gainers};
+use super::read::{Node, Opening, Refusal, concerning, known, open, with_gainers};
 use crate::event::{ActionClass, Event, EventKind, IdentityKind, Outcome};
 use crate::known::Text;
 
@@ -128,6 +129,7 @@ pub(super) fn read<'v>(
     event.action.class = class.into();
     event.action.outcome = outcome(record, fields).into();
     event.action.resource = resource(fields);
+    event.action.scopes = scopes(fields);
     Ok(about_target(event, class, target(fields)))
 }
 
@@ -142,12 +144,23 @@ fn who<'v>(by: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     Some((app, IdentityKind::ServiceAccount))
 }
 
-/// The user or service principal it was done to. An app role is given to a principal that the
-/// record names beside its targets.
+/// The new value of a changed property, which is JSON in a string.
+fn changed<'v>(fields: Node<'v>, names: &[&str]) -> Option<Text<'v>> {
+    let targets = fields.get("targetResources").items();
+    let mut properties = targets.flat_map(|target| target.get("modifiedProperties").items());
+    properties.find_map(|property| {
+        let name = property.get("displayName").text()?;
+        let value = property.get("newValue").short();
+        let value = value.filter(|_| names.contains(&name.as_ref()))?;
+        known(value.trim_matches('"')).map(|value| value.to_owned().into())
+    })
+}
+
+/// The user or service principal it was done to. Where it is given a permission, the target is the
+/// API that it may use then, and who gains is among the changed properties.
 fn target<'v>(fields: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
-    let targets = || fields.get("targetResources").items();
     let of_kind = |wanted: &str, kind| {
-        let found = targets().find(|target| {
+        let found = fields.get("targetResources").items().find(|target| {
             let is_it = target.get("type").text();
             is_it.is_some_and(|it| it.eq_ignore_ascii_case(wanted))
         })?;
@@ -155,7 +168,10 @@ fn target<'v>(fields: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
         let id = id.or_else(|| found.get("userPrincipalName").text())?;
         Some((id, kind))
     };
-    of_kind("User", IdentityKind::Human)
+    let named = |name: &str, kind| Some((changed(fields, &[name]).filter(is_somebody)?, kind));
+    named("ServicePrincipal.ObjectID", IdentityKind::ServiceAccount)
+        .or_else(|| named("User.ObjectID", IdentityKind::Human))
+        .or_else(|| of_kind("User", IdentityKind::Human))
         .or_else(|| of_kind("ServicePrincipal", IdentityKind::ServiceAccount))
 }
 
@@ -202,24 +218,11 @@ fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
     }
 }
 
-/// The role or group by its name, which a changed property or a target tells; else the first target
-/// that is no user.
+/// The role, group or permission by its name, which a changed property or a target tells; else the
+/// first target that is no user.
 fn resource<'v>(fields: Node<'v>) -> Option<Text<'v>> {
-    let targets = || fields.get("targetResources").items();
-    let changed = targets()
-        .flat_map(|target| target.get("modifiedProperties").items())
-        .find_map(|property| {
-            let name = property.get("displayName").text()?;
-            let names_it = matches!(
-                name.as_ref(),
-                "Role.DisplayName" | "Group.DisplayName" | "AppRole.Value"
-            );
-            // The value is JSON in a string.
-            let value = property.get("newValue").short().filter(|_| names_it)?;
-            let value = value.trim_matches('"');
-            (!value.is_empty()).then(|| value.to_owned().into())
-        });
     let named = || {
+        let targets = || fields.get("targetResources").items();
         let thing = targets().find(|target| {
             let kind = target.get("type").text();
             kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("User"))
@@ -228,7 +231,19 @@ fn resource<'v>(fields: Node<'v>) -> Option<Text<'v>> {
         let name = thing.get("displayName").short();
         name.or_else(|| thing.get("id").short())
     };
-    changed.or_else(named)
+    changed(
+        fields,
+        &["Role.DisplayName", "Group.DisplayName", "AppRole.Value"],
+    )
+    .or_else(named)
+}
+
+/// The permissions that an application is given.
+fn scopes<'v>(fields: Node<'v>) -> Vec<Text<'v>> {
+    let given = changed(fields, &["DelegatedPermissionGrant.Scope", "AppRole.Value"]);
+    let given = given.unwrap_or_default();
+    let scopes = given.split([' ', ',']).filter_map(known);
+    scopes.map(|scope| scope.to_owned().into()).collect()
 }
 
 #[cfg(test)]

@@ -33,7 +33,8 @@ use super::secret::fingerprint;
 use super::unfold::{base64, each_unfolded, first, member_at};
 use super::{Format, Sink, Source};
 use crate::event::{
-    ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome,
+    ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind,
+    MAX_LIST_ITEMS, Outcome,
 };
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
@@ -118,8 +119,9 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.action.resource = target.or_else(|| payload.get("resourceName").short());
 
     let mut events = with_gainers(event, gains(&method, payload));
+    let mut roles = roles_given(payload);
     for gain in events.iter_mut().skip(1) {
-        gain.action.scopes = roles_given(payload, &gain.identity.id);
+        gain.action.scopes = roles.remove(&*gain.identity.id).unwrap_or_default();
     }
     Ok(events)
 }
@@ -188,7 +190,11 @@ fn outcome(entry: Node<'_>, payload: Node<'_>, method: &str) -> Outcome {
 
 fn permissions<'v>(payload: Node<'v>) -> Vec<Text<'v>> {
     let mut permissions: Vec<Text<'v>> = Vec::new();
-    for info in payload.get("authorizationInfo").items() {
+    for info in payload
+        .get("authorizationInfo")
+        .items()
+        .take(MAX_LIST_ITEMS)
+    {
         let permission = info.get("permission").short();
         permissions.extend(permission.filter(|it| !permissions.contains(it)));
     }
@@ -205,11 +211,13 @@ fn project<'v>(entry: Node<'v>) -> Option<Text<'v>> {
 }
 
 /// The project of a service account that a user made: `ci@acme-build.iam.gserviceaccount.com`.
-/// Google's own accounts belong to no project of the customer's.
+/// Google's own, `service-1234@…`, belong to no project of the customer's.
 fn own_project(identity: &str) -> Option<&str> {
-    let (_, domain) = identity.split_once('@')?;
+    let (name, domain) = identity.split_once('@')?;
     let project = domain.strip_suffix(".iam.gserviceaccount.com")?;
-    (!project.starts_with("gcp-sa-")).then_some(project)
+    let number = name.strip_prefix("service-").unwrap_or("x");
+    let is_googles = number.bytes().all(|byte| byte.is_ascii_digit());
+    (!is_googles).then_some(project)
 }
 
 /// The service account for which a token is asked: by its address rather than by its number.
@@ -229,6 +237,9 @@ fn account(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
+/// Chains have a handful of links; more is noise that every event of the entry would carry.
+const MOST_LINKS: usize = 64;
+
 fn delegation<'v>(
     payload: Node<'v>,
     auth: Node<'v>,
@@ -241,7 +252,7 @@ fn delegation<'v>(
         let Some((id, kind)) = principal(name).filter(|(id, _)| !known(id)) else {
             return;
         };
-        if chain.iter().all(|link| link.id != id) {
+        if chain.len() < MOST_LINKS && chain.iter().all(|link| link.id != id) {
             chain.push(Delegate {
                 id: id.into(),
                 kind: kind.into(),

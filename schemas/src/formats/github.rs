@@ -106,6 +106,8 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
             kind: kind.into(),
         }));
     }
+    let gains_nothing = class == ActionClass::Privilege && github_actions::is_demotion(entry);
+    let target = target.filter(|_| !gains_nothing);
     Ok(about_target(event, class, target))
 }
 

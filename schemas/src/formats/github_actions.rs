@@ -220,6 +220,7 @@ pub(super) fn of_request(method: &str, route: &str) -> ActionClass {
         }
         "GET" | "HEAD" | "OPTIONS" => ActionClass::Read,
         "DELETE" => ActionClass::Delete,
+        "" => ActionClass::Other,
         _ => ActionClass::Write,
     }
 }
@@ -235,6 +236,17 @@ pub(super) fn target<'v>(entry: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
         IdentityKind::Human
     };
     Some((id, kind))
+}
+
+/// Whether a change of a member's permission takes some of it away.
+pub(super) fn is_demotion(entry: Node<'_>) -> bool {
+    let rank = |field: &str| {
+        let ranks = ["none", "read", "triage", "write", "maintain", "admin"];
+        let permission = entry.get(field).text()?.to_lowercase();
+        ranks.iter().position(|rank| *rank == permission)
+    };
+    let change = rank("old_permission").zip(rank("permission"));
+    change.is_some_and(|(before, after)| after < before)
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 //! (`v1.compute.instances.insert`): either way it is the last part. What the verb does not tell is
 //! listed.
 
+use std::collections::BTreeMap;
+
 use super::kubernetes_actions::{self, Call};
 use super::read::Node;
-use crate::event::{ActionClass, IdentityKind};
+use crate::event::{ActionClass, IdentityKind, MAX_LIST_ITEMS};
 use crate::known::Text;
 
 /// Services that decide who may do what: whatever is changed there is administration.
@@ -169,16 +171,19 @@ pub(super) fn gains<'v>(method: &str, payload: Node<'v>) -> Vec<(Text<'v>, Ident
         .collect()
 }
 
-/// The roles that a change of a policy gives to one identity.
-pub(super) fn roles_given<'v>(payload: Node<'v>, identity: &str) -> Vec<Text<'v>> {
-    added(payload)
-        .filter(|delta| {
-            let member = delta.get("member").text();
-            let member = member.and_then(|name| principal(&name));
-            member.is_some_and(|(id, _)| id == identity)
-        })
-        .filter_map(|delta| delta.get("role").short())
-        .collect()
+/// The roles that a change of a policy gives, by whom it gives them to.
+pub(super) fn roles_given<'v>(payload: Node<'v>) -> BTreeMap<String, Vec<Text<'v>>> {
+    let mut roles: BTreeMap<String, Vec<Text<'v>>> = BTreeMap::new();
+    for delta in added(payload) {
+        let member = delta.get("member").text();
+        let Some((id, _)) = member.and_then(|name| principal(&name)) else {
+            continue;
+        };
+        let given = roles.entry(id).or_default();
+        given.extend(delta.get("role").short());
+        given.truncate(MAX_LIST_ITEMS);
+    }
+    roles
 }
 
 fn added<'v>(payload: Node<'v>) -> impl Iterator<Item = Node<'v>> {

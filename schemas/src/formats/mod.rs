@@ -6,6 +6,11 @@
 //! | `okta` | Okta System Log |
 //! | `cloudtrail` | AWS CloudTrail, also `{"Records":[…]}` |
 //! | `kong` | Kong Gateway's log plugins, also batches |
+//! | `entra` | Microsoft Entra sign-ins, directory audits and calls of Microsoft Graph |
+//! | `gcp` | Google Cloud audit logs, GKE among them |
+//! | `workspace` | Google Workspace, the Reports API |
+//! | `github` | GitHub audit log, web, Git and API |
+//! | `kubernetes` | Kubernetes audit events, also as AKS and EKS wrap them |
 //!
 //! A [`Format`] turns one raw record (a Kafka value, or one record of a file) into any number of
 //! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes

@@ -6,6 +6,7 @@
 //! in it is refused, and only that record of a batch.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -336,10 +337,9 @@ pub(super) fn with_gainers<'v>(
     gainers: impl IntoIterator<Item = (Text<'v>, IdentityKind)>,
 ) -> Vec<Event<'v>> {
     let mut gains: Vec<Event<'v>> = Vec::new();
-    let mut own = false;
+    let mut seen = BTreeSet::new();
     for (id, kind) in gainers {
-        own |= id == event.identity.id;
-        if id == event.identity.id || gains.iter().any(|gain| gain.identity.id == id) {
+        if !seen.insert(id.clone()) || id == event.identity.id {
             continue;
         }
         let mut gain = concerning(&event, id, kind);
@@ -349,7 +349,7 @@ pub(super) fn with_gainers<'v>(
         }
         gains.push(gain);
     }
-    if own {
+    if seen.contains(&event.identity.id) {
         event.action.class = ActionClass::Privilege.into();
     }
     gains.insert(0, event);

@@ -30,27 +30,45 @@ pub(super) fn each_unfolded<F>(
     }
 }
 
-/// The parts of a record as an array, or the one part that it is.
+/// The parts of a record as an array, or the one part that it is. An array may hold envelopes.
 fn unfolded(mut record: Value, batch: &[&str], unfold: Unfold) -> Value {
-    let wrapped = batch
-        .iter()
-        .find_map(|path| member_at(&mut record, path).map(std::mem::take));
     let mut found = Vec::new();
-    let mut take = |part| found.push(part);
-    match wrapped.unwrap_or(record) {
-        Value::Array(parts) => {
-            for part in parts {
-                unfold(part, &mut take);
+    let mut is_one = false;
+    match batched(&mut record, batch) {
+        Some(parts) => spread(parts, &[], unfold, &mut found),
+        None => match record {
+            Value::Array(parts) => spread(parts, batch, unfold, &mut found),
+            part => {
+                spread(vec![part], &[], unfold, &mut found);
+                is_one = found.len() == 1;
             }
-        }
-        part => {
-            unfold(part, &mut take);
-            if found.len() == 1 {
-                return found.swap_remove(0);
-            }
+        },
+    }
+    match found.pop() {
+        Some(part) if is_one => part,
+        last => {
+            found.extend(last);
+            Value::Array(found)
         }
     }
-    Value::Array(found)
+}
+
+fn spread(parts: Vec<Value>, batch: &[&str], unfold: Unfold, found: &mut Vec<Value>) {
+    for mut part in parts {
+        match batched(&mut part, batch) {
+            Some(parts) => spread(parts, &[], unfold, found),
+            None => unfold(part, &mut |part| found.push(part)),
+        }
+    }
+}
+
+/// The records that an envelope holds.
+fn batched(record: &mut Value, batch: &[&str]) -> Option<Vec<Value>> {
+    let mut members = batch.iter();
+    members.find_map(|path| {
+        let parts = member_at(record, path)?.as_array_mut()?;
+        Some(std::mem::take(parts))
+    })
 }
 
 /// What `unfold` finds in the first part of a record, which may be a batch.
@@ -116,4 +134,56 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
         }
     }
     (held < 6).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn twice(part: Value, take: &mut dyn FnMut(Value)) {
+        take(part.clone());
+        if part == json!(2) {
+            take(part);
+        }
+    }
+
+    #[test]
+    fn envelopes_arrays_and_arrays_of_envelopes_give_the_same_parts() {
+        for record in [
+            json!({ "Records": [1, 2] }),
+            json!([1, 2]),
+            json!([{ "records": [1] }, 2]),
+            json!([{ "records": [1, 2] }]),
+        ] {
+            let parts = unfolded(record.clone(), &["records"], twice);
+            assert_eq!(parts, json!([1, 2, 2]), "{record}");
+        }
+        assert_eq!(unfolded(json!(1), &["records"], twice), json!(1));
+        assert_eq!(
+            unfolded(json!({ "records": 1 }), &["records"], twice),
+            json!({ "records": 1 })
+        );
+        assert_eq!(
+            unfolded(json!({ "records": [] }), &["records"], twice),
+            json!([])
+        );
+    }
+
+    #[test]
+    fn base64_is_read_in_either_alphabet() {
+        for (text, bytes) in [
+            ("", &b""[..]),
+            ("Zg==", b"f"),
+            ("Zm8", b"fo"),
+            ("Zm9v", b"foo"),
+            ("-_-_", &[0xfb, 0xff, 0xbf]),
+            ("+/+/", &[0xfb, 0xff, 0xbf]),
+        ] {
+            assert_eq!(base64(text).as_deref(), Some(bytes), "{text}");
+        }
+        assert_eq!(base64("Z"), None);
+        assert_eq!(base64("Zm9v!"), None);
+    }
 }

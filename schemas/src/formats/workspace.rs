@@ -33,6 +33,7 @@ use crate::event::{
     ActionClass, Credential, CredentialKind, Event, IdentityKind, Outcome, Session,
 };
 use crate::known::Text;
+use crate::reject::{Reason, Reject};
 
 /// Google Workspace.
 pub(super) struct Workspace;
@@ -57,6 +58,9 @@ impl Format for Workspace {
     }
 }
 
+/// Activities hold a few events and less than a kibibyte beside them.
+const MOST_COPIED_BYTES: usize = 16 << 20;
+
 /// One activity for every event in it, which keeps its place.
 fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
     let events = member_at(&mut part, "events").map(std::mem::take);
@@ -65,6 +69,10 @@ fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
         Some(one @ Value::Object(_)) => vec![one],
         _ => return take(part),
     };
+    // What is not an event is copied to each of them.
+    if part.to_string().len() * events.len() > MOST_COPIED_BYTES {
+        return take(json!({ "tooMany": true }));
+    }
     for (place, event) in events.into_iter().enumerate() {
         let mut activity = part.clone();
         if let Some(members) = activity.as_object_mut() {
@@ -111,6 +119,10 @@ impl<'v> Parameters<'v> {
 }
 
 fn read<'v>(activity: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
+    if activity.get("tooMany").is_there() {
+        let detail = "events: more than can be told apart; expected a few for each activity";
+        return Err(Refusal::Reject(Reject::new(Reason::TooLarge, detail)));
+    }
     let event = activity.get("event");
     let name = event.get("name").text();
     let name = name.ok_or_else(|| Refusal::missing("events", "expected events with a name"))?;
@@ -278,7 +290,7 @@ fn credential<'v>(app: &str, class: ActionClass, parameters: Parameters<'v>) -> 
     let how = parameters.text("login_type");
     let kind = match how.as_deref() {
         _ if !matches!(class, ActionClass::Login | ActionClass::Mfa) => None,
-        Some("google_password" | "reauth") => Some(CredentialKind::Password),
+        Some("google_password") => Some(CredentialKind::Password),
         Some("saml") => Some(CredentialKind::Federated),
         Some("passkey") => Some(CredentialKind::Passkey),
         Some("exchange") => Some(CredentialKind::AccessToken),

@@ -9,6 +9,7 @@ pub(super) const ENTRIES: &str = r#"[
  {"@timestamp": 1795169732000, "_document_id": "x2", "action": "org.update_member", "actor": "root", "actor_id": 1, "actor_session": 5150, "actor_ip": "198.51.100.4", "created_at": 1795169732000, "operation_type": "modify", "org": "acme-dev", "org_id": 9919, "permission": "admin", "old_permission": "read", "user": "mallory", "user_id": 666, "user_agent": "Mozilla/5.0"},
  {"@timestamp": 1795169733000, "_document_id": "x3", "action": "pull_request.create", "actor": "Copilot", "actor_id": 198982749, "actor_is_agent": true, "actor_is_bot": true, "agent_session_id": "3f2504e0", "user": "ann-berg", "user_id": 583231, "org": "acme-dev", "repo": "acme-dev/billing"},
  {"@timestamp": 1795169734000, "_document_id": "x4", "action": "personal_access_token.access_revoked", "actor": "root", "actor_id": 1, "actor_session": 5150, "user": "ann-berg", "user_id": 583231, "org": "acme-dev", "token_id": 889911},
+ {"@timestamp": 1795169734500, "_document_id": "x6", "action": "repo.update_member", "actor": "root", "actor_id": 1, "old_permission": "admin", "permission": "read", "user": "mallory", "user_id": 666, "repo": "acme-dev/billing"},
  {"@timestamp": 1795169735000, "_document_id": "x5", "action": "user.failed_login", "actor": "ann-berg", "actor_id": 583231, "actor_ip": "192.0.2.200", "user_agent": "Mozilla/5.0"}
 ]"#;
 

@@ -34,3 +34,17 @@ fn anonymous_readers_are_nobody_and_a_bad_event_is_refused_alone() {
       1
     ]"#));
 }
+
+#[test]
+fn an_activity_cannot_blow_up_to_more_than_it_is() {
+    let events = vec![serde_json::json!({ "name": "view" }); 1000];
+    let activity = serde_json::json!({
+        "id": { "time": "2026-11-20T10:00:00Z", "uniqueQualifier": "1", "applicationName": "drive" },
+        "actor": { "email": "ann@example.com" }, "etag": "x".repeat(100_000), "events": events,
+    });
+    let told = story("workspace", activity.to_string().as_bytes());
+    assert_eq!(
+        told,
+        "rejected: too_large: events: more than can be told apart; expected a few for each activity"
+    );
+}

@@ -10,7 +10,7 @@
 //! | `kind`, `action.class` | `auth` and `login`; of a non-interactive user sign-in `token` and `other`: a refresh token is used, nobody authenticates again |
 //! | `identity` | `userId` (human; AI agent where `agent.agentSubjectType` says so), else `servicePrincipalId` (service account; of a managed identity a workload; AI agent by `agent.agentType`), else `appId` |
 //! | `session` | `sessionId`; `mfa` and `assurance` of a success from `authenticationRequirement` and the methods in `authenticationDetails` |
-//! | `credential` | of users `uniqueTokenIdentifier`, the token that was issued; of others `servicePrincipalCredentialKeyId`, else thumbprint, else `federatedCredentialId`; kind also from `clientCredentialType` |
+//! | `credential` | of users `uniqueTokenIdentifier`, the token that a success was given; of others `servicePrincipalCredentialKeyId`, else thumbprint, else `federatedCredentialId`; kind also from `clientCredentialType` |
 //! | `credential.bound_to` | the device, where `signInTokenProtectionStatus` is `bound` |
 //! | `network` | `ipAddress`, `location`, `autonomousSystemNumber`; anonymiser by risk event `anonymizedIPAddress` |
 //! | `device` | `deviceDetail.deviceId`, `userAgent`; posture from `isCompliant` of a managed one |
@@ -119,7 +119,7 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     event.session = session(fields, succeeded);
     event.network = network(record, fields);
     event.device = device(fields);
-    event.credential = credential(fields, flow, &event.device);
+    event.credential = credential(fields, flow, succeeded, &event.device);
     event.action.class = match flow {
         Flow::NonInteractive => ActionClass::Other,
         _ => ActionClass::Login,
@@ -289,13 +289,14 @@ fn is_phishing_resistant(method: &str) -> bool {
     .any(|name| method.contains(name))
 }
 
-fn methods<'v>(fields: Node<'v>) -> Vec<Text<'v>> {
+/// The methods that were tried, or only those that worked.
+fn methods<'v>(fields: Node<'v>, worked: bool) -> Vec<Text<'v>> {
     let mut methods: Vec<Text<'v>> = Vec::new();
     for step in fields.get("authenticationDetails").items() {
         let method = step.get("authenticationMethod").short();
         // A step that was satisfied earlier is no method of its own.
         let method = method.filter(|it| !it.eq_ignore_ascii_case("Previously satisfied"));
-        if step.get("succeeded").truth() != Some(false) {
+        if !worked || step.get("succeeded").truth() != Some(false) {
             methods.extend(method.filter(|it| !methods.contains(it)));
         }
     }
@@ -303,7 +304,7 @@ fn methods<'v>(fields: Node<'v>) -> Vec<Text<'v>> {
 }
 
 fn session<'v>(fields: Node<'v>, succeeded: bool) -> Session<'v> {
-    let methods = methods(fields);
+    let methods = methods(fields, true);
     let strong = methods.iter().any(|method| is_phishing_resistant(method));
     let required = fields.get("authenticationRequirement").text();
     let mfa = match required.as_deref() {
@@ -326,14 +327,20 @@ fn session<'v>(fields: Node<'v>, succeeded: bool) -> Session<'v> {
     }
 }
 
-fn credential<'v>(fields: Node<'v>, flow: Flow, device: &Device<'v>) -> Credential<'v> {
+fn credential<'v>(
+    fields: Node<'v>,
+    flow: Flow,
+    succeeded: bool,
+    device: &Device<'v>,
+) -> Credential<'v> {
     let text = |field: &str| fields.get(field).short();
     if matches!(flow, Flow::Interactive | Flow::NonInteractive) {
-        let token = text("uniqueTokenIdentifier");
+        // An attempt has an identifier too, of a token that nobody got.
+        let token = text("uniqueTokenIdentifier").filter(|_| succeeded);
         let bound = text("signInTokenProtectionStatus").is_some_and(|it| it == "bound");
         let kind = match token {
             Some(_) => Some(CredentialKind::AccessToken),
-            None => methods(fields)
+            None => methods(fields, false)
                 .first()
                 .and_then(|method| method_kind(method)),
         };

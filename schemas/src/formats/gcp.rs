@@ -14,7 +14,7 @@
 //! | `action.class` | by service and verb (`google_actions.rs`) |
 //! | `action.outcome`, `status` | `status.code`: 7 and 16 denied, as is a permission that was not `granted` |
 //! | `action.scopes` | `authorizationInfo[].permission`; of who gains, the roles |
-//! | `action.resource` | `resourceName`; of a token that is issued, the account it is for |
+//! | `action.resource` | `resourceName`, with the roles of who gains; of a token that is issued, the account it is for |
 //! | `tenant` | the source's, else `resource.labels.project_id`, else what `logName` begins with |
 //! | `action.target_tenant` | the project, where it is not the service account's own |
 //! | `delegation` | `authenticationInfo.serviceAccountDelegationInfo`, last first; `metadata.identityDelegationChain`, the accounts through which a token is asked for |
@@ -34,7 +34,7 @@ use super::unfold::{base64, each_unfolded, first, member_at};
 use super::{Format, Sink, Source};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind,
-    MAX_LIST_ITEMS, Outcome,
+    MAX_LIST_ITEMS, MAX_TEXT_BYTES, Outcome,
 };
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
@@ -118,12 +118,25 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.delegation = delegation(payload, auth, &event.identity.id, target.as_deref());
     event.action.resource = target.or_else(|| payload.get("resourceName").short());
 
+    let mut roles = roles_given(&method, payload);
     let mut events = with_gainers(event, gains(&method, payload));
-    let mut roles = roles_given(payload);
-    for gain in events.iter_mut().skip(1) {
-        gain.action.scopes = roles.remove(&*gain.identity.id).unwrap_or_default();
+    for event in &mut events {
+        if let Some(roles) = roles.remove(&*event.identity.id) {
+            given(event, roles);
+        }
     }
     Ok(events)
+}
+
+/// A role on one thing is another privilege than the next role on the same thing.
+fn given<'v>(gain: &mut Event<'v>, roles: Vec<Text<'v>>) {
+    if let Some(resource) = &mut gain.action.resource {
+        let named = format!("{resource}:{}", roles.join(","));
+        if named.len() <= MAX_TEXT_BYTES {
+            *resource = named.into();
+        }
+    }
+    gain.action.scopes = roles;
 }
 
 fn id(entry: Node<'_>, insert_id: &str) -> String {

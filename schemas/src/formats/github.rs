@@ -14,6 +14,7 @@
 //! | `workload.runtime` | `github-actions` of `github-actions[bot]` |
 //! | `action.name` | `action`; of `api.request` method and route |
 //! | `action.outcome`, `status` | `status_code`: 401 and 403 denied, other 4xx and 5xx failure; else by the name of the action |
+//! | `action.scopes` | of who gains, `permission` |
 //! | `action.resource` | `repo`, else `team`, else `org`, else `business` |
 //! | `tenant` | the source's, else `business`, else `org` |
 //! | `delegation` | `user`, for whom an agent acts |
@@ -108,7 +109,13 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     }
     let gains_nothing = class == ActionClass::Privilege && github_actions::is_demotion(entry);
     let target = target.filter(|_| !gains_nothing);
-    Ok(about_target(event, class, target))
+    let mut events = about_target(event, class, target);
+    for event in &mut events {
+        if event.action.class.known() == Some(ActionClass::Privilege) {
+            event.action.scopes.extend(entry.get("permission").short());
+        }
+    }
+    Ok(events)
 }
 
 /// What concerns the user it was done to stands under that user, the actor's part under the actor.

@@ -171,9 +171,19 @@ pub(super) fn gains<'v>(method: &str, payload: Node<'v>) -> Vec<(Text<'v>, Ident
         .collect()
 }
 
-/// The roles that a change of a policy gives, by whom it gives them to.
-pub(super) fn roles_given<'v>(payload: Node<'v>) -> BTreeMap<String, Vec<Text<'v>>> {
+/// The roles that a change of a policy or a binding of Kubernetes gives, by whom it gives them to.
+pub(super) fn roles_given<'v>(method: &str, payload: Node<'v>) -> BTreeMap<String, Vec<Text<'v>>> {
     let mut roles: BTreeMap<String, Vec<Text<'v>>> = BTreeMap::new();
+    if kubernetes(method).is_some() {
+        let (asked, written) = (payload.get("request"), payload.get("response"));
+        let Some(role) = kubernetes_actions::role(asked, written) else {
+            return roles;
+        };
+        let gainers = gains(method, payload).into_iter();
+        return gainers
+            .map(|(id, _)| (id.into_owned(), vec![role.clone()]))
+            .collect();
+    }
     for delta in added(payload) {
         let member = delta.get("member").text();
         let Some((id, _)) = member.and_then(|name| principal(&name)) else {

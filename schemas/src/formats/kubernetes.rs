@@ -20,7 +20,7 @@
 //! | `delegation` | `impersonatedUser.username`, for whom the user acts |
 //!
 //! A binding of a role is two events or more: what the actor did (`admin`), and `privilege` under
-//! every user and service account it binds. The objects are there from audit level `Request` on.
+//! every user and service account it binds, the role in `action.scopes`. The objects are there from audit level `Request` on.
 //! `system:anonymous` is nobody and is skipped, like other logs of a control plane in a wrapper.
 
 use std::borrow::Cow;
@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::kong::is_private;
-use super::kubernetes_actions::{Call, class, gains, identity_kind};
+use super::kubernetes_actions::{Call, class, gains, identity_kind as kind_of, role};
 use super::read::{Node, Opening, Refusal, address, open, required_time, with_gainers};
 use super::unfold::{each_unfolded, first, member_at, parse_members};
 use super::{Format, Sink, Source, endpoint};
@@ -86,7 +86,7 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     let user = event.get("user");
     let nobody = || Refusal::Skip("names nobody");
     let identity = user.get("username").text().ok_or_else(nobody)?;
-    let identity_kind = identity_kind(&identity).ok_or_else(nobody)?;
+    let identity_kind = kind_of(&identity).ok_or_else(nobody)?;
     let verb = event.get("verb").text();
     let verb = verb.ok_or_else(|| Refusal::missing("verb", "expected an audit event"))?;
     let object = event.get("objectRef");
@@ -127,16 +127,18 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
         other
             .filter(|id| *id != read.identity.id)
             .map(|id| Delegate {
-                kind: super::kubernetes_actions::identity_kind(&id).into(),
+                kind: kind_of(&id).into(),
                 id,
             }),
     );
-    let gainers = gains(
-        call,
-        event.get("requestObject"),
-        event.get("responseObject"),
-    );
-    Ok(with_gainers(read, gainers))
+    let (asked, written) = (event.get("requestObject"), event.get("responseObject"));
+    let mut events = with_gainers(read, gains(call, asked, written));
+    for event in &mut events {
+        if event.action.class.known() == Some(ActionClass::Privilege) {
+            event.action.scopes.extend(role(asked, written));
+        }
+    }
+    Ok(events)
 }
 
 /// Other logs of a control plane come in the same wrappers.

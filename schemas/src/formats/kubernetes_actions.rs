@@ -117,6 +117,12 @@ pub(super) fn gains<'v>(
     named
 }
 
+/// The role that a binding gives.
+pub(super) fn role<'v>(asked: Node<'v>, written: Node<'v>) -> Option<Text<'v>> {
+    let bindings = [asked, written];
+    bindings.iter().find_map(|it| it.at("roleRef.name").short())
+}
+
 fn subject<'v>(subject: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     let name = subject.get("name").text()?;
     match subject.get("kind").text()?.as_ref() {

@@ -37,6 +37,7 @@ use crate::event::{
     IdentityKind, Network, Outcome, Posture, Session,
 };
 use crate::known::Text;
+use crate::time::EventTime;
 
 /// Microsoft Entra's logs.
 pub(super) struct Entra;
@@ -142,31 +143,31 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
 }
 
 fn flow(record: Node<'_>, fields: Node<'_>) -> Result<Flow, Refusal> {
-    let category = [
-        record.get("category"),
-        fields.get("signInEventTypes"),
-        record.get("Type"),
-    ];
-    let category = category.iter().find_map(|node| node.text());
+    let category = record.get("category").text();
+    let category = category.or_else(|| record.get("Type").text());
     let category = category.map(|it| it.to_ascii_lowercase());
-    let has = |part: &str| category.as_deref().is_some_and(|it| it.contains(part));
-    let user =
-        fields.get("userId").text().is_some() || fields.get("userPrincipalName").text().is_some();
-    if has("noninteractive") {
-        Ok(Flow::NonInteractive)
-    } else if has("serviceprincipal") {
-        Ok(Flow::ServicePrincipal)
-    } else if has("managedidentity") {
-        Ok(Flow::ManagedIdentity)
-    } else if category.is_some() && !has("signin") && !has("interactiveuser") {
-        Err(Refusal::Skip("another log of Entra"))
-    } else if !user && fields.get("servicePrincipalId").text().is_some() {
-        Ok(Flow::ServicePrincipal)
-    } else if fields.get("isInteractive").truth() == Some(false) {
-        Ok(Flow::NonInteractive)
-    } else {
-        Ok(Flow::Interactive)
+    if category.as_deref().is_some_and(|it| !it.contains("signin")) {
+        return Err(Refusal::Skip("another log of Entra"));
     }
+    let types = fields.get("signInEventTypes").text();
+    let stated = category.or_else(|| Some(types?.to_ascii_lowercase()));
+    let says = |flow: &str| stated.as_deref().is_some_and(|it| it.contains(flow));
+    let is_user = ["userId", "userPrincipalName"]
+        .iter()
+        .any(|field| fields.get(field).text().is_some());
+    Ok(if says("noninteractive") {
+        Flow::NonInteractive
+    } else if says("managedidentity") {
+        Flow::ManagedIdentity
+    } else if says("serviceprincipal")
+        || !is_user && fields.get("servicePrincipalId").text().is_some()
+    {
+        Flow::ServicePrincipal
+    } else if fields.get("isInteractive").truth() == Some(false) {
+        Flow::NonInteractive
+    } else {
+        Flow::Interactive
+    })
 }
 
 /// Who signs in, and for whom.
@@ -218,11 +219,7 @@ pub(super) fn is_somebody(id: &Text<'_>) -> bool {
 }
 
 /// The time of what happened, else that of the export.
-pub(super) fn time(
-    record: Node<'_>,
-    fields: Node<'_>,
-    field: &str,
-) -> Result<crate::time::EventTime, Refusal> {
+pub(super) fn time(record: Node<'_>, fields: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
     if fields.get(field).text().is_some() {
         return required_time(fields, field);
     }
@@ -448,7 +445,7 @@ fn device<'v>(fields: Node<'v>) -> Device<'v> {
 /// Errors that ask the user for something more: a password, a factor, consent, a choice.
 const INTERRUPTS: &[u64] = &[
     16000, 16001, 50055, 50058, 50072, 50074, 50076, 50078, 50079, 50097, 50125, 50127, 50129,
-    50140, 50143, 50158, 50203, 51006, 65001, 530_003,
+    50140, 50143, 50158, 50203, 51006, 65001,
 ];
 
 /// Errors by which an account, an application or a device is kept out.

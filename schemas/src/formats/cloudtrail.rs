@@ -39,7 +39,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::read::{Node, Opening, Refusal, concerning, each, each_part, open, required_time};
+use super::read::{Node, Opening, Refusal, each, each_part, open, required_time, with_gainers};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, IdentityKind, Outcome, Session,
@@ -127,19 +127,8 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     });
     event.delegation = delegation(who, &event.identity.id);
 
-    let gains = aws_actions::gains(service, &name, record);
-    match gains {
-        Some((gainer, _)) if *gainer == *event.identity.id => {
-            event.action.class = ActionClass::Privilege.into();
-            Ok(vec![event])
-        }
-        Some((gainer, kind)) => {
-            let mut gain = concerning(&event, gainer, kind);
-            gain.action.class = ActionClass::Privilege.into();
-            Ok(vec![event, gain])
-        }
-        None => Ok(vec![event]),
-    }
+    let gainer = aws_actions::gains(service, &name, record);
+    Ok(with_gainers(event, gainer))
 }
 
 fn identity<'v>(

@@ -111,7 +111,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     let address = address.and_then(|address| super::read::address(&address));
     // Who is forwarded for is the user of the workload that called, not the workload.
     let forwarded = match peer {
-        Some(_) => Node::absent(),
+        Some(_) => Node::ABSENT,
         None => entry.get("x_forwarded_for"),
     };
     event.network.ip = http::client(address, forwarded).map(|ip| ip.to_string().into());
@@ -201,7 +201,7 @@ fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
         entry,
         &["downstream_peer_fingerprint_256", "downstream_peer_serial"],
     );
-    let token = http::presented(header, |_| Node::absent())
+    let token = http::presented(header, |_| Node::ABSENT)
         .or_else(|| Some((first(entry, TOKEN_IDS)?, CredentialKind::AccessToken)));
     let (id, kind, bound_to) = match token {
         Some((id, kind)) => (Some(id), Some(kind), certificate),

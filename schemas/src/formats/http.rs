@@ -113,7 +113,7 @@ pub(super) fn client(peer: Option<IpAddr>, forwarded: Node<'_>) -> Option<IpAddr
     nearest.or(peer)
 }
 
-fn is_private(ip: IpAddr) -> bool {
+pub(super) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
             // 100.64.0.0/10 is shared address space (RFC 6598).

@@ -6,6 +6,11 @@
 //! | `okta` | Okta System Log |
 //! | `cloudtrail` | AWS CloudTrail, also `{"Records":[…]}` |
 //! | `kong` | Kong Gateway's log plugins, also batches |
+//! | `entra` | Microsoft Entra sign-ins, directory audits and calls of Microsoft Graph |
+//! | `gcp` | Google Cloud audit logs, GKE among them |
+//! | `workspace` | Google Workspace, the Reports API |
+//! | `github` | GitHub audit log, web, Git and API |
+//! | `kubernetes` | Kubernetes audit events, also as AKS and EKS wrap them |
 //! | `auth0` | Auth0 tenant logs, as log streams write them |
 //! | `keycloak` | Keycloak's events: JSON, or the lines of its log |
 //! | `apisix` | Apache APISIX's log plugins, also batches |
@@ -39,11 +44,20 @@ mod claude_code;
 mod cloudtrail;
 mod countries;
 mod endpoint;
+mod entra;
+mod entra_audit;
+mod entra_graph;
 mod envoy;
+mod gcp;
+mod github;
+mod github_actions;
+mod google_actions;
 mod http;
 mod keycloak;
 mod keycloak_line;
 mod kong;
+mod kubernetes;
+mod kubernetes_actions;
 mod native;
 mod nginx;
 mod ocsf;
@@ -54,6 +68,9 @@ mod read;
 pub mod secret;
 #[cfg(test)]
 mod tests;
+mod unfold;
+mod workspace;
+mod workspace_actions;
 
 pub use native::read_event;
 
@@ -68,8 +85,13 @@ pub const ALL: &[&dyn Format] = &[
     &okta::Okta,
     &cloudtrail::CloudTrail,
     &kong::Kong,
+    &entra::Entra,
     &auth0::Auth0,
     &keycloak::Keycloak,
+    &gcp::Gcp,
+    &workspace::Workspace,
+    &github::Github,
+    &kubernetes::Kubernetes,
     &apisix::Apisix,
     &envoy::Envoy,
     &nginx::Nginx,

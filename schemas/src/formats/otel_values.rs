@@ -20,7 +20,7 @@ impl<'v> Attributes<'v> {
         }
         let mut pairs = self.0.elements();
         let pair = pairs.find(|pair| pair.get("key").text().is_some_and(|key| key == name));
-        pair.map_or(Node::absent(), |pair| value(pair.get("value")))
+        pair.map_or(Node::ABSENT, |pair| value(pair.get("value")))
     }
 
     /// A text short enough to be kept.

@@ -6,14 +6,15 @@
 //! in it is refused, and only that record of a batch.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::Value;
 
 use super::{Decoded, Sink, Source, secret};
 use crate::event::{
-    Action, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind, MAX_DEPTH,
-    MAX_TEXT_BYTES,
+    Action, ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind,
+    MAX_DEPTH, MAX_TEXT_BYTES,
 };
 use crate::known::Text;
 use crate::record::check_raw;
@@ -26,10 +27,8 @@ use crate::vocabulary::Word;
 pub(super) struct Node<'v>(Option<&'v Value>);
 
 impl<'v> Node<'v> {
-    /// A place that is not there.
-    pub(super) const fn absent() -> Self {
-        Self(None)
-    }
+    /// No place at all.
+    pub(super) const ABSENT: Self = Self(None);
 
     /// The member of that name, by exact case or else by any.
     pub(super) fn get(self, key: &str) -> Self {
@@ -59,6 +58,11 @@ impl<'v> Node<'v> {
 
     pub(super) fn is_object(self) -> bool {
         matches!(self.0, Some(Value::Object(_)))
+    }
+
+    /// Whether the record has it, known or not.
+    pub(super) fn is_there(self) -> bool {
+        self.0.is_some()
     }
 
     /// The elements of an array; of a single object, that one.
@@ -387,6 +391,32 @@ pub(super) fn concerning<'v>(event: &Event<'v>, id: Text<'v>, kind: IdentityKind
     });
     about.delegation.extend(event.delegation.iter().cloned());
     about
+}
+
+/// What one thing does to the rights of others: what its actor did, and under everybody who gains by
+/// it an event of class `privilege`. Where the actor is the one who gains, its own event is that.
+pub(super) fn with_gainers<'v>(
+    mut event: Event<'v>,
+    gainers: impl IntoIterator<Item = (Text<'v>, IdentityKind)>,
+) -> Vec<Event<'v>> {
+    let mut gains: Vec<Event<'v>> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (id, kind) in gainers {
+        if !seen.insert(id.clone()) || id == event.identity.id {
+            continue;
+        }
+        let mut gain = concerning(&event, id, kind);
+        gain.action.class = ActionClass::Privilege.into();
+        if !gains.is_empty() {
+            gain.id = format!("{}-{}", gain.id, gains.len() + 1).into();
+        }
+        gains.push(gain);
+    }
+    if seen.contains(&event.identity.id) {
+        event.action.class = ActionClass::Privilege.into();
+    }
+    gains.insert(0, event);
+    gains
 }
 
 /// A list written as an array or as text, separated by commas or blanks.

@@ -26,9 +26,14 @@ pub fn fingerprint(secret: &str) -> String {
 }
 
 fn fingerprint_bytes(secret: &[u8]) -> String {
+    fingerprint_of(&Sha256::digest(secret))
+}
+
+/// The fingerprint of a secret of which the source tells only the SHA-256, as 32 bytes: the one that
+/// [`fingerprint`] makes of the secret itself.
+pub fn fingerprint_of(digest: &[u8]) -> String {
     use std::fmt::Write;
 
-    let digest = Sha256::digest(secret);
     let mut text = String::with_capacity(7 + 64);
     text.push_str("sha256:");
     for byte in digest {

@@ -1,4 +1,7 @@
-use super::{auth0, cloudtrail, gateways, hostile, keycloak, kong, ocsf, okta, otel, story};
+use super::{
+    auth0, cloudtrail, entra, gateways, gcp, github, hostile, keycloak, kong, kubernetes, ocsf,
+    okta, otel, story, workspace,
+};
 use crate::formats::{ALL, Format, Source, by_name};
 
 /// A record or batch of every format, with the name of the format.
@@ -16,6 +19,11 @@ pub(super) fn records() -> Vec<(&'static str, &'static str)> {
         ("ocsf", ocsf::LAKE),
         ("otel", otel::SPANS),
         ("otel", otel::CLAUDE),
+        ("entra", entra::RECORDS),
+        ("gcp", gcp::ENTRIES),
+        ("workspace", workspace::ITEMS),
+        ("github", github::ENTRIES),
+        ("kubernetes", kubernetes::LIST),
     ]
 }
 

@@ -1,24 +1,26 @@
 use proptest::prelude::*;
 
-use super::{auto, gateways, keycloak, kong, story};
+use super::{auto, entra, gateways, keycloak, kong, kubernetes, story};
 use crate::formats::{ALL, secret};
 
 pub(super) const NATIVE: &str = r#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{"id":"svc","kind":"service_account"},"credential":{"id":"sha256:00"},"action":{"name":"GET /v1/invoices/{id}?token=abc","class":"read"},"delegation":[{"id":"ann"}]}"#;
 
 /// A record of every format; the first is `native`, which takes no other types.
 fn records() -> Vec<&'static str> {
-    let gateways = [
+    let others = [
         kong::BATCH,
         gateways::APISIX,
         gateways::ENVOY,
         gateways::NGINX,
+        entra::AUDITS,
+        kubernetes::AKS,
     ];
     let records = auto::records().into_iter().map(|(_, record)| record);
-    records.chain(gateways).collect()
+    records.chain(others).collect()
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
     fn no_bytes_make_a_format_panic(raw in proptest::collection::vec(any::<u8>(), 0..512)) {

@@ -3,14 +3,19 @@
 mod auth0;
 mod auto;
 mod cloudtrail;
+mod entra;
 mod gateways;
+mod gcp;
+mod github;
 mod hostile;
 mod keycloak;
 mod kong;
+mod kubernetes;
 mod ocsf;
 mod okta;
 mod otel;
 mod secrets;
+mod workspace;
 
 use super::{Decoded, Source, by_name};
 
@@ -63,4 +68,6 @@ fn a_record_is_recognised_by_its_own_format_only() {
     is_only("apisix", gateways::APISIX);
     is_only("envoy", gateways::ENVOY);
     is_only("nginx", gateways::NGINX);
+    is_only("entra", entra::AUDITS);
+    is_only("kubernetes", kubernetes::AKS);
 }

@@ -1,4 +1,7 @@
-use super::{auth0, cloudtrail, gateways, keycloak, kong, ocsf, okta, otel, story};
+use super::{
+    auth0, cloudtrail, entra, gateways, gcp, github, keycloak, kong, kubernetes, ocsf, okta, otel,
+    story, workspace,
+};
 use crate::formats::secret::{fingerprint, looks_secret, scrub};
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0.c2lnbmF0dXJlcGxhbnRlZA";
@@ -137,6 +140,32 @@ fn planted() -> Vec<(&'static str, String)> {
         ),
         ("auto", gateways::APISIX.to_owned()),
     ]);
+    let user_agent = |record: &str, before: &str| record.replace(before, &format!("x {JWT}"));
+    records.extend([
+        ("entra", user_agent(entra::RECORDS, "Mozilla/5.0")),
+        (
+            "entra",
+            entra::AUDITS.replace("$top=10", "access_token=hunter2planted"),
+        ),
+        ("gcp", user_agent(gcp::ENTRIES, "gcloud-python/3.1")),
+        ("workspace", workspace::ITEMS.replace("Mail sorter", JWT)),
+        (
+            "github",
+            user_agent(github::ENTRIES, "python-requests/2.32"),
+        ),
+        (
+            "github",
+            github::ENTRIES.replace("889911", "\"ghp_plantedPlanted0123456789abcdefABCD\""),
+        ),
+        (
+            "kubernetes",
+            user_agent(kubernetes::LIST, "kubectl/v1.31.0"),
+        ),
+        (
+            "kubernetes",
+            kubernetes::LIST.replace("JTI=2b76b98d-e185-4970-918e-6fa3f30606ab", JWT),
+        ),
+    ]);
     records
 }
 
@@ -206,7 +235,7 @@ fn a_secret_is_known_by_its_key_beside_it_too() {
 
 #[test]
 fn what_holds_no_secret_is_left_as_it_is() {
-    for record in [okta::MFA, okta::GRANT, kong::BATCH] {
+    for record in [okta::MFA, okta::GRANT, kong::BATCH, kubernetes::LIST] {
         assert_eq!(String::from_utf8_lossy(&scrub(record.as_bytes())), record);
     }
     let pem = "-----BEGIN PRIVATE KEY-----\nMIIEplanted\n-----END PRIVATE KEY-----\nrest";
@@ -238,8 +267,14 @@ fn the_same_token_has_the_same_fingerprint_in_every_format() {
     let bare = native(&format!(
         r#""action":{{"name":"x"}},"credential":{{"id":"{JWT}"}}"#
     ));
+    // GitHub hashes it itself, and writes the hash in Base64.
+    let hashed = "CXsqkIilj5Poyg+rBr5Z24tvOk7h2Hr8QiSU3JoJH6M=";
+    let github = format!(
+        r#"{{"@timestamp": 1795169730123, "action": "git.clone", "actor": "ann", "hashed_token": "{hashed}"}}"#
+    );
     for told in [
         kong,
+        story("github", github.as_bytes()),
         story("native", with_scheme.as_bytes()),
         story("native", bare.as_bytes()),
     ] {

@@ -51,6 +51,13 @@ const fn real(
     }
 }
 
+impl Name {
+    /// Whether nothing is known of it as long as no event is labelled.
+    fn needs_labels(&self) -> bool {
+        !self.name.ends_with("alarms_per_identity_year")
+    }
+}
+
 fn count(number: u64) -> Option<Number> {
     Some(Number::Whole(number))
 }
@@ -218,7 +225,9 @@ impl FailIf {
             program: Arc::new(program),
         };
         let known = NAMES.map(|name| name.name);
-        let unknown = condition.names().find(|name| !known.contains(&name.as_str()));
+        let unknown = condition
+            .names()
+            .find(|name| !known.contains(&name.as_str()));
         if let Some(unknown) = unknown {
             return Err(format!(
                 "there is no `{unknown}`; possible are {}",
@@ -279,7 +288,10 @@ impl FailIf {
             Some(match (name.of)(comparison) {
                 Some(Number::Whole(number)) => format!("{asked} is {number}"),
                 Some(Number::Real(number)) => format!("{asked} is {number}"),
-                None => format!("{asked} is not known"),
+                None if comparison.attacks.is_empty() && name.needs_labels() => {
+                    format!("{asked} is not known, since nothing is labelled")
+                }
+                None => format!("{asked} is not known, since there is nothing to take it of"),
             })
         });
         let asked = asked.collect::<Vec<_>>().join(", ");

@@ -133,7 +133,7 @@ pub(super) fn attacks(events: &[LabelledEvent]) -> Vec<Attack> {
             });
         }
     }
-    attacks.sort_by(|a, b| a.first().cmp(&b.first()));
+    attacks.sort_by_key(Attack::first);
     attacks
 }
 

@@ -1,5 +1,6 @@
 //! A comparison in words, for an analyst; and a sweep as a table.
 
+use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
 use super::comparison::{AttackOutcome, ByIdentity, Comparison};
@@ -158,14 +159,21 @@ fn tallies<'c>(
     if groups.is_empty() {
         return Ok(());
     }
+    let longest = groups
+        .iter()
+        .map(|(name, _)| name.chars().count() + 2)
+        .max();
+    let width = longest.unwrap_or_default().max(30);
+    let (enforced, commands) = ("enforced", "commands");
     writeln!(
         out,
-        "\n{title:<30}  {:<20}{:<20}findings",
-        "enforced", "commands"
+        "\n{title:<width$}  {enforced:<20}{commands:<20}findings"
     )?;
     for (name, tally) in groups {
-        let cells = [&tally.enforced, &tally.commands, &tally.findings].map(difference);
-        let line = format!("  {name:<28}  {:<20}{:<20}{}", cells[0], cells[1], cells[2]);
+        let [enforced, commands, findings] =
+            [&tally.enforced, &tally.commands, &tally.findings].map(difference);
+        let name = format!("  {name}");
+        let line = format!("{name:<width$}  {enforced:<20}{commands:<20}{findings}");
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
@@ -191,7 +199,7 @@ fn difference(counts: &Counts) -> String {
 
 fn identities(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
     let mut first: Vec<&ByIdentity> = it.by_identity.iter().collect();
-    first.sort_by(|a, b| b.tally.weight().cmp(&a.tally.weight()));
+    first.sort_by_key(|it| Reverse(it.tally.weight()));
     let title = match first.len() {
         all if all > top => format!("by identity ({top} of {all})"),
         _ => "by identity".to_owned(),
@@ -220,10 +228,21 @@ fn commands(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
             "{sign} {time}  {what}  {}  {}",
             example.who, example.id
         )?;
-        writeln!(out, "      {}", example.summary)?;
+        writeln!(out, "      {}", shortened(&example.summary))?;
     }
     Ok(())
 }
+
+/// The beginning of a sentence; `explain` and the files have all of it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_SUMMARY) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Characters of a summary that are shown: what comes first weighs most.
+const LONGEST_SUMMARY: usize = 160;
 
 fn quality(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
     let [a, b] = [&it.enforced.a, &it.enforced.b];
@@ -250,13 +269,13 @@ fn quality(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
     line("precision", &judged(|it| number(it.precision)))?;
     let attacks = it.attacks.len();
     line(
-        &format!("answered of {attacks} attacks"),
+        &format!("attacks answered, of {attacks}"),
         &judged(|it| it.answered.to_string()),
     )?;
     line("recall", &judged(|it| number(it.recall)))?;
-    let spreads: [(&str, fn(&Judged) -> Option<Spread>); 2] = [
-        ("events to the answer", |it| it.delay_events),
-        ("seconds to the answer", |it| it.delay_seconds),
+    let spreads: [(&str, SpreadOf); 2] = [
+        ("events to answer", |it| it.delay_events),
+        ("seconds to answer", |it| it.delay_seconds),
     ];
     for (name, of) in spreads {
         let of = |it: &Alarms| it.judged.as_ref().and_then(of);
@@ -269,6 +288,8 @@ fn quality(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
     }
     one_sided(it, top, out)
 }
+
+type SpreadOf = fn(&Judged) -> Option<Spread>;
 
 fn number(number: Option<f64>) -> String {
     number.map_or("-".to_owned(), |number| number.to_string())
@@ -324,7 +345,7 @@ pub(crate) fn table(swept: &Swept, name: &str) -> String {
 fn write_table(swept: &Swept, name: &str, out: &mut String) -> fmt::Result {
     let attacks = match swept.attacks {
         0 => "nothing is labelled".to_owned(),
-        attacks => format!("{attacks} attacks"),
+        attacks => format!("labelled attacks: {attacks}"),
     };
     writeln!(out, "{} over {name}; {attacks}\n", swept.key)?;
     let head = [

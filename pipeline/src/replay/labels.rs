@@ -184,6 +184,8 @@ pub(crate) fn complete(path: &Path) -> Result<Vec<LabelledEvent>, LabelError> {
         });
         Ok(())
     })?;
+    events.sort();
+    events.dedup();
     Ok(events)
 }
 

@@ -72,3 +72,18 @@ fn a_sweep_is_a_table() {
     insta::assert_snapshot!("sweep_table", stdout);
     insta::assert_snapshot!("sweep_json", place.read("out/sweep.json"));
 }
+
+#[test]
+fn a_command_that_is_sent_again_is_one_command() {
+    let place = at_the_office();
+    let comparison = place.both("", "[policy.acknowledge]\nwithin = '2m'\n", "out");
+    let lines = |file: &str| place.lines(file).len() as u64;
+    let (once, again) = (
+        lines("out/commands.ndjson"),
+        lines("out/compare/commands.ndjson"),
+    );
+    assert!(again > once, "{again} {once}");
+    assert_eq!(comparison.total.commands.b, once);
+    assert!(!comparison.total.commands.differs());
+    assert_eq!(comparison.enforced.b.alarms, comparison.enforced.a.alarms);
+}

@@ -78,7 +78,7 @@ const LIMA: (&str, f64, f64) = ("Lima", -12.05, -77.04);
 fn event(identity: &str, minute: i64, place: (&str, f64, f64)) -> Value {
     let start = EventTime::parse("2026-11-02T09:00:00Z").unwrap();
     let (city, lat, lon) = place;
-    let device = if city == "Lima" { "stranger" } else { identity };
+    let device = format!("{identity}-{city}");
     json!({
         "id": format!("{identity}-{minute}"), "time": start.plus_millis(minute * 60_000),
         "kind": "api", "tenant": "acme",
@@ -92,7 +92,7 @@ fn event(identity: &str, minute: i64, place: (&str, f64, f64)) -> Value {
 const DAY: i64 = 24 * 60;
 
 /// Twelve office days of three people in Oslo. Then somebody in Lima has `ann`'s session, `bob` is in
-/// London within the hour, and `cid` goes on as ever.
+/// London within the hour, which no airliner does, and `cid` goes on as ever.
 fn office() -> Vec<Value> {
     let mut events = Vec::new();
     for day in 0..12 {

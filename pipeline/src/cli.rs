@@ -4,6 +4,7 @@
 //! is stronger than the default.
 
 mod check;
+mod compare;
 mod demo;
 mod explain;
 mod failure;
@@ -23,6 +24,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::telemetry;
 use check::CheckArgs;
+use compare::CompareArgs;
 use demo::DemoArgs;
 use explain::ExplainArgs;
 use failure::Failure;
@@ -51,6 +53,7 @@ enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
     Replay(ReplayArgs),
+    Compare(CompareArgs),
     Explain(ExplainArgs),
     Check(CheckArgs),
     Topics(TopicsArgs),
@@ -73,6 +76,7 @@ impl Command {
             Self::Demo(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
+            Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
             Self::Topics(arguments) => arguments.execute(),
@@ -103,7 +107,7 @@ fn after_help() -> String {
     format!(
         "Environment:\n{}  Every flag has a variable of its own, named in the help of its command.\n  \
          Order of strength: flag, variable, file, default.\n\n\
-         Exit status:\n  0  done\n  1  failed at run time\n  2  wrong usage or configuration",
+         Exit status:\n  0  done\n  1  failed at run time, or a condition of --fail-if holds\n  2  wrong usage or configuration",
         config::environment_help()
     )
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use miette::GraphicalTheme;
 
+use crate::compare::CompareError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::explain::ExplainError;
@@ -35,6 +36,9 @@ pub(super) enum Failure {
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The comparison.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// The explanation.
     #[error(transparent)]
     Explain(#[from] ExplainError),
@@ -75,6 +79,7 @@ impl Failure {
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
+            Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),
         }

@@ -1,22 +1,26 @@
 //! `plumbline replay`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 
+use super::compare::{HowArgs, name_of};
 use super::failure::Failure;
+use crate::compare::{self, Sweep};
 use crate::config::{self, Config};
-use crate::replay;
+use crate::replay::{self, Summary};
 
 /// Put historical logs through the same engine, without Kafka
 ///
 /// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json. The
-/// same input and configuration give the same bytes.
+/// same input and configuration give the same bytes. With --compare or --sweep, other configurations are
+/// replayed in the same pass, and what differs is printed and written to comparison.json,
+/// differences.ndjson and sweep.json.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result"
+    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
     /// Files, globs, directories, or - for stdin; several are merged by event time
@@ -51,11 +55,34 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     out: Option<PathBuf>,
+    /// A second configuration: of it [geo], [engine], [detectors] and [policy] are read; its results go to
+    /// compare/ below DIR [file: replay.compare]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLUMBLINE_COMPARE",
+        hide_env_values = true
+    )]
+    compare: Option<PathBuf>,
+    /// Any key of those sections and several values, all replayed in one pass; the results of each go to
+    /// sweep/1/, sweep/2/, … below DIR [file: replay.sweep]
+    #[arg(
+        long,
+        value_name = "KEY=VALUE,…",
+        value_parser = Sweep::parse,
+        env = "PLUMBLINE_SWEEP",
+        hide_env_values = true
+    )]
+    sweep: Option<Sweep>,
+    #[command(flatten)]
+    how: HowArgs,
 }
 
 impl ReplayArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let mut config = Config::load(self.config.as_deref())?;
+        let path = self.config.clone();
+        let asks_condition = !self.how.fail_if.is_empty();
+        let mut config = Config::load(path.as_deref())?;
         self.apply(&mut config);
         if config.replay.input.is_empty() {
             return Err(missing("--input <PATH>..."));
@@ -64,13 +91,26 @@ impl ReplayArgs {
             return Err(missing("--out <DIR>"));
         }
         let config = super::start(config)?;
-        let summary = replay::replay(&config)?;
-        // For the person who waits; whatever reads the results reads summary.json.
-        let _ = writeln!(io::stderr(), "{summary}");
-        Ok(())
+        match (&config.replay.compare, &config.replay.sweep) {
+            (Some(_), Some(_)) => Err(usage(
+                ErrorKind::ArgumentConflict,
+                "replay takes --compare or --sweep, not both; [replay] of the configuration counts too",
+            )),
+            (Some(second), None) => both(&config, path.as_deref(), second),
+            (None, Some(sweep)) => swept(&config, path.as_deref(), sweep),
+            (None, None) if asks_condition => Err(usage(
+                ErrorKind::MissingRequiredArgument,
+                "--fail-if is about a comparison: replay needs --compare <FILE> or --sweep <KEY=VALUE,…> with it",
+            )),
+            (None, None) => {
+                told(&replay::replay(&config)?);
+                Ok(())
+            }
+        }
     }
 
     fn apply(self, config: &mut Config) {
+        self.how.apply(&mut config.compare);
         let replay = &mut config.replay;
         if !self.input.is_empty() {
             replay.input = self.input;
@@ -80,14 +120,45 @@ impl ReplayArgs {
         }
         replay.tenant = self.tenant.or(replay.tenant.take());
         replay.out = self.out.or(replay.out.take());
+        replay.compare = self.compare.or(replay.compare.take());
+        replay.sweep = self.sweep.or(replay.sweep.take());
     }
+}
+
+fn both(config: &Config, path: Option<&Path>, second: &Path) -> Result<(), Failure> {
+    let candidate = Config::load(Some(second))?;
+    let (summary, comparison) = compare::replay_both(config, &candidate)?;
+    told(&summary);
+    let names = [name_of(path), name_of(Some(second))];
+    let names = names.each_ref().map(String::as_str);
+    super::print(&compare::report(&comparison, names, config.compare.top))?;
+    Ok(compare::check(&config.compare.fail_if, &comparison, "")?)
+}
+
+fn swept(config: &Config, path: Option<&Path>, sweep: &Sweep) -> Result<(), Failure> {
+    let (summary, swept, comparisons) = compare::replay_swept(config, path, sweep)?;
+    told(&summary);
+    super::print(&compare::table(&swept, &name_of(path)))?;
+    Ok(compare::check_swept(
+        &config.compare.fail_if,
+        &swept,
+        &comparisons,
+    )?)
+}
+
+/// For the person who waits; whatever reads the results reads summary.json.
+fn told(summary: &Summary) {
+    let _ = writeln!(io::stderr(), "{summary}");
 }
 
 /// What neither a flag nor a variable nor the file says.
 fn missing(flag: &str) -> Failure {
-    let mut command = super::Cli::command();
     let message = format!("replay needs {flag}, or its entry in [replay] of the configuration");
-    Failure::Usage(command.error(ErrorKind::MissingRequiredArgument, message))
+    usage(ErrorKind::MissingRequiredArgument, &message)
+}
+
+fn usage(kind: ErrorKind, message: &str) -> Failure {
+    Failure::Usage(super::Cli::command().error(kind, message))
 }
 
 fn format(name: &str) -> Result<String, String> {

@@ -9,6 +9,7 @@ mod read;
 mod rules;
 mod secret;
 mod sections;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -22,8 +23,8 @@ pub use error::{ConfigError, InvalidFile};
 pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
-    GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage, check_format,
-    listen_address,
+    CompareConfig, GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage,
+    check_format, listen_address,
 };
 
 /// All that can be set.
@@ -40,6 +41,8 @@ pub struct Config {
     pub run: RunConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
+    /// `[compare]`
+    pub compare: CompareConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[engine]`
@@ -91,6 +94,35 @@ impl Config {
             || Ok(Self::default()),
             |path| ConfigFile::read(path).map(|file| file.config),
         )
+    }
+
+    /// Reads a file, or the defaults without one, as if it said `key = value` too.
+    ///
+    /// The key is dotted and stands in a section that a replay reads: `[geo]`, `[engine]`,
+    /// `[detectors]` or `[policy]`. The error says what is wrong with key or value, and what would be
+    /// right; the file itself has been read before.
+    pub(crate) fn load_with(
+        path: Option<&Path>,
+        key: &str,
+        value: &toml::Value,
+    ) -> Result<Self, String> {
+        let text = match path {
+            Some(path) => std::fs::read_to_string(path).map_err(|error| error.to_string())?,
+            None => String::new(),
+        };
+        let mut table: toml::Table = text.parse().map_err(|_| "the file is not TOML")?;
+        set::set(&mut table, key, value.clone())?;
+        let reading = read::read(&table.to_string());
+        let notes = reading.notes.iter().map(|note| match &note.help {
+            Some(help) => format!("{}; {help}", note.message),
+            None => note.message.clone(),
+        });
+        let notes: Vec<String> = notes.collect();
+        let mut config = reading.config.ok_or_else(|| notes.join("; "))?;
+        if let Some(path) = path {
+            config.rebase(path.parent().unwrap_or(Path::new("")));
+        }
+        Ok(config)
     }
 
     /// What the engine reads of it.

@@ -9,6 +9,7 @@ use plumbline_detectors::config::Span;
 use plumbline_schemas::formats;
 use serde::de::{self, Deserialize, Deserializer};
 
+use crate::compare::{FailIf, Sweep};
 use crate::telemetry;
 
 /// `[[source]]`: a topic of raw logs.
@@ -143,7 +144,7 @@ impl fmt::Display for Stage {
 }
 
 /// `[replay]`: `plumbline replay`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayConfig {
     /// Files, globs, directories or `-`.
@@ -155,6 +156,10 @@ pub struct ReplayConfig {
     pub tenant: Option<String>,
     /// Where findings, commands and the summary are written.
     pub out: Option<PathBuf>,
+    /// A second configuration, which the same log is replayed under.
+    pub compare: Option<PathBuf>,
+    /// A key of the configuration and the values that it takes, one after the other.
+    pub sweep: Option<Sweep>,
 }
 
 impl Default for ReplayConfig {
@@ -164,6 +169,38 @@ impl Default for ReplayConfig {
             format: "native".to_owned(),
             tenant: None,
             out: None,
+            compare: None,
+            sweep: None,
+        }
+    }
+}
+
+/// `[compare]`: `plumbline compare`, and `plumbline replay` with `compare` or `sweep`.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompareConfig {
+    /// Where `plumbline compare` writes what differs; nowhere where it is not set.
+    pub out: Option<PathBuf>,
+    /// CSV file of events that belong to attacks.
+    pub labels: Option<PathBuf>,
+    /// How long after the last event of an attack a command still answers it.
+    #[serde(deserialize_with = "longer_than_zero")]
+    pub answer_within: Span,
+    /// How many identities, commands and attacks are printed.
+    #[serde(deserialize_with = "super::kafka::one_or_more")]
+    pub top: usize,
+    /// Conditions under which the comparison fails.
+    pub fail_if: Vec<FailIf>,
+}
+
+impl Default for CompareConfig {
+    fn default() -> Self {
+        Self {
+            out: None,
+            labels: None,
+            answer_within: Span::hours(2),
+            top: 10,
+            fail_if: Vec::new(),
         }
     }
 }

@@ -10,10 +10,14 @@
 //! **Results**, in the directory given: `findings.ndjson`, `commands.ndjson`, `deadletter.ndjson`
 //! (`reason`, `detail`, `source`, `line`, `raw` without secrets), `access.ndjson` (what every identity is
 //! granted against what it uses, [`Access`](plumbline_detectors::access::Access)) and `summary.json`
-//! ([`Summary`]). The same inputs and configuration give the same bytes, but for `wall_ms`.
+//! ([`Summary`]). The same inputs and configuration give the same bytes, but for `wall_ms`. Where events of
+//! the input are known to be an attack's, `labels.ndjson` names them ([`labels`]).
+//!
+//! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
 mod feed;
 mod inputs;
+pub mod labels;
 mod merge;
 mod progress;
 mod records;
@@ -21,20 +25,22 @@ mod results;
 mod summary;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use plumbline_detectors::{Disposition, Engine, Output};
 use plumbline_schemas::event::Event;
 
-use crate::config::Config;
+use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
 use crate::normalise::Normaliser;
 use feed::{Feed, Taken};
+use labels::{LabelError, LabelFile, Labels};
 use progress::Progress;
 use records::Records;
 use results::Results;
+pub(crate) use results::Writing;
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -58,6 +64,9 @@ pub enum ReplayError {
     /// A file of `[geo]`.
     #[error(transparent)]
     Enrich(#[from] EnrichError),
+    /// The file of labels.
+    #[error(transparent)]
+    Labels(#[from] LabelError),
     /// A file that cannot be read to its end.
     #[error("{path} cannot be read beyond byte {offset} of its content; no result was written")]
     Read {
@@ -91,17 +100,49 @@ impl ReplayError {
     }
 }
 
+/// A configuration that a log is replayed under, and where its results go.
+pub struct Side<'c> {
+    /// Of it `[geo]`, `[engine]`, `[detectors]` and `[policy]` are read.
+    pub config: &'c Config,
+    /// The directory of its results.
+    pub out: &'c Path,
+}
+
+/// What is made of results, and does not belong to those that replace them.
+const OUTDATED: [&str; 4] = [
+    labels::FILE,
+    "comparison.json",
+    "differences.ndjson",
+    "sweep.json",
+];
+
 /// Replays `config.replay.input` into `config.replay.out`.
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
-    let started = Instant::now();
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
-    if out.is_file() {
-        return Err(ReplayError::NotADirectory(out.to_owned()));
+    let labels = config.compare.labels.as_deref();
+    let summaries = replay_sides(&config.replay, labels, &[Side { config, out }])?;
+    summaries.into_iter().next().ok_or(ReplayError::NoOutput)
+}
+
+/// Replays one input under each of these configurations, in one pass: a record is decoded once and
+/// handed to an engine of each. Every side gets the bytes that a replay of its own would write.
+///
+/// Enrichment belongs to decoding where all sides have the same `[geo]`; otherwise each side enriches
+/// its own copy of the event. Memory is the state of all engines together.
+pub fn replay_sides(
+    input: &ReplayConfig,
+    labels: Option<&Path>,
+    sides: &[Side<'_>],
+) -> Result<Vec<Summary>, ReplayError> {
+    let started = Instant::now();
+    if let Some(side) = sides.iter().find(|side| side.out.is_file()) {
+        return Err(ReplayError::NotADirectory(side.out.to_owned()));
     }
-    let files = inputs::expand(&config.replay.input)?;
-    let format = &config.replay.format;
-    let enricher = Arc::new(Enricher::open(&config.geo)?);
-    let normaliser = Normaliser::new(format, config.replay.tenant.as_deref(), enricher)
+    let mut labels = Labels::new(labels.map(LabelFile::read).transpose()?);
+    let files = inputs::expand(&input.input)?;
+    let format = &input.format;
+    let enrichers = Enrichers::open(sides)?;
+    let normaliser = Normaliser::new(format, input.tenant.as_deref(), enrichers.common)
         .ok_or_else(|| ReplayError::Format(format.clone()))?;
     let progress = Progress::new(inputs::total_bytes(&files));
     let mut feeds = Vec::with_capacity(files.len());
@@ -118,48 +159,99 @@ pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
         .map(|path| path.display().to_string())
         .collect();
 
-    let mut run = Run {
-        engine: Engine::new(Arc::new(config.engine_config())),
-        outputs: Vec::new(),
-        results: Results::begin(out)?,
-        summary: Summary {
-            inputs: files.len() as u64,
-            ..Summary::default()
-        },
-    };
+    let mut runs = Vec::with_capacity(sides.len());
+    for (side, enricher) in sides.iter().zip(enrichers.own) {
+        runs.push(Run::begin(side, enricher, files.len() as u64)?);
+    }
+    let mut events = 0;
     merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
-        progress.events(run.summary.events);
-        run.take(&names[file], taken)
+        progress.events(events);
+        events += 1;
+        if let Taken::Event(event) = &taken {
+            labels.note(event);
+        }
+        runs.iter_mut()
+            .try_for_each(|run| run.take(&names[file], &taken))
     })?;
     progress.finish();
-    let Run {
-        engine,
-        mut results,
-        mut summary,
-        ..
-    } = run;
-    results.access(engine.access())?;
-    results.publish(&mut summary, |summary| {
-        summary.identities = engine.identities() as u64;
-        summary.state_bytes = engine.state_bytes() as u64;
-        summary.wall_ms = started.elapsed().as_millis() as u64;
-    })?;
-    Ok(summary)
+    labels.warn();
+    let mut summaries = Vec::with_capacity(sides.len());
+    for (run, side) in runs.into_iter().zip(sides) {
+        summaries.push(run.publish(started)?);
+        for name in OUTDATED {
+            // Mostly there is none.
+            let _ = std::fs::remove_file(side.out.join(name));
+        }
+        labels.publish(side.out)?;
+    }
+    Ok(summaries)
 }
 
-/// The engine, and where its outputs go.
+/// What adds places to events: for all sides at once, or for each its own.
+struct Enrichers {
+    common: Arc<Enricher>,
+    own: Vec<Option<Enricher>>,
+}
+
+impl Enrichers {
+    fn open(sides: &[Side<'_>]) -> Result<Self, ReplayError> {
+        let mut geo = sides.iter().map(|side| &side.config.geo);
+        let first = geo.next();
+        if let Some(first) = first.filter(|first| geo.all(|geo| geo == *first)) {
+            return Ok(Self {
+                common: Arc::new(Enricher::open(first)?),
+                own: sides.iter().map(|_| None).collect(),
+            });
+        }
+        let own = sides
+            .iter()
+            .map(|side| Enricher::open(&side.config.geo).map(Some));
+        Ok(Self {
+            common: Arc::new(Enricher::none()),
+            own: own.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The engine of one side, and where its outputs go.
 struct Run {
     engine: Engine,
+    /// Of a side whose `[geo]` is another than that of the others.
+    enricher: Option<Enricher>,
     outputs: Vec<Output>,
     results: Results,
     summary: Summary,
 }
 
 impl Run {
-    fn take(&mut self, source: &str, taken: Taken<'_>) -> Result<(), ReplayError> {
+    fn begin(
+        side: &Side<'_>,
+        enricher: Option<Enricher>,
+        inputs: u64,
+    ) -> Result<Self, ReplayError> {
+        Ok(Self {
+            engine: Engine::new(Arc::new(side.config.engine_config())),
+            enricher,
+            outputs: Vec::new(),
+            results: Results::begin(side.out)?,
+            summary: Summary {
+                inputs,
+                ..Summary::default()
+            },
+        })
+    }
+
+    fn take(&mut self, source: &str, taken: &Taken<'_>) -> Result<(), ReplayError> {
         self.summary.events += 1;
         match taken {
-            Taken::Event(event) => self.apply(event),
+            Taken::Event(event) => match &self.enricher {
+                None => self.apply(event),
+                Some(enricher) => {
+                    let mut event = Event::clone(event);
+                    enricher.enrich(&mut event);
+                    self.apply(&event)
+                }
+            },
             Taken::Rejected(line, reject, raw) => {
                 self.summary.dead_letters += 1;
                 *self
@@ -167,7 +259,7 @@ impl Run {
                     .dead_letters_by_reason
                     .entry(reject.reason.as_str())
                     .or_default() += 1;
-                self.results.reject(source, line, &reject, raw)
+                self.results.reject(source, *line, reject, raw)
             }
             Taken::Skipped => {
                 self.summary.skipped += 1;
@@ -186,5 +278,15 @@ impl Run {
         }
         self.results
             .take(event.time, &mut self.outputs, &mut self.summary)
+    }
+
+    fn publish(mut self, started: Instant) -> Result<Summary, ReplayError> {
+        self.results.access(self.engine.access())?;
+        self.results.publish(&mut self.summary, |summary| {
+            summary.identities = self.engine.identities() as u64;
+            summary.state_bytes = self.engine.state_bytes() as u64;
+            summary.wall_ms = started.elapsed().as_millis() as u64;
+        })?;
+        Ok(self.summary)
     }
 }

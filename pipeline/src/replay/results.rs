@@ -30,14 +30,14 @@ struct DeadLetter<'d> {
 }
 
 /// A file that is being written.
-struct Writing {
+pub(crate) struct Writing {
     file: BufWriter<File>,
     temporary: PathBuf,
     path: PathBuf,
 }
 
 impl Writing {
-    fn begin(directory: &Path, name: &str) -> Result<Self, ReplayError> {
+    pub(crate) fn begin(directory: &Path, name: &str) -> Result<Self, ReplayError> {
         let path = directory.join(name);
         let temporary = directory.join(format!(".{name}.partial"));
         let file = File::create(&temporary).map_err(|source| failed(&temporary, source))?;
@@ -48,21 +48,29 @@ impl Writing {
         })
     }
 
-    fn line(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
+    pub(crate) fn line(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
         serde_json::to_writer(&mut self.file, value).map_err(ReplayError::Encode)?;
         self.file
             .write_all(b"\n")
             .map_err(|source| failed(&self.temporary, source))
     }
 
+    /// A value on lines of its own, for people.
+    pub(crate) fn pretty(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
+        serde_json::to_writer_pretty(&mut self.file, value).map_err(ReplayError::Encode)?;
+        self.file
+            .write_all(b"\n")
+            .map_err(|source| failed(&self.temporary, source))
+    }
+
     /// Flushed, not yet under its name.
-    fn finish(&mut self) -> Result<(), ReplayError> {
+    pub(crate) fn finish(&mut self) -> Result<(), ReplayError> {
         self.file
             .flush()
             .map_err(|source| failed(&self.temporary, source))
     }
 
-    fn publish(&self) -> Result<(), ReplayError> {
+    pub(crate) fn publish(&self) -> Result<(), ReplayError> {
         fs::rename(&self.temporary, &self.path).map_err(|source| failed(&self.path, source))
     }
 }
@@ -174,9 +182,7 @@ impl Results {
     ) -> Result<(), ReplayError> {
         self.release(summary)?;
         finish(summary);
-        let text = serde_json::to_string_pretty(summary).map_err(ReplayError::Encode)?;
-        writeln!(self.summary.file, "{text}")
-            .map_err(|source| failed(&self.summary.temporary, source))?;
+        self.summary.pretty(summary)?;
         let mut files = [
             self.findings,
             self.commands,

@@ -11,6 +11,7 @@ use crate::demo::DemoError;
 use crate::explain::ExplainError;
 use crate::replay::ReplayError;
 use crate::run::RunError;
+use crate::signals::TransmitError;
 use crate::telemetry::TelemetryError;
 use crate::topics::TopicsError;
 
@@ -32,6 +33,9 @@ pub(super) enum Failure {
     /// The service.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The transmitter.
+    #[error(transparent)]
+    Transmit(#[from] TransmitError),
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -74,6 +78,7 @@ impl Failure {
             Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
+            Self::Transmit(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),

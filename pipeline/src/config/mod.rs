@@ -9,6 +9,8 @@ mod read;
 mod rules;
 mod secret;
 mod sections;
+mod signal_rules;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ pub use sections::{
     GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage, check_format,
     listen_address,
 };
+pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
 /// All that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -38,6 +41,8 @@ pub struct Config {
     pub geo: GeoConfig,
     /// `[run]`
     pub run: RunConfig,
+    /// `[signals]`
+    pub signals: SignalsConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
     /// `[log]`
@@ -100,6 +105,7 @@ impl Config {
     /// Relative paths in the file are relative to the file.
     fn rebase(&mut self, directory: &Path) {
         self.geo.rebase(directory);
+        self.signals.rebase(directory);
         self.kafka.directory = directory.to_owned();
     }
 }

@@ -13,7 +13,7 @@ use super::{Counts, RunError, Shutdown, Tally};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
 use crate::kafka::{Clients, ConnectError, Context, Ends, Progress, connect, fit_together, lag};
-use crate::serve::Server;
+use crate::serve::{PAGES, Server, pages};
 use crate::worker::Worker;
 
 /// How often the stages are looked at.
@@ -43,7 +43,7 @@ pub(super) fn supervise(
 ) -> Result<Counts, RunError> {
     // First of all: who starts it wants to see what it waits for.
     let served = config.run.listen.map(|address| {
-        let started = Server::start(address, tally.clone());
+        let started = Server::start(address, PAGES, pages(tally.clone()));
         started.map_err(|source| RunError::Listen { address, source })
     });
     let _served = served.transpose()?;
@@ -299,7 +299,7 @@ fn source_topics(config: &Config) -> Vec<&str> {
     topics
 }
 
-pub(super) fn span(span: Span) -> Duration {
+pub(crate) fn span(span: Span) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
 }
 

@@ -15,5 +15,6 @@ mod retention;
 mod secrets;
 mod seen_from_outside;
 mod shared_work;
+mod signals;
 mod state;
 mod stories;

@@ -249,12 +249,15 @@ fn asked_for(config: &Config, out: &mut String) -> fmt::Result {
 fn receivers(config: &Config, out: &mut String) -> fmt::Result {
     let receivers = config.signals.receiver.iter().map(|receiver| {
         let place = match receiver.delivery {
-            Delivery::Push => receiver.endpoint.as_deref().unwrap_or_default(),
-            Delivery::Poll => "when it polls",
-            Delivery::Kafka => receiver.topic.as_deref().unwrap_or_default(),
+            Delivery::Push => format!("posted to {}", receiver.endpoint.as_deref().unwrap_or("")),
+            Delivery::Poll => "when it polls".to_owned(),
+            Delivery::Kafka => format!("to topic {}", receiver.topic.as_deref().unwrap_or("")),
+        };
+        let tenants = match receiver.tenants.join(", ") {
+            all if all == "*" => "every tenant".to_owned(),
+            some => format!("tenant {some}"),
         };
         let (name, profile) = (&receiver.name, receiver.profile);
-        let tenants = receiver.tenants.join(", ");
         let told = profile.actions().filter(|action| receiver.wants(*action));
         let told: Vec<_> = told.map(Action::as_str).collect();
         let observe = if receiver.observe {
@@ -263,7 +266,7 @@ fn receivers(config: &Config, out: &mut String) -> fmt::Result {
             ""
         };
         wrapped(
-            &format!("{name} ({profile}) of tenant {tenants} at {place}{observe}: "),
+            &format!("{name} ({profile}), {place}, of {tenants}{observe}: "),
             &told,
         )
     });

@@ -51,11 +51,11 @@ pub(super) fn signals(
     for (key, help) in [
         (
             "issuer",
-            "write the https URL at which receivers find this transmitter",
+            "write in [signals] the https URL at which receivers find this transmitter",
         ),
         (
             "keys",
-            "name a PEM file with an RSA key: `openssl genrsa -out signals.pem 2048` makes one",
+            "name in [signals] a PEM file with an RSA key; `openssl genrsa -out signals.pem 2048` makes one",
         ),
     ] {
         let value = table.get(key).map(Spanned::get_ref);
@@ -63,7 +63,7 @@ pub(super) fn signals(
         if value.is_none_or(is_empty) {
             notes.push(Note {
                 message: format!("a receiver needs `signals.{key}`"),
-                help: Some(format!("{help}, in [signals]")),
+                help: Some(help.to_owned()),
                 labels: vec![(first.span(), "for this receiver".to_owned())],
             });
         }

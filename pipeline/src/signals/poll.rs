@@ -83,7 +83,7 @@ fn hand_out(receiver: &Receiver, keys: &Keys, most: usize) -> Result<PollAnswer,
     }
     let window = receiver.window();
     let turns = window.turns(Instant::now());
-    let held = window.len();
+    let unsettled = window.unsettled();
     // Signing takes a millisecond each.
     drop(window);
     let now = now();
@@ -95,6 +95,6 @@ fn hand_out(receiver: &Receiver, keys: &Keys, most: usize) -> Result<PollAnswer,
         let claims = &turn.signal.claims;
         answer.sets.insert(claims.jti.clone(), keys.sign(claims)?);
     }
-    answer.more_available = held > answer.sets.len();
+    answer.more_available = unsettled > answer.sets.len();
     Ok(answer)
 }

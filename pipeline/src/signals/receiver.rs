@@ -1,5 +1,6 @@
 //! One receiver: what it is told, what waits for it, and whether its stream flows.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::metrics::Counters;
 use super::window::{Signal, Window};
-use crate::config::{Delivery, ReceiverConfig, Secret};
+use crate::config::{ConfigError, Delivery, ReceiverConfig, Secret};
 
 /// How long a verification is kept for who asked for it.
 const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
@@ -261,12 +262,12 @@ pub(super) fn now() -> EventTime {
 /// What the bearer token of the configuration stands for.
 pub(super) fn resolve(
     secret: Option<&Secret>,
-    directory: &std::path::Path,
+    directory: &Path,
     receiver: &str,
     key: &'static str,
-) -> Result<Option<String>, crate::config::ConfigError> {
+) -> Result<Option<String>, ConfigError> {
     let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
-    resolved.map_err(|source| crate::config::ConfigError::Token {
+    resolved.map_err(|source| ConfigError::Token {
         receiver: receiver.to_owned(),
         key,
         source,

@@ -156,7 +156,8 @@ impl<'s> Session<'s> {
         let ended = self.work().and_then(|()| self.leave());
         let receiver = self.with.receiver;
         receiver.counters.set_joined(false);
-        for partition in self.committed.keys() {
+        // What is on its way is broken off. Who asked for a verification asks again.
+        for partition in self.committed.keys().chain(&[ASIDE]) {
             receiver.window().disown(*partition);
         }
         self.consumer.close();
@@ -196,8 +197,8 @@ impl<'s> Session<'s> {
                 }
             }
         }
-        let held = self.with.receiver.window().len();
-        self.with.receiver.counters.set_pending(held);
+        let unsettled = self.with.receiver.window().unsettled();
+        self.with.receiver.counters.set_pending(unsettled);
         Ok(())
     }
 
@@ -267,8 +268,7 @@ impl<'s> Session<'s> {
                     let pusher = pusher.clone();
                     self.push(&pusher, turns)?;
                 }
-                self.take_answers();
-                Ok(())
+                self.take_answers()
             }
             (None, Some(topic)) if flows => self.write(topic, turns),
             // It polls.
@@ -315,11 +315,11 @@ impl<'s> Session<'s> {
         signed.map_err(|error| SessionError::Broken(error.to_string()))
     }
 
-    fn take_answers(&mut self) {
+    fn take_answers(&mut self) -> Result<(), SessionError> {
         let mut answers = Vec::new();
         let sending = &mut self.sending;
         if sending.is_empty() {
-            return;
+            return Ok(());
         }
         self.runtime.block_on(async {
             let first = tokio::time::timeout(ANSWER_PATIENCE, sending.join_next()).await;
@@ -329,11 +329,11 @@ impl<'s> Session<'s> {
             }
         });
         for answer in answers {
-            match answer {
-                Ok((turn, answer)) => self.answered(&turn, answer),
-                Err(error) => tracing::error!(%error, "a request has failed by a defect"),
-            }
+            // A request that has failed by a defect would keep its turn for ever.
+            let (turn, answer) = answer.map_err(|error| SessionError::Broken(error.to_string()))?;
+            self.answered(&turn, answer);
         }
+        Ok(())
     }
 
     fn answered(&mut self, turn: &Turn, answer: Answer) {
@@ -549,7 +549,7 @@ impl<'s> Session<'s> {
     fn drain(&mut self) -> Result<(), SessionError> {
         let deadline = Instant::now() + self.with.timeout;
         while !self.sending.is_empty() && Instant::now() < deadline {
-            self.take_answers();
+            self.take_answers()?;
         }
         self.bury()?;
         self.commit()

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use plumbline_schemas::command::Mode;
+use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::signals::{CRITICAL_MEMBERS, VERIFICATION};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ impl IntoResponse for Refusal {
         let body = json!({ "err": self.err, "description": self.description });
         let mut response = (self.status, json_of(&body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = axum::http::HeaderValue::from_static("Bearer");
+            let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         }
         response
@@ -152,10 +152,7 @@ impl Site {
 }
 
 /// The types of the events that tell of these actions, each once.
-fn events(
-    actions: impl Iterator<Item = plumbline_schemas::command::Action>,
-    receiver: &Receiver,
-) -> Vec<&'static str> {
+fn events(actions: impl Iterator<Item = Action>, receiver: &Receiver) -> Vec<&'static str> {
     let observed = receiver.config.observe.then_some(Mode::Observe);
     let modes = [Some(Mode::Enforce), observed];
     let mut types: Vec<_> = actions
@@ -178,8 +175,10 @@ fn private(body: &Value) -> Response {
 }
 
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
-    serde_json::from_slice(body)
-        .map_err(|_| Refusal::invalid("the body is no JSON object of the shape that is expected"))
+    // By itself serde would take a list of the members as well.
+    let object = serde_json::from_slice(body).map(Value::Object);
+    let read = object.and_then(serde_json::from_value);
+    read.map_err(|_| Refusal::invalid("the body is no JSON object of the shape that is expected"))
 }
 
 async fn metadata(State(site): State<Arc<Site>>) -> Response {

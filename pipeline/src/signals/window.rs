@@ -116,6 +116,15 @@ impl Window {
         partitions.map(|partition| partition.entries.len()).sum()
     }
 
+    /// How many of them are not settled.
+    pub(super) fn unsettled(&self) -> usize {
+        let partitions = self.partitions.values();
+        let entries = partitions.flat_map(|partition| &partition.entries);
+        entries
+            .filter(|entry| !matches!(entry.state, State::Settled))
+            .count()
+    }
+
     /// Those that have their turn, oldest first within a partition: nothing before them about the
     /// same identity is unsettled, nobody is sending them, and their time to be tried again has come.
     pub(super) fn turns(&self, now: Instant) -> Vec<Turn> {
@@ -268,6 +277,7 @@ mod tests {
         assert_eq!(window.committable(), [(7, 0)]);
         window.settle((7, 1));
         assert_eq!((window.committable(), window.len()), (vec![(7, 0)], 3));
+        assert_eq!(window.unsettled(), 2);
         window.settle((7, 0));
         assert_eq!((window.committable(), window.len()), (vec![(7, 2)], 1));
         window.settle((7, 2));

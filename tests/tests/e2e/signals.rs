@@ -243,6 +243,9 @@ fn tokens_on_a_topic_survive_a_kill_too() {
         .well();
     line.writer.write(&line.topic("control"), &commands(0..200));
     write_and_abort(&line);
+    // What was given up shows to nobody: only a record behind it moves the offset on.
+    line.writer
+        .write(&line.topic("control"), &commands(200..210));
     for _ in 0..3 {
         let transmitter = line.start(&TRANSMIT);
         thread::sleep(Duration::from_millis(1500));
@@ -262,7 +265,7 @@ fn tokens_on_a_topic_survive_a_kill_too() {
         *next += u64::from(number == *next);
     }
     assert_eq!(next.len() as u64, PEOPLE);
-    assert!(next.values().all(|next| *next == 200 / PEOPLE), "{next:?}");
+    assert!(next.values().all(|next| *next == 210 / PEOPLE), "{next:?}");
 }
 
 #[test]

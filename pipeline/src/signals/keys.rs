@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use plumbline_schemas::signals::{Claims, TYPE};
-
-/// RSA keys shorter than this are no longer safe; the CAEP interoperability profile refuses them.
-const LEAST_BITS: usize = 2048;
 
 /// Why a key cannot be used. Nothing of the key is shown.
 #[derive(Debug, thiserror::Error)]
@@ -20,24 +17,14 @@ pub enum KeyError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It holds something else.
+    /// It holds something else, or a key that is too short: less than 2048 bits are no longer safe, and the
+    /// CAEP interoperability profile refuses them.
     #[error(
-        "signals.keys: {} holds no private RSA key in PEM; `openssl genrsa -out FILE {LEAST_BITS}` makes one",
+        "signals.keys: {} holds no private RSA key of 2048 bits or more in PEM; \
+         `openssl genrsa -out FILE 2048` makes one",
         .0.display()
     )]
     NoKey(PathBuf),
-    /// It is too short.
-    #[error(
-        "signals.keys: the key in {} has {bits} bits, and needs {LEAST_BITS} or more; \
-         `openssl genrsa -out FILE {LEAST_BITS}` makes one",
-        path.display()
-    )]
-    Short {
-        /// The file.
-        path: PathBuf,
-        /// Bits of its modulus.
-        bits: usize,
-    },
     /// No key at all.
     #[error("signals.keys names no file; name one, or several: the first signs, all are published")]
     None,
@@ -97,11 +84,6 @@ fn read(path: &Path) -> Result<(EncodingKey, Jwk), KeyError> {
     let no_key = |_| KeyError::NoKey(path.to_owned());
     let key = EncodingKey::from_rsa_pem(&pem).map_err(no_key)?;
     let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(no_key)?;
-    let bits = modulus_bits(&jwk);
-    if bits < LEAST_BITS {
-        let path = path.to_owned();
-        return Err(KeyError::Short { path, bits });
-    }
     // The thumbprint names a key wherever it is read (RFC 7638).
     let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(no_key)?;
     jwk.common.key_id = Some(kid);
@@ -109,10 +91,23 @@ fn read(path: &Path) -> Result<(EncodingKey, Jwk), KeyError> {
     Ok((key, jwk))
 }
 
-/// Six bits a character of base64url, to the byte.
-fn modulus_bits(jwk: &Jwk) -> usize {
-    match &jwk.algorithm {
-        AlgorithmParameters::RSA(key) => key.n.len() * 6 / 8 * 8,
-        _ => 0,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_key_that_is_long_enough_is_refused() {
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+        let refused = |files: &[PathBuf]| Keys::read(files).err().map(|error| error.to_string());
+        for file in ["rsa-1024.pem", "signals.toml"] {
+            let said = refused(&[files.join(file)]).expect("refused");
+            assert!(
+                said.contains(file) && said.contains("openssl genrsa"),
+                "{said}"
+            );
+        }
+        let said = refused(&[files.join("nowhere.pem")]).expect("refused");
+        assert!(said.contains("cannot be read"), "{said}");
+        assert!(refused(&[]).is_some());
     }
 }

@@ -4,8 +4,9 @@ use std::fmt::{self, Write};
 use std::path::Path;
 
 use plumbline_detectors::config::{DetectorMode, PolicyMode};
+use plumbline_schemas::command::Action;
 
-use crate::config::{Config, ConfigError, ConfigFile};
+use crate::config::{Config, ConfigError, ConfigFile, Delivery};
 
 /// A line of names is no longer than this, beside the title of the section.
 const WIDTH: usize = 100;
@@ -31,7 +32,8 @@ fn in_force(config: &Config, out: &mut String) -> fmt::Result {
     sources(config, out)?;
     geo(config, out)?;
     engine(config, out)?;
-    policy(config, out)
+    policy(config, out)?;
+    receivers(config, out)
 }
 
 /// A line of the summary; the title stands on the first line of several only.
@@ -243,12 +245,55 @@ fn asked_for(config: &Config, out: &mut String) -> fmt::Result {
     }
 }
 
+/// Who is told of the commands by Shared Signals.
+fn receivers(config: &Config, out: &mut String) -> fmt::Result {
+    let receivers = config.signals.receiver.iter().map(|receiver| {
+        let place = match receiver.delivery {
+            Delivery::Push => format!("posted to {}", receiver.endpoint.as_deref().unwrap_or("")),
+            Delivery::Poll => "when it polls".to_owned(),
+            Delivery::Kafka => format!("to topic {}", receiver.topic.as_deref().unwrap_or("")),
+        };
+        let tenants = match receiver.tenants.join(", ") {
+            all if all == "*" => "every tenant".to_owned(),
+            some => format!("tenant {some}"),
+        };
+        let (name, profile) = (&receiver.name, receiver.profile);
+        let told = profile.actions().filter(|action| receiver.wants(*action));
+        let told: Vec<_> = told.map(Action::as_str).collect();
+        let observe = if receiver.observe {
+            ", observed too"
+        } else {
+            ""
+        };
+        wrapped(
+            &format!("{name} ({profile}), {place}, of {tenants}{observe}: "),
+            &told,
+        )
+    });
+    if config.signals.receiver.is_empty() {
+        return Ok(());
+    }
+    lines(out, "signals", "none", receivers.flatten())
+}
+
 /// What is right in the file, and yet not what its writer may expect.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = unknown_detectors(config);
     notes.extend(not_found(config));
     notes.extend(unresolved(config));
+    notes.extend(signals(config));
     notes
+}
+
+/// Keys that are missing or wrong, and bearer tokens that cannot be had.
+fn signals(config: &Config) -> Vec<String> {
+    if config.signals.receiver.is_empty() {
+        return Vec::new();
+    }
+    let wrong = crate::signals::what_is_missing(config).into_iter();
+    wrong
+        .map(|error| format!("on this machine {error}"))
+        .collect()
 }
 
 fn unknown_detectors(config: &Config) -> Vec<String> {
@@ -320,6 +365,14 @@ mod tests {
         assert!(text.contains(rule), "{text}");
         let commands = "commands     sent again when not acknowledged within 5m\n";
         assert!(text.contains(commands), "{text}");
+    }
+
+    #[test]
+    fn receivers_are_said_with_what_they_are_told_and_never_their_tokens() {
+        let text = said(include_str!("../tests/config/signals.toml"));
+        assert!(!text.contains("hunter2"), "{text}");
+        let (_, text) = text.split_once("\nsignals ").expect("receivers");
+        insta::assert_snapshot!(format!("signals {text}"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transmit;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -31,6 +32,7 @@ use failure::Failure;
 use replay::ReplayArgs;
 use run::RunArgs;
 use topics::TopicsArgs;
+use transmit::TransmitArgs;
 
 /// Watches identities after they have logged in and says, on every event, whether the session is
 /// still trusted; when it is not, a command on a Kafka topic says what to do about it.
@@ -52,6 +54,7 @@ struct Cli {
 enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
+    Transmit(TransmitArgs),
     Replay(ReplayArgs),
     Compare(CompareArgs),
     Explain(ExplainArgs),
@@ -75,6 +78,7 @@ impl Command {
         match self {
             Self::Demo(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
+            Self::Transmit(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
             Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),

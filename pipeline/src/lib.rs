@@ -12,6 +12,7 @@ pub mod normalise;
 pub mod replay;
 pub mod run;
 mod serve;
+pub mod signals;
 pub mod telemetry;
 pub mod topics;
 pub mod worker;

@@ -1,8 +1,8 @@
 //! What a service shows over HTTP: `/metrics`, `/healthz` and `/readyz`.
 
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
+use std::{fmt, io};
 
 use axum::Router;
 use axum::http::{StatusCode, header};
@@ -25,8 +25,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens there, and answers from a thread of its own.
-    pub(crate) fn start(address: SocketAddr, tally: Tally) -> io::Result<Self> {
+    /// Listens there, and answers from a thread of its own. `what` is served, for the log.
+    pub(crate) fn start(
+        address: SocketAddr,
+        what: &'static str,
+        routes: Router,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -43,16 +47,16 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        served = axum::serve(listener, routes(tally)).into_future() => {
+                        served = axum::serve(listener, routes).into_future() => {
                             if let Err(error) = served {
-                                tracing::error!(%error, "metrics are not served any more");
+                                tracing::error!(%error, "{what} are not served any more");
                             }
                         }
                         _ = stopped => {}
                     }
                 });
             })?;
-        tracing::info!(%address, "serving /metrics, /healthz and /readyz");
+        tracing::info!(%address, "serving {what}");
         Ok(Self {
             address,
             stop: Some(stop),
@@ -72,23 +76,27 @@ impl Drop for Server {
     }
 }
 
-fn routes(tally: Tally) -> Router {
+/// What is served of a service.
+pub(crate) const PAGES: &str = "/metrics, /healthz and /readyz";
+
+/// The pages of a service that counts there.
+pub(crate) fn pages(tally: Tally) -> Router {
     let (alive, ready) = (tally.clone(), tally.clone());
     Router::new()
         .route("/healthz", get(async move || state(alive.is_alive())))
         .route("/readyz", get(async move || state(ready.is_ready())))
-        .route("/metrics", get(async move || metrics(&tally)))
+        .route("/metrics", get(async move || metrics(tally.metrics())))
 }
 
-fn state(state: Result<(), String>) -> Response {
+pub(crate) fn state(state: Result<(), String>) -> Response {
     match state {
         Ok(()) => "ok\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
     }
 }
 
-fn metrics(tally: &Tally) -> Response {
-    match tally.metrics() {
+pub(crate) fn metrics(encoded: Result<String, fmt::Error>) -> Response {
+    match encoded {
         Ok(text) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -112,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_answered_until_the_end() {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(free, Tally::default()).expect("a free port");
+        let server = Server::start(free, PAGES, pages(Tally::default())).expect("a free port");
         let address = server.address;
         assert!(get(address, "/healthz").starts_with("HTTP/1.0 200"));
         let ready = get(address, "/readyz");
@@ -120,7 +128,7 @@ mod tests {
         let metrics = get(address, "/metrics");
         assert!(metrics.contains(OPENMETRICS) && metrics.ends_with("# EOF\n"));
         assert!(get(address, "/").starts_with("HTTP/1.0 404"));
-        let taken = Server::start(address, Tally::default());
+        let taken = Server::start(address, PAGES, pages(Tally::default()));
         assert_eq!(
             taken.expect_err("the port is taken").kind(),
             io::ErrorKind::AddrInUse

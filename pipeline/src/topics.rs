@@ -107,7 +107,15 @@ fn needed(config: &Config) -> Vec<Needed<'_>> {
         role: "source",
         policy: "delete",
     });
-    for topic in sources.chain(own) {
+    let signals = config.signals.receiver.iter();
+    let signals = signals.filter_map(|receiver| {
+        Some(Needed {
+            name: receiver.topic.as_deref()?,
+            role: "signals",
+            policy: "delete",
+        })
+    });
+    for topic in sources.chain(own).chain(signals) {
         if needed.iter().all(|known| known.name != topic.name) {
             needed.push(topic);
         }

@@ -26,8 +26,10 @@ pub mod finding;
 pub mod formats;
 pub mod json_schema;
 pub mod known;
+pub mod ocsf;
 mod record;
 pub mod reject;
+pub mod signals;
 pub mod time;
 
 pub use record::check_raw;

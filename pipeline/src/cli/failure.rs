@@ -12,6 +12,7 @@ use crate::demo::DemoError;
 use crate::explain::ExplainError;
 use crate::replay::ReplayError;
 use crate::run::RunError;
+use crate::signals::TransmitError;
 use crate::telemetry::TelemetryError;
 use crate::topics::TopicsError;
 
@@ -33,6 +34,9 @@ pub(super) enum Failure {
     /// The service.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The transmitter.
+    #[error(transparent)]
+    Transmit(#[from] TransmitError),
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -78,6 +82,7 @@ impl Failure {
             Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
+            Self::Transmit(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),

@@ -36,6 +36,16 @@ pub enum ConfigError {
         /// Why.
         source: SecretError,
     },
+    /// The bearer token of a receiver cannot be resolved.
+    #[error("the value of {key} of the receiver `{receiver}` cannot be had")]
+    Token {
+        /// Name of the receiver.
+        receiver: String,
+        /// `endpoint_token` or `access_token`.
+        key: &'static str,
+        /// Why.
+        source: SecretError,
+    },
     /// An environment variable that overrides the file is wrong.
     #[error("{variable}: {message}")]
     Environment {

@@ -10,6 +10,8 @@ mod rules;
 mod secret;
 mod sections;
 mod set;
+mod signal_rules;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +28,7 @@ pub use sections::{
     CompareConfig, GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage,
     check_format, listen_address,
 };
+pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
 /// All that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -39,6 +42,8 @@ pub struct Config {
     pub geo: GeoConfig,
     /// `[run]`
     pub run: RunConfig,
+    /// `[signals]`
+    pub signals: SignalsConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
     /// `[compare]`
@@ -137,6 +142,7 @@ impl Config {
     /// Relative paths in the file are relative to the file.
     fn rebase(&mut self, directory: &Path) {
         self.geo.rebase(directory);
+        self.signals.rebase(directory);
         self.kafka.directory = directory.to_owned();
     }
 }

@@ -8,12 +8,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::kafka::TopicsConfig;
 use super::problem::Note;
+use super::signal_rules::signals;
 
 /// Everything that is right in itself and wrong beside something else.
 pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
     let own = own_topics(document, &mut notes);
     source_topics(document, &own, &mut notes);
+    signals(document, &own, &mut notes);
     let properties = document
         .get("kafka")
         .and_then(|kafka| kafka.get_ref().get("properties"));

@@ -166,6 +166,22 @@ fn every_mistake_in_a_rule_is_found_too() {
 }
 
 #[test]
+fn every_mistake_in_a_receiver_is_found_too() {
+    let text = include_str!("../../tests/config/signal-mistakes.toml");
+    insta::assert_snapshot!(read_text(text).expect_err("refused"));
+}
+
+#[test]
+fn receivers_are_read_and_their_keys_are_relative_to_the_file() {
+    let text = include_str!("../../tests/config/signals.toml");
+    let mut signals = read_text(text).expect("accepted").signals;
+    assert_eq!(signals.receiver.len(), 3);
+    assert_eq!(signals.receiver[1].tenants, ["*"]);
+    signals.rebase(Path::new("/etc/plumbline"));
+    assert_eq!(signals.keys, [PathBuf::from("/etc/plumbline/missing.pem")]);
+}
+
+#[test]
 fn an_unknown_format_is_told_every_known_one() {
     for text in [
         "[[source]]\ntopic = 'x'\nformat = 'okto'",

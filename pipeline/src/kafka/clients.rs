@@ -152,6 +152,11 @@ impl Clients {
         format!("{}-normalise", self.group_id)
     }
 
+    /// The consumer group that delivers to this receiver of signals.
+    pub(crate) fn signals_group(&self, receiver: &str) -> String {
+        format!("{}-signals-{receiver}", self.group_id)
+    }
+
     /// A consumer that joins a group once it subscribes.
     pub(crate) fn consumer(&self, group: &str) -> Result<GroupConsumer, ClientError> {
         self.member(group, false)

@@ -152,7 +152,7 @@ pub fn replay_sides(
             offset: 0,
             source,
         })?;
-        feeds.push(Feed::new(path, Records::new(input, format == "cloudtrail")));
+        feeds.push(Feed::new(path, Records::new(input, matches!(format.as_str(), "cloudtrail" | "auto"))));
     }
     let names: Vec<String> = files
         .iter()

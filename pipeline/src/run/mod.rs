@@ -22,6 +22,7 @@ pub(crate) use counters::Counters;
 pub use counters::{Counts, Tally};
 pub(crate) use metrics::Standing;
 pub use shutdown::Shutdown;
+pub(crate) use supervise::span;
 
 /// Why the service cannot run.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use crate::enrich::Enricher;
 use crate::kafka::{
     Clients, ConnectError, Context, Ends, Progress, connect, fit_together, lag, partition_count,
 };
-use crate::serve::Server;
+use crate::serve::{PAGES, Server, pages};
 use crate::worker::{Source, Standby, Worker};
 
 /// How often the stages are looked at.
@@ -45,7 +45,7 @@ pub(super) fn supervise(
 ) -> Result<Counts, RunError> {
     // First of all: who starts it wants to see what it waits for.
     let served = config.run.listen.map(|address| {
-        let started = Server::start(address, tally.clone());
+        let started = Server::start(address, PAGES, pages(tally.clone()));
         started.map_err(|source| RunError::Listen { address, source })
     });
     let _served = served.transpose()?;
@@ -332,7 +332,7 @@ fn source_topics(config: &Config) -> Vec<&str> {
     topics
 }
 
-pub(super) fn span(span: Span) -> Duration {
+pub(crate) fn span(span: Span) -> Duration {
     Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
 }
 

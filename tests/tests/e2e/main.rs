@@ -15,6 +15,7 @@ mod retention;
 mod secrets;
 mod seen_from_outside;
 mod shared_work;
+mod signals;
 mod state;
 mod stories;
 mod window;

@@ -1,0 +1,275 @@
+//! One receiver: what it is told, what waits for it, and whether its stream flows.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use plumbline_detectors::glob;
+use plumbline_schemas::command::{Action, Command, Mode};
+use plumbline_schemas::reject::{Reason, Reject};
+use plumbline_schemas::signals::{Stream, Untold, claims, verification};
+use plumbline_schemas::time::EventTime;
+use plumbline_schemas::{check_raw, log_key};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use super::metrics::Counters;
+use super::window::{Signal, Window};
+use crate::config::{ConfigError, Delivery, ReceiverConfig, Secret};
+
+/// How long a verification is kept for who asked for it.
+const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
+/// How often one may be asked for, in seconds.
+pub(super) const VERIFICATION_INTERVAL: i64 = 10;
+
+/// Whether a stream flows (SSF 1.0, section 8.1.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Tokens are sent.
+    #[default]
+    Enabled,
+    /// They are kept until it flows again.
+    Paused,
+    /// They are dropped.
+    Disabled,
+}
+
+impl Status {
+    const ALL: [Self; 3] = [Self::Enabled, Self::Paused, Self::Disabled];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// The status as the receiver has set it, and what is to be done about it.
+#[derive(Debug, Default)]
+struct Flow {
+    status: Status,
+    /// Whether it has been changed since it was last committed.
+    changed: bool,
+    verified: Option<i64>,
+    verifications: u64,
+}
+
+/// What a record of the control topic means for a receiver.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It is to be told of it.
+    Of(Box<Signal>),
+    /// It is not.
+    Nothing,
+    /// Nobody can be told of that.
+    Unreadable(Reject),
+}
+
+/// One receiver. Its thread reads and commits; who serves HTTP looks into the same window.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    pub(super) config: ReceiverConfig,
+    pub(super) stream: Stream,
+    pub(super) counters: Counters,
+    /// Somebody may wait for a token that has come.
+    pub(super) arrived: Notify,
+    access: Option<[u8; 32]>,
+    window: Mutex<Window>,
+    flow: Mutex<Flow>,
+}
+
+impl Receiver {
+    /// `access`: what its access token stands for.
+    pub(super) fn new(config: &ReceiverConfig, issuer: &str, access: Option<&str>) -> Self {
+        let subject_issuer = config.subject_issuer.as_deref().unwrap_or(issuer);
+        let stream = Stream {
+            id: config.name.clone(),
+            issuer: issuer.to_owned(),
+            audience: config.audience.clone(),
+            profile: config.profile,
+            subject: config.subject,
+            subject_issuer: subject_issuer.to_owned(),
+            subject_in_event: config.subject_in_event,
+        };
+        Self {
+            config: config.clone(),
+            stream,
+            counters: Counters::new(&config.name),
+            arrived: Notify::new(),
+            access: access.map(digest),
+            window: Mutex::default(),
+            flow: Mutex::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Whether this bearer token is its own. Digests are compared: how long that takes tells nothing.
+    pub(super) fn is_let_in(&self, token: &str) -> bool {
+        self.access == Some(digest(token))
+    }
+
+    pub(super) fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flow(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.flow().status
+    }
+
+    /// The receiver wants it so.
+    pub(super) fn set_status(&self, status: Status) {
+        let mut flow = self.flow();
+        flow.changed |= flow.status != status;
+        flow.status = status;
+    }
+
+    /// So it was when the offsets were last committed.
+    pub(super) fn recall_status(&self, status: Status) {
+        let mut flow = self.flow();
+        if !flow.changed {
+            flow.status = status;
+        }
+    }
+
+    /// The status, if it is yet to be committed.
+    pub(super) fn changed_status(&self) -> Option<Status> {
+        let flow = self.flow();
+        flow.changed.then_some(flow.status)
+    }
+
+    /// This status is committed.
+    pub(super) fn status_kept(&self, status: Status) {
+        let mut flow = self.flow();
+        if flow.status == status {
+            flow.changed = false;
+        }
+    }
+
+    /// Puts a verification among what is to be sent, unless one was asked for a moment ago.
+    pub(super) fn verify(&self, state: Option<&str>) -> bool {
+        let now = now();
+        let seconds = now.as_millis() / 1000;
+        let mut flow = self.flow();
+        if flow
+            .verified
+            .is_some_and(|at| seconds - at < VERIFICATION_INTERVAL)
+        {
+            return false;
+        }
+        flow.verified = Some(seconds);
+        flow.verifications += 1;
+        let jti = format!(
+            "v-{}-{}.{}",
+            now.as_millis(),
+            flow.verifications,
+            self.name()
+        );
+        drop(flow);
+        self.window().read_aside(Signal {
+            claims: verification(&self.stream, jti, seconds, state),
+            subject: String::new(),
+            expires_at: now.plus_millis(VERIFICATION_LIFE_MILLIS),
+            record: Vec::new(),
+        });
+        self.arrived.notify_waiters();
+        true
+    }
+
+    /// What this record of the control topic, written at that time, is to the receiver.
+    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Told {
+        let command = match read(record) {
+            Ok(command) => command,
+            Err(reject) => return Told::Unreadable(reject),
+        };
+        if !self.is_concerned(&command) || self.status() == Status::Disabled {
+            return Told::Nothing;
+        }
+        match claims(&command, &self.stream, published) {
+            Ok(claims) => Told::Of(Box::new(Signal {
+                claims,
+                subject: log_key(&command.target.tenant, &command.target.identity),
+                expires_at: command.expires_at,
+                record: record.to_vec(),
+            })),
+            Err(Untold::NoEvent) => Told::Nothing,
+            Err(Untold::NoSubject) => {
+                self.counters.untold();
+                tracing::debug!(
+                    receiver = self.name(),
+                    command = command.id,
+                    "nobody to tell of"
+                );
+                Told::Nothing
+            }
+        }
+    }
+
+    fn is_concerned(&self, command: &Command) -> bool {
+        let mut tenants = self.config.tenants.iter();
+        (command.mode == Mode::Enforce || self.config.observe)
+            && self.config.wants(command.action)
+            && tenants.any(|tenant| glob::matches(tenant, &command.target.tenant))
+    }
+
+    /// The actions it is told of, in the order of the vocabulary.
+    pub(super) fn actions(&self) -> impl Iterator<Item = Action> {
+        let told = self.config.profile.actions();
+        told.filter(|action| self.config.wants(*action))
+    }
+
+    pub(super) fn is_polling(&self) -> bool {
+        self.config.delivery == Delivery::Poll
+    }
+}
+
+fn read(record: &[u8]) -> Result<Command, Reject> {
+    let record = check_raw(record)?;
+    serde_json::from_slice(record).map_err(|error| {
+        let (reason, what) = match error.classify() {
+            serde_json::error::Category::Data => (Reason::WrongType, "not a command"),
+            _ => (Reason::NotJson, "not JSON"),
+        };
+        let (line, column) = (error.line(), error.column());
+        Reject::new(
+            reason,
+            format!("record: {what}, line {line}, column {column}"),
+        )
+    })
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// The present. Only here does Plumbline look at it: a bot must not act after a command has expired.
+pub(super) fn now() -> EventTime {
+    EventTime::from_millis(Timestamp::now().as_millisecond())
+}
+
+/// What the bearer token of the configuration stands for.
+pub(super) fn resolve(
+    secret: Option<&Secret>,
+    directory: &Path,
+    receiver: &str,
+    key: &'static str,
+) -> Result<Option<String>, ConfigError> {
+    let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
+    resolved.map_err(|source| ConfigError::Token {
+        receiver: receiver.to_owned(),
+        key,
+        source,
+    })
+}

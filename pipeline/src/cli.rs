@@ -3,15 +3,18 @@
 //! A flag is stronger than its environment variable, that is stronger than the file, and the file
 //! is stronger than the default.
 
+mod access;
 mod check;
 mod demo;
 mod explain;
 mod failure;
+mod query;
 mod replay;
 mod run;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod trace;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -22,13 +25,16 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::telemetry;
+use access::AccessArgs;
 use check::CheckArgs;
 use demo::DemoArgs;
 use explain::ExplainArgs;
 use failure::Failure;
+use query::QueryArgs;
 use replay::ReplayArgs;
 use run::RunArgs;
 use topics::TopicsArgs;
+use trace::TraceArgs;
 
 /// Watches identities after they have logged in and says, on every event, whether the session is
 /// still trusted; when it is not, a command on a Kafka topic says what to do about it.
@@ -52,6 +58,9 @@ enum Command {
     Run(RunArgs),
     Replay(ReplayArgs),
     Explain(ExplainArgs),
+    Query(QueryArgs),
+    Trace(TraceArgs),
+    Access(AccessArgs),
     Check(CheckArgs),
     Topics(TopicsArgs),
 }
@@ -74,6 +83,9 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Query(arguments) => arguments.execute(),
+            Self::Trace(arguments) => arguments.execute(),
+            Self::Access(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
             Self::Topics(arguments) => arguments.execute(),
         }

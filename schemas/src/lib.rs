@@ -19,6 +19,7 @@
 #[macro_use]
 mod vocabulary;
 
+pub mod address;
 pub mod arrow;
 pub mod command;
 pub mod event;
@@ -28,6 +29,7 @@ pub mod json_schema;
 pub mod known;
 mod record;
 pub mod reject;
+pub mod shown;
 pub mod time;
 
 pub use record::check_raw;

@@ -12,8 +12,9 @@ use crate::replay;
 
 /// Put historical logs through the same engine, without Kafka
 ///
-/// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json. The
-/// same input and configuration give the same bytes.
+/// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json, and the
+/// tables events/, findings/ and commands/ for `plumbline query`. The same input and configuration
+/// give the same bytes.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result"
@@ -51,6 +52,18 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     out: Option<PathBuf>,
+    /// Whether the tables for `plumbline query` are written, as Parquet [file: replay.parquet]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_PARQUET",
+        hide_env_values = true
+    )]
+    parquet: Option<bool>,
 }
 
 impl ReplayArgs {
@@ -80,6 +93,7 @@ impl ReplayArgs {
         }
         replay.tenant = self.tenant.or(replay.tenant.take());
         replay.out = self.out.or(replay.out.take());
+        replay.parquet = self.parquet.unwrap_or(replay.parquet);
     }
 }
 
@@ -130,8 +144,11 @@ mod tests {
         file.replay.input = vec!["file".to_owned()];
         file.replay.tenant = Some("file".to_owned());
         assert_eq!(applied(&[], file.clone()), file);
-        let config = applied(&["--input", "flag", "--format", "native"], file);
+        let flags = ["--input", "flag", "--format", "native", "--parquet=false"];
+        let config = applied(&flags, file);
         assert_eq!(config.replay.input, ["flag"]);
+        assert!(!config.replay.parquet);
+        assert!(applied(&["--parquet"], config.clone()).replay.parquet);
         assert_eq!(config.replay.tenant.as_deref(), Some("file"));
     }
 

@@ -22,8 +22,8 @@ pub use error::{ConfigError, InvalidFile};
 pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
-    GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage, check_format,
-    listen_address,
+    AnswerFormat, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig, RunConfig,
+    SourceConfig, Stage, check_format, listen_address,
 };
 
 /// All that can be set.
@@ -40,6 +40,8 @@ pub struct Config {
     pub run: RunConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
+    /// `[query]`
+    pub query: QueryConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[engine]`

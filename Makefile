@@ -3,14 +3,15 @@
 .PHONY: help demo test lint bench chaos evaluate kafka geoip setup fuzz
 
 CARGO ?= cargo
-# The embedded broker of the demo needs no TLS: without OpenSSL's headers it is built without.
-TLS := $(shell printf '\043include <openssl/ssl.h>\n' | $(or $(CC),cc) -E -x c - >/dev/null 2>&1 || echo --no-default-features)
+# The demo needs neither Parquet nor SQL, which take longer to build than all else, and its embedded
+# broker no TLS: without OpenSSL's headers it is built without.
+TLS := $(shell printf '\043include <openssl/ssl.h>\n' | $(or $(CC),cc) -E -x c - >/dev/null 2>&1 && echo --features tls)
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: ## the main job in one process: sample logs in, commands out, a summary
-	$(CARGO) run --locked --quiet -p plumbline $(TLS) -- demo
+	$(CARGO) run --locked --quiet -p plumbline --no-default-features $(TLS) -- demo
 
 test: setup lint ## all tests, on a real Apache Kafka too; installs what is missing
 	$(CARGO) test --locked --workspace

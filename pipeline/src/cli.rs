@@ -3,16 +3,19 @@
 //! A flag is stronger than its environment variable, that is stronger than the file, and the file
 //! is stronger than the default.
 
+mod access;
 mod check;
 mod compare;
 mod demo;
 mod explain;
 mod failure;
+mod query;
 mod replay;
 mod run;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod trace;
 mod transmit;
 
 use std::ffi::OsString;
@@ -24,14 +27,17 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Config};
 use crate::telemetry;
+use access::AccessArgs;
 use check::CheckArgs;
 use compare::CompareArgs;
 use demo::DemoArgs;
 use explain::ExplainArgs;
 use failure::Failure;
+use query::QueryArgs;
 use replay::ReplayArgs;
 use run::RunArgs;
 use topics::TopicsArgs;
+use trace::TraceArgs;
 use transmit::TransmitArgs;
 
 /// Watches identities after they have logged in and says, on every event, whether the session is
@@ -58,6 +64,9 @@ enum Command {
     Replay(ReplayArgs),
     Compare(CompareArgs),
     Explain(ExplainArgs),
+    Query(QueryArgs),
+    Trace(TraceArgs),
+    Access(AccessArgs),
     Check(CheckArgs),
     Topics(TopicsArgs),
 }
@@ -82,6 +91,9 @@ impl Command {
             Self::Replay(arguments) => arguments.execute(),
             Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
+            Self::Query(arguments) => arguments.execute(),
+            Self::Trace(arguments) => arguments.execute(),
+            Self::Access(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),
             Self::Topics(arguments) => arguments.execute(),
         }

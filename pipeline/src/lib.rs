@@ -1,5 +1,6 @@
 //! The `plumbline` program: Kafka, enrichment, replay and the command line around the pure engine.
 
+pub mod analyst;
 pub mod check;
 pub mod cli;
 pub mod compare;
@@ -9,10 +10,13 @@ pub mod enrich;
 pub mod explain;
 pub mod kafka;
 pub mod normalise;
+mod page;
+pub mod query;
 pub mod replay;
 pub mod run;
 mod serve;
 pub mod signals;
 pub mod telemetry;
 pub mod topics;
+pub mod trace;
 pub mod worker;

@@ -254,10 +254,10 @@ fn wrong_usage_is_said_and_a_failed_replay_leaves_no_result() {
     let place = Place::new();
     let missing = place.path("nothing-*.ndjson").display().to_string();
     assert!(matches!(place.replay(&[missing], "out"), Err(error) if error.exit_code() == 2));
-    let parquet = place.bytes("log.parquet", b"PAR1");
+    let parquet = place.bytes("log", b"PAR1");
     assert!(matches!(
         place.replay(&[parquet], "out"),
-        Err(ReplayError::Parquet(_))
+        Err(ReplayError::Parquet { .. })
     ));
     let whole = gzip(office().join("\n").as_bytes());
     let broken = place.bytes("broken.gz", &whole[..whole.len() / 2]);

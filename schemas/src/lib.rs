@@ -19,6 +19,7 @@
 #[macro_use]
 mod vocabulary;
 
+pub mod address;
 pub mod arrow;
 pub mod command;
 pub mod event;
@@ -29,6 +30,7 @@ pub mod known;
 pub mod ocsf;
 mod record;
 pub mod reject;
+pub mod shown;
 pub mod signals;
 pub mod time;
 

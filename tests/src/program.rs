@@ -23,6 +23,8 @@ pub fn binary() -> &'static Path {
 }
 
 /// Builds it in the profile that this test was built in: `target/PROFILE/deps/TEST` is running.
+/// Without SQL, which no test here needs: alone it would have other features of its dependencies than
+/// with the rest of the workspace, and DataFusion would be built a second time.
 fn build() -> Result<PathBuf, String> {
     let test = env::current_exe().expect("the path of this test");
     let target = test
@@ -37,6 +39,7 @@ fn build() -> Result<PathBuf, String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--quiet", "-p", "plumbline", "--bin", "plumbline"])
+        .args(["--no-default-features", "--features", "tls"])
         .args(["--profile", profile])
         .arg("--target-dir")
         .arg(target.parent().expect("the target directory"))

@@ -10,11 +10,13 @@ use crate::compare::CompareError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::explain::ExplainError;
+use crate::query::AnswerError;
 use crate::replay::ReplayError;
 use crate::run::RunError;
 use crate::signals::TransmitError;
 use crate::telemetry::TelemetryError;
 use crate::topics::TopicsError;
+use crate::trace::TraceError;
 
 /// Why a command did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,12 @@ pub(super) enum Failure {
     /// The explanation.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// The query.
+    #[error(transparent)]
+    Query(#[from] AnswerError),
+    /// The life of a session.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The topics.
     #[error(transparent)]
     Topics(#[from] TopicsError),
@@ -86,6 +94,8 @@ impl Failure {
             Self::Replay(error) => error.exit_code(),
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),
+            Self::Query(error) => error.exit_code(),
+            Self::Trace(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),
         }
     }

@@ -14,10 +14,10 @@ use crate::replay::{self, Summary};
 
 /// Put historical logs through the same engine, without Kafka
 ///
-/// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json. The
-/// same input and configuration give the same bytes. With --compare or --sweep, other configurations are
-/// replayed in the same pass, and what differs is printed and written to comparison.json,
-/// differences.ndjson and sweep.json.
+/// Writes findings.ndjson, commands.ndjson, access.ndjson, deadletter.ndjson and summary.json, and the
+/// tables events/, findings/ and commands/ for `plumbline query`. The same input and configuration
+/// give the same bytes. With --compare or --sweep, other configurations are replayed in the same pass, and
+/// what differs is printed and written to comparison.json, differences.ndjson and sweep.json.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
@@ -55,6 +55,18 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     out: Option<PathBuf>,
+    /// Whether the tables for `plumbline query` are written, as Parquet [file: replay.parquet]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_PARQUET",
+        hide_env_values = true
+    )]
+    parquet: Option<bool>,
     /// A second configuration: of it [geo], [engine], [detectors] and [policy] are read; its results go to
     /// compare/ below DIR [file: replay.compare]
     #[arg(
@@ -120,6 +132,7 @@ impl ReplayArgs {
         }
         replay.tenant = self.tenant.or(replay.tenant.take());
         replay.out = self.out.or(replay.out.take());
+        replay.parquet = self.parquet.unwrap_or(replay.parquet);
         replay.compare = self.compare.or(replay.compare.take());
         replay.sweep = self.sweep.or(replay.sweep.take());
     }
@@ -201,8 +214,11 @@ mod tests {
         file.replay.input = vec!["file".to_owned()];
         file.replay.tenant = Some("file".to_owned());
         assert_eq!(applied(&[], file.clone()), file);
-        let config = applied(&["--input", "flag", "--format", "native"], file);
+        let flags = ["--input", "flag", "--format", "native", "--parquet=false"];
+        let config = applied(&flags, file);
         assert_eq!(config.replay.input, ["flag"]);
+        assert!(!config.replay.parquet);
+        assert!(applied(&["--parquet"], config.clone()).replay.parquet);
         assert_eq!(config.replay.tenant.as_deref(), Some("file"));
     }
 

@@ -202,8 +202,18 @@ fn replay_against(
     place: impl Fn(&Path) -> PathBuf,
 ) -> Result<(Vec<Summary>, Vec<Comparison>), CompareError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
-    let mut sides = vec![Side { config, out }];
-    sides.extend(others.iter().map(|(config, out)| Side { config, out }));
+    // The log is written once, beside the results of the first.
+    let side = |config, out, parquet| Side {
+        config,
+        out,
+        parquet,
+    };
+    let mut sides = vec![side(config, out, config.replay.parquet)];
+    sides.extend(
+        others
+            .iter()
+            .map(|(config, out)| side(config, out.as_path(), false)),
+    );
     let mut summaries = replay_sides(&config.replay, config.compare.labels.as_deref(), &sides)?;
     summaries.truncate(1);
     let base = Results::open(out)?;

@@ -25,8 +25,8 @@ pub use error::{ConfigError, InvalidFile};
 pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
-    CompareConfig, GeoConfig, LogConfig, LogFormat, ReplayConfig, RunConfig, SourceConfig, Stage,
-    check_format, listen_address,
+    AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
+    RunConfig, SourceConfig, Stage, check_format, listen_address,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub replay: ReplayConfig,
     /// `[compare]`
     pub compare: CompareConfig,
+    /// `[query]`
+    pub query: QueryConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[engine]`

@@ -10,7 +10,7 @@ use plumbline_schemas::formats;
 use serde::de::{self, Deserialize, Deserializer};
 
 use crate::compare::{FailIf, Sweep};
-use crate::telemetry;
+use crate::{analyst, telemetry};
 
 /// `[[source]]`: a topic of raw logs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -160,6 +160,8 @@ pub struct ReplayConfig {
     pub compare: Option<PathBuf>,
     /// A key of the configuration and the values that it takes, one after the other.
     pub sweep: Option<Sweep>,
+    /// Whether the tables `events`, `findings` and `commands` are written too.
+    pub parquet: bool,
 }
 
 impl Default for ReplayConfig {
@@ -171,6 +173,7 @@ impl Default for ReplayConfig {
             out: None,
             compare: None,
             sweep: None,
+            parquet: analyst::IS_BUILT_IN,
         }
     }
 }
@@ -203,6 +206,35 @@ impl Default for CompareConfig {
             fail_if: Vec::new(),
         }
     }
+}
+
+/// `[query]`: `plumbline query`, `plumbline trace` and `plumbline access`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueryConfig {
+    /// Where replays wrote their results.
+    #[serde(deserialize_with = "one_or_several")]
+    pub data: Vec<PathBuf>,
+    /// How answers are written.
+    pub format: AnswerFormat,
+    /// Where the answer is written; to stdout without it.
+    pub out: Option<PathBuf>,
+}
+
+/// How the answer to a query is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum AnswerFormat {
+    /// An aligned table.
+    #[default]
+    Table,
+    /// Comma-separated values with a header.
+    Csv,
+    /// A JSON object for each row, one a line.
+    Json,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// `[log]`: what the program says of itself, on stderr.

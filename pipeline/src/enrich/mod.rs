@@ -8,7 +8,6 @@
 //! - A place without a city is the middle of a country, and may be off by the country's radius. A
 //!   radius that no file gives stays *not known*, which detectors treat as a large one.
 
-mod address;
 mod anonymizers;
 mod countries;
 mod database;
@@ -19,6 +18,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use plumbline_schemas::address;
 use plumbline_schemas::event::{Event, Network};
 use serde::Deserialize;
 

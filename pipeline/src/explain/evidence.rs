@@ -1,8 +1,9 @@
 //! The evidence of a finding as lines: what was observed, and what is usual.
 
+use plumbline_schemas::shown::plain;
 use serde_json::{Map, Value};
 
-use super::page::{Page, Pairs, plain};
+use crate::page::{Page, Pairs};
 
 /// Of a longer list so many are shown; the others are counted.
 const MOST_SHOWN: usize = 8;

@@ -27,9 +27,7 @@ pub(super) struct Mentions<T> {
 
 impl Results {
     pub(super) fn open(directory: &Path) -> Result<Self, ExplainError> {
-        if !directory.is_dir() {
-            return Err(ExplainError::NoDirectory(directory.to_owned()));
-        }
+        check_directory(directory)?;
         let file = |name: &str| {
             let path = directory.join(name);
             match path.is_file() {
@@ -60,6 +58,13 @@ impl Results {
     }
 }
 
+pub(super) fn check_directory(directory: &Path) -> Result<(), ExplainError> {
+    match directory.is_dir() {
+        true => Ok(()),
+        false => Err(ExplainError::NoDirectory(directory.to_owned())),
+    }
+}
+
 fn not_found(path: &Path, id: &str, lines: u64) -> ExplainError {
     ExplainError::NotFound {
         id: id.to_owned(),
@@ -68,7 +73,10 @@ fn not_found(path: &Path, id: &str, lines: u64) -> ExplainError {
     }
 }
 
-fn mentions<T: DeserializeOwned>(path: &Path, ids: &[&str]) -> Result<Mentions<T>, ExplainError> {
+pub(super) fn mentions<T: DeserializeOwned>(
+    path: &Path,
+    ids: &[&str],
+) -> Result<Mentions<T>, ExplainError> {
     let failed = |source: io::Error| ExplainError::Read {
         path: path.to_owned(),
         source,

@@ -5,9 +5,9 @@
 //! what is usual, the arithmetic, the events, and what would have made it silent. Nothing is
 //! recomputed, so what is read here is what the engine went by.
 
+mod access;
 mod evidence;
 mod lookup;
-mod page;
 mod tell;
 
 use std::io;
@@ -48,6 +48,18 @@ pub enum ExplainError {
         /// How many were looked through.
         lines: u64,
     },
+    /// The identity has no scopes, or is not there.
+    #[error(
+        "there is no identity `{identity}` in {path} ({lines} lines), which lists those whose events named scopes"
+    )]
+    NoAccess {
+        /// Who was looked for.
+        identity: String,
+        /// Where.
+        path: PathBuf,
+        /// How many were looked through.
+        lines: u64,
+    },
     /// A file that cannot be read.
     #[error("{path} cannot be read")]
     Read {
@@ -73,7 +85,10 @@ impl ExplainError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotAnId(_) | Self::NoDirectory(_) | Self::NoFile(_) => 2,
-            Self::NotFound { .. } | Self::Read { .. } | Self::Line { .. } => 1,
+            Self::NotFound { .. }
+            | Self::NoAccess { .. }
+            | Self::Read { .. }
+            | Self::Line { .. } => 1,
         }
     }
 }
@@ -89,6 +104,11 @@ pub fn explain(id: &str, directory: &Path) -> Result<String, ExplainError> {
     } else {
         Err(ExplainError::NotAnId(id.to_owned()))
     }
+}
+
+/// What the identity of this id is granted against what it uses.
+pub fn access(identity: &str, directory: &Path) -> Result<String, ExplainError> {
+    access::access(identity, directory)
 }
 
 /// A command, and all that belongs to it.

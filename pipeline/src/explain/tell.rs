@@ -2,10 +2,11 @@
 
 use plumbline_schemas::command::{Action, Command, Mode, Params, Target};
 use plumbline_schemas::finding::Finding;
+use plumbline_schemas::shown::plain;
 use serde_json::Value;
 
-use super::page::{Page, Pairs, plain};
 use super::{CommandCase, FindingCase, evidence};
+use crate::page::{Page, Pairs};
 
 const INDENT: usize = 2;
 /// What a broken rule weighs in the engine, where it does not compute a surprise.

@@ -14,7 +14,8 @@ use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::time::EventTime;
 
 use super::ReplayError;
-use super::records::{Next, Records};
+use super::reader::Reader;
+use super::records::Next;
 use crate::normalise::Normaliser;
 
 /// The longest jump that nothing confirms: no log of one organisation rests for three years.
@@ -45,17 +46,17 @@ struct Jump {
 /// One input file.
 pub(super) struct Feed {
     pub(super) path: PathBuf,
-    records: Records,
+    reader: Reader,
     record: Vec<u8>,
     clock: Option<EventTime>,
     jump: Option<Jump>,
 }
 
 impl Feed {
-    pub(super) fn new(path: &Path, records: Records) -> Self {
+    pub(super) fn new(path: &Path, reader: Reader) -> Self {
         Self {
             path: path.to_owned(),
-            records,
+            reader,
             record: Vec::new(),
             clock: None,
             jump: None,
@@ -70,21 +71,25 @@ impl Feed {
     ) -> Result<bool, ReplayError> {
         let Self {
             path,
-            records,
+            reader,
             record,
             clock,
             jump,
         } = self;
-        let next = records.next(record).map_err(|source| ReplayError::Read {
-            path: path.clone(),
-            offset: records.offset,
-            source,
-        })?;
-        let line = records.line;
+        let next = reader.next(path, record)?;
+        let line = reader.line();
         match next {
             Next::Record => {
                 let raw = record.trim_ascii();
                 let mut result = Ok(());
+                if reader.is_archive() {
+                    normaliser.decode_native(raw, &mut |decoded| {
+                        if result.is_ok() {
+                            result = hand_on(decoded, line, raw, take);
+                        }
+                    });
+                    return result.map(|()| true);
+                }
                 normaliser.decode(raw, &mut |decoded| {
                     if result.is_ok() {
                         result = settle(decoded, line, raw, clock, jump, take);
@@ -107,6 +112,20 @@ impl Feed {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Hands on what a replay has believed before: its archive holds no time that was not confirmed.
+fn hand_on(
+    decoded: Decoded<'_>,
+    line: u64,
+    raw: &[u8],
+    take: &mut Taker<'_>,
+) -> Result<(), ReplayError> {
+    match decoded {
+        Decoded::Event(event) => take(Taken::Event(&event)),
+        Decoded::Rejected(reject) => take(Taken::Rejected(line, reject, raw)),
+        Decoded::Skipped(_) => take(Taken::Skipped),
     }
 }
 

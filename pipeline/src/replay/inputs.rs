@@ -10,6 +10,9 @@ use super::progress::Progress;
 /// The word for stdin.
 pub(super) const STDIN: &str = "-";
 
+/// The first bytes of every Parquet file.
+pub(super) const PARQUET: [u8; 4] = *b"PAR1";
+
 /// Every file the inputs name: in the order given, globs and directories by file name.
 pub(super) fn expand(inputs: &[String]) -> Result<Vec<PathBuf>, ReplayError> {
     let mut files = Vec::new();
@@ -35,13 +38,7 @@ pub(super) fn expand(inputs: &[String]) -> Result<Vec<PathBuf>, ReplayError> {
             return Err(ReplayError::NoInput(input.clone()));
         }
     }
-    match files
-        .iter()
-        .find(|path| path.extension().is_some_and(|end| end == "parquet"))
-    {
-        Some(path) => Err(ReplayError::Parquet(path.clone())),
-        None => Ok(files),
-    }
+    Ok(files)
 }
 
 /// Bytes of all files together, before decompression; stdin counts for nothing.
@@ -85,6 +82,11 @@ pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRe
     // A pipe may give its first bytes one by one.
     let mut head = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut head)?;
+    if head == PARQUET {
+        return Err(io::Error::other(
+            "Parquet is read from its end and cannot come through a pipe; name the file",
+        ));
+    }
     let (gzip, zstd) = (
         head.starts_with(&[0x1f, 0x8b]),
         head == [0x28, 0xb5, 0x2f, 0xfd],

@@ -1,8 +1,9 @@
 //! `plumbline replay`: historical logs through the same engine, without Kafka.
 //!
 //! **Inputs** are files, globs, directories (every file below, by name; hidden ones are left out) and
-//! `-` for stdin; plain, gzip or Zstandard, known by their first bytes. A file holds one record a line,
-//! or a JSON array, or documents of several lines, or, for CloudTrail, `{"Records":[…]}`.
+//! `-` for stdin; plain, gzip, Zstandard or Parquet, known by their first bytes. A file holds one record a
+//! line, or a JSON array, or documents of several lines, or, for CloudTrail, `{"Records":[…]}`. A row of
+//! Parquet is a record; the `events` of an earlier replay are native events, whatever the format.
 //!
 //! **Order**: one file keeps the order of its lines; several are merged by event time ([`merge`]).
 //! A time that jumps ahead of its file is believed only when the next record confirms it ([`feed`]).
@@ -10,8 +11,9 @@
 //! **Results**, in the directory given: `findings.ndjson`, `commands.ndjson`, `deadletter.ndjson`
 //! (`reason`, `detail`, `source`, `line`, `raw` without secrets), `access.ndjson` (what every identity is
 //! granted against what it uses, [`Access`](plumbline_detectors::access::Access)) and `summary.json`
-//! ([`Summary`]). The same inputs and configuration give the same bytes, but for `wall_ms`. Where events of
-//! the input are known to be an attack's, `labels.ndjson` names them ([`labels`]).
+//! ([`Summary`]); with `parquet` also the tables `events/` (the log as it was read), `findings/` and
+//! `commands/`, replaced as a whole. The same inputs and configuration give the same bytes, but for `wall_ms`.
+//! Where events of the input are known to be an attack's, `labels.ndjson` names them ([`labels`]).
 //!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
@@ -20,9 +22,11 @@ mod inputs;
 pub mod labels;
 mod merge;
 mod progress;
+mod reader;
 mod records;
 mod results;
 mod summary;
+mod tables;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,13 +36,14 @@ use std::time::Instant;
 use plumbline_detectors::{Disposition, Engine, Output};
 use plumbline_schemas::event::Event;
 
+use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
 use crate::normalise::Normaliser;
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
 use progress::Progress;
-use records::Records;
+use reader::Reader;
 use results::Results;
 pub(crate) use results::Writing;
 pub use summary::Summary;
@@ -55,9 +60,16 @@ pub enum ReplayError {
     /// The output directory is a file.
     #[error("{0} is a file; --out names a directory")]
     NotADirectory(PathBuf),
-    /// A format of a later release.
-    #[error("{0} is Parquet, which this release does not read; convert it to NDJSON")]
-    Parquet(PathBuf),
+    /// A directory of other files where a table belongs.
+    #[error(
+        "{0} holds other files than the Parquet of a replay, which would be replaced; name another --out"
+    )]
+    Occupied(PathBuf),
+    /// An input that the results would replace.
+    #[error(
+        "{0} is read, and belongs to the tables that the results would replace; name another --out"
+    )]
+    InputInOutput(PathBuf),
     /// A log format that this build does not have.
     #[error("there is no log format `{0}`; `plumbline replay --help` names those there are")]
     Format(String),
@@ -77,6 +89,19 @@ pub enum ReplayError {
         /// Why.
         source: io::Error,
     },
+    /// A Parquet file that cannot be read to its end.
+    #[error("{path} cannot be read beyond row {row}; no result was written")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Rows that were read.
+        row: u64,
+        /// Why.
+        source: RowsError,
+    },
+    /// Tables that cannot be written.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A result that cannot be written.
     #[error("{path} cannot be written")]
     Write {
@@ -95,6 +120,8 @@ impl ReplayError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Read { .. } | Self::Write { .. } | Self::Encode(_) => 1,
+            Self::Parquet { source, .. } => source.exit_code(),
+            Self::Archive(source) => source.exit_code(),
             _ => 2,
         }
     }
@@ -106,6 +133,8 @@ pub struct Side<'c> {
     pub config: &'c Config,
     /// The directory of its results.
     pub out: &'c Path,
+    /// Whether the results are written as tables too, and the log with them.
+    pub parquet: bool,
 }
 
 /// What is made of results, and does not belong to those that replace them.
@@ -120,7 +149,13 @@ const OUTDATED: [&str; 4] = [
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
     let labels = config.compare.labels.as_deref();
-    let summaries = replay_sides(&config.replay, labels, &[Side { config, out }])?;
+    let parquet = config.replay.parquet;
+    let side = Side {
+        config,
+        out,
+        parquet,
+    };
+    let summaries = replay_sides(&config.replay, labels, &[side])?;
     summaries.into_iter().next().ok_or(ReplayError::NoOutput)
 }
 
@@ -140,6 +175,9 @@ pub fn replay_sides(
     }
     let mut labels = Labels::new(labels.map(LabelFile::read).transpose()?);
     let files = inputs::expand(&input.input)?;
+    for side in sides {
+        tables::check(side.out, &files)?;
+    }
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
     let normaliser = Normaliser::new(format, input.tenant.as_deref(), enrichers.common)
@@ -147,12 +185,7 @@ pub fn replay_sides(
     let progress = Progress::new(inputs::total_bytes(&files));
     let mut feeds = Vec::with_capacity(files.len());
     for path in &files {
-        let input = inputs::open(path, &progress).map_err(|source| ReplayError::Read {
-            path: path.clone(),
-            offset: 0,
-            source,
-        })?;
-        feeds.push(Feed::new(path, Records::new(input, matches!(format.as_str(), "cloudtrail" | "auto"))));
+        feeds.push(Feed::new(path, Reader::open(path, format, &progress)?));
     }
     let names: Vec<String> = files
         .iter()
@@ -233,7 +266,7 @@ impl Run {
             engine: Engine::new(Arc::new(side.config.engine_config())),
             enricher,
             outputs: Vec::new(),
-            results: Results::begin(side.out)?,
+            results: Results::begin(side.out, side.parquet)?,
             summary: Summary {
                 inputs,
                 ..Summary::default()
@@ -271,6 +304,7 @@ impl Run {
     fn apply(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
         self.summary.saw(event.time);
         self.summary.unrecognised_words += event.unrecognised_words() as u64;
+        self.results.event(event)?;
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}
             Disposition::Duplicate => self.summary.duplicates += 1,

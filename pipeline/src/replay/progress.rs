@@ -9,6 +9,22 @@ pub(super) struct Progress {
     bar: ProgressBar,
 }
 
+/// Counts a file by its rows.
+pub(super) struct Counter {
+    bar: ProgressBar,
+    bytes_per_step: u64,
+    rows: u64,
+}
+
+impl Counter {
+    pub(super) fn row(&mut self) {
+        self.rows += 1;
+        if self.rows.is_multiple_of(STEP) {
+            self.bar.inc(self.bytes_per_step);
+        }
+    }
+}
+
 /// The bar is told of events in steps of this many.
 const STEP: u64 = 4096;
 
@@ -41,6 +57,15 @@ impl Progress {
     /// The same bytes, counted as they are read.
     pub(super) fn counting(&self, raw: Box<dyn Read>) -> Box<dyn Read> {
         Box::new(self.bar.wrap_read(raw))
+    }
+
+    /// For a file of so many bytes and rows, which is counted by its rows.
+    pub(super) fn counter(&self, bytes: u64, rows: u64) -> Counter {
+        Counter {
+            bar: self.bar.clone(),
+            bytes_per_step: bytes * STEP / rows.max(1),
+            rows: 0,
+        }
     }
 
     /// Shows how many events have been applied.

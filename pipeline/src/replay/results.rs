@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use plumbline_detectors::Output;
 use plumbline_detectors::access::Access;
+use plumbline_schemas::event::Event;
 use plumbline_schemas::formats::secret;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
 use serde::Serialize;
 
-use super::{ReplayError, Summary};
+use super::{ReplayError, Summary, tables};
+use crate::analyst::Archive;
 
 /// Of a refused record so much is kept beside the reason.
 const MOST_RAW_BYTES: usize = 4096;
@@ -91,6 +93,9 @@ fn failed(path: &Path, source: std::io::Error) -> ReplayError {
 
 /// The results of one replay.
 pub(super) struct Results {
+    directory: PathBuf,
+    /// The same as Parquet, and the events, where that is asked for.
+    archive: Option<Archive>,
     findings: Writing,
     commands: Writing,
     dead_letters: Writing,
@@ -102,9 +107,11 @@ pub(super) struct Results {
 }
 
 impl Results {
-    pub(super) fn begin(directory: &Path) -> Result<Self, ReplayError> {
+    pub(super) fn begin(directory: &Path, parquet: bool) -> Result<Self, ReplayError> {
         fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
         Ok(Self {
+            directory: directory.to_owned(),
+            archive: parquet.then(|| Archive::begin(directory)).transpose()?,
             findings: Writing::begin(directory, "findings.ndjson")?,
             commands: Writing::begin(directory, "commands.ndjson")?,
             dead_letters: Writing::begin(directory, "deadletter.ndjson")?,
@@ -113,6 +120,14 @@ impl Results {
             held: Vec::new(),
             held_time: None,
         })
+    }
+
+    /// Takes an event, before what it leads to.
+    pub(super) fn event(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
+        match &mut self.archive {
+            Some(archive) => Ok(archive.event(event)?),
+            None => Ok(()),
+        }
     }
 
     /// Takes what an event of that time led to.
@@ -142,6 +157,13 @@ impl Results {
                 Output::Finding(finding) => self.findings.line(finding)?,
                 Output::Command(command) => self.commands.line(command)?,
                 Output::Context(_) => {}
+            }
+            if let Some(archive) = &mut self.archive {
+                match &output {
+                    Output::Finding(finding) => archive.finding(finding)?,
+                    Output::Command(command) => archive.command(command)?,
+                    Output::Context(_) => {}
+                }
             }
             summary.count(&output);
         }
@@ -191,6 +213,14 @@ impl Results {
             self.summary,
         ];
         files.iter_mut().try_for_each(Writing::finish)?;
+        if let Some(archive) = &mut self.archive {
+            archive.finish()?;
+        }
+        // Tables of an earlier replay would contradict the other results.
+        tables::remove(&self.directory)?;
+        if let Some(archive) = self.archive {
+            archive.publish()?;
+        }
         files.iter().try_for_each(Writing::publish)
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// zone say nothing about where the caller is. An IPv4 address that a dual-stack listener wrote as
 /// `::ffff:192.0.2.7` is the IPv4 address. A DNS name (`cloudformation.amazonaws.com`) or any other
 /// text is no address.
-pub(super) fn parse(text: &str) -> Option<IpAddr> {
+pub fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let address = text
         .parse::<IpAddr>()
@@ -31,7 +31,7 @@ fn parse_decorated(text: &str) -> Option<IpAddr> {
 
 /// Whether the address is private, local to a link, to a host or to nobody, so that no database can
 /// know where it is. The documentation ranges are not among them: tests and the demo live there.
-pub(super) fn is_reserved(address: IpAddr) -> bool {
+pub fn is_reserved(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_reserved_v4(address),
         IpAddr::V6(address) => is_reserved_v6(address),

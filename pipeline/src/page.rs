@@ -1,5 +1,7 @@
 //! A page of aligned words.
 
+use plumbline_schemas::shown::plain;
+
 /// Prose is broken before this column.
 const WIDTH: usize = 96;
 /// Between a key and its value.
@@ -7,18 +9,18 @@ const GAP: usize = 2;
 
 /// A page that is being written.
 #[derive(Default)]
-pub(super) struct Page(String);
+pub(crate) struct Page(String);
 
 /// Keys and values that stand in one column.
 #[derive(Default)]
-pub(super) struct Pairs(Vec<(String, String)>);
+pub(crate) struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
-    pub(super) fn add(&mut self, key: &str, value: impl Into<String>) {
+    pub(crate) fn add(&mut self, key: &str, value: impl Into<String>) {
         self.0.push((key.to_owned(), value.into()));
     }
 
-    pub(super) fn add_known(&mut self, key: &str, value: Option<&str>) {
+    pub(crate) fn add_known(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.add(key, plain(value));
         }
@@ -27,28 +29,28 @@ impl Pairs {
 
 impl Page {
     /// A line at the margin, with a free one before it.
-    pub(super) fn heading(&mut self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
         if !self.0.is_empty() {
             self.0.push('\n');
         }
         self.line(0, text);
     }
 
-    pub(super) fn line(&mut self, indent: usize, text: &str) {
+    pub(crate) fn line(&mut self, indent: usize, text: &str) {
         let line = format!("{:indent$}{text}", "");
         self.0.push_str(line.trim_end());
         self.0.push('\n');
     }
 
     /// Prose in lines of a width that can be read.
-    pub(super) fn prose(&mut self, indent: usize, text: &str) {
+    pub(crate) fn prose(&mut self, indent: usize, text: &str) {
         for line in broken(text, WIDTH.saturating_sub(indent)) {
             self.line(indent, &line);
         }
     }
 
     /// Aligned; a value that needs several lines stays in its column.
-    pub(super) fn pairs(&mut self, indent: usize, pairs: &Pairs) {
+    pub(crate) fn pairs(&mut self, indent: usize, pairs: &Pairs) {
         let widest = pairs.0.iter().map(|(key, _)| key.chars().count()).max();
         let column = widest.unwrap_or(0) + GAP;
         let room = WIDTH.saturating_sub(indent + column).max(WIDTH / 3);
@@ -61,7 +63,23 @@ impl Page {
         }
     }
 
-    pub(super) fn finish(self) -> String {
+    /// Rows of cells in columns as wide as their widest cell.
+    pub(crate) fn columns<const N: usize>(&mut self, indent: usize, rows: &[[String; N]]) {
+        let width = |column: usize| {
+            let cells = rows.iter().map(|row| row[column].chars().count());
+            cells.max().unwrap_or(0) + GAP
+        };
+        let widths: Vec<usize> = (0..N).map(width).collect();
+        for row in rows {
+            let cells = row.iter().zip(&widths);
+            let line: String = cells
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            self.line(indent, &line);
+        }
+    }
+
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }
@@ -88,34 +106,9 @@ fn broken(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Text of a log as it may be shown on a terminal. Whoever chooses the name of an endpoint must not be
-/// able to move the cursor, or to turn the direction of the line, of whoever looks into it.
-pub(super) fn plain(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match hidden(c) {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_log_cannot_move_the_cursor_of_who_reads_it() {
-        assert_eq!(
-            plain("GET /\u{1b}[2Jx\n\u{202e}é"),
-            "GET /\\u{1b}[2Jx\\n\\u{202e}é"
-        );
-    }
 
     #[test]
     fn long_values_stay_in_their_column() {

@@ -1,0 +1,17 @@
+//! Parquet and SQL, which stand on DataFusion; or in a build without the feature `analyst`, what says
+//! that they are missing.
+
+#[cfg(not(feature = "analyst"))]
+mod absent;
+
+#[cfg(not(feature = "analyst"))]
+pub use absent::*;
+#[cfg(feature = "analyst")]
+pub use plumbline_analyst::{
+    archive::{Archive, ArchiveError},
+    query::{Database, Format, QueryError},
+    rows::{Rows, RowsError},
+};
+
+/// Whether this build has them.
+pub const IS_BUILT_IN: bool = cfg!(feature = "analyst");

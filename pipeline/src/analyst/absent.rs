@@ -1,0 +1,126 @@
+//! What stands for Parquet and SQL in a build without them: nothing can be opened.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use plumbline_schemas::command::Command;
+use plumbline_schemas::event::Event;
+use plumbline_schemas::finding::Finding;
+
+/// What was asked for is not part of this build.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this build of plumbline has neither Parquet nor SQL; build it with its default features, or with `--features analyst`"
+)]
+pub struct Absent;
+
+/// No archive can be written.
+pub type ArchiveError = Absent;
+/// No Parquet can be read.
+pub type RowsError = Absent;
+/// No query can be answered.
+pub type QueryError = Absent;
+
+impl Absent {
+    /// The exit status for it.
+    pub fn exit_code(&self) -> u8 {
+        2
+    }
+}
+
+/// An archive that never is.
+pub enum Archive {}
+
+impl Archive {
+    /// Fails.
+    pub fn begin(_: &Path) -> Result<Self, Absent> {
+        Err(Absent)
+    }
+
+    /// Never called.
+    pub fn event(&mut self, _: &Event<'_>) -> Result<(), Absent> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn finding(&mut self, _: &Finding) -> Result<(), Absent> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn command(&mut self, _: &Command) -> Result<(), Absent> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn finish(&mut self) -> Result<(), Absent> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn publish(self) -> Result<(), Absent> {
+        match self {}
+    }
+}
+
+/// Rows that never are.
+pub enum Rows {}
+
+impl Rows {
+    /// Fails.
+    pub fn open(_: &Path) -> Result<Self, Absent> {
+        Err(Absent)
+    }
+
+    /// Never called.
+    pub fn is_archive(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn total(&self) -> u64 {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn row(&self) -> u64 {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn next(&mut self, _: &mut Vec<u8>) -> Result<bool, Absent> {
+        match *self {}
+    }
+}
+
+/// How an answer would be written.
+pub enum Format {
+    /// An aligned table.
+    Table,
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object for each row.
+    Json,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// Tables that never are.
+pub enum Database {}
+
+impl Database {
+    /// Fails.
+    pub fn open(_: &[PathBuf]) -> Result<Self, Absent> {
+        Err(Absent)
+    }
+
+    /// Never called.
+    pub fn rows(&self, _: &str) -> Result<Vec<Vec<Option<String>>>, Absent> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn answer(&self, _: &str, _: Format, _: &mut (dyn Write + Send)) -> Result<u64, Absent> {
+        match *self {}
+    }
+}

@@ -1,0 +1,94 @@
+//! One input file as raw records: text cut into records, or the rows of a Parquet file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::progress::{Counter, Progress};
+use super::records::{Next, Records};
+use super::{ReplayError, inputs};
+use crate::analyst::Rows;
+
+/// An input file that is read.
+pub(super) enum Reader {
+    Text(Records),
+    Parquet { rows: Rows, counter: Counter },
+}
+
+impl Reader {
+    /// Opens a file. Parquet is known by its first bytes, whatever the name says.
+    pub(super) fn open(
+        path: &Path,
+        format: &str,
+        progress: &Progress,
+    ) -> Result<Self, ReplayError> {
+        let failed = |source| ReplayError::Read {
+            path: path.to_owned(),
+            offset: 0,
+            source,
+        };
+        if is_parquet(path).map_err(failed)? {
+            let rows = Rows::open(path).map_err(|source| ReplayError::Parquet {
+                path: path.to_owned(),
+                row: 0,
+                source,
+            })?;
+            let bytes = path.metadata().map_err(failed)?.len();
+            let counter = progress.counter(bytes, rows.total());
+            return Ok(Self::Parquet { rows, counter });
+        }
+        let input = inputs::open(path, progress).map_err(failed)?;
+        let is_of_trails = matches!(format, "cloudtrail" | "auto");
+        Ok(Self::Text(Records::new(input, is_of_trails)))
+    }
+
+    /// Reads the next record into `record`.
+    pub(super) fn next(&mut self, path: &Path, record: &mut Vec<u8>) -> Result<Next, ReplayError> {
+        match self {
+            Self::Text(records) => records.next(record).map_err(|source| ReplayError::Read {
+                path: path.to_owned(),
+                offset: records.offset,
+                source,
+            }),
+            Self::Parquet { rows, counter } => match rows.next(record) {
+                Ok(true) => {
+                    counter.row();
+                    Ok(Next::Record)
+                }
+                Ok(false) => Ok(Next::End),
+                Err(source) => Err(ReplayError::Parquet {
+                    path: path.to_owned(),
+                    row: rows.row(),
+                    source,
+                }),
+            },
+        }
+    }
+
+    /// Line of the record, or its row, from 1.
+    pub(super) fn line(&self) -> u64 {
+        match self {
+            Self::Text(records) => records.line,
+            Self::Parquet { rows, .. } => rows.row(),
+        }
+    }
+
+    /// Whether the records are native events that a replay has written, whatever the format of the
+    /// others.
+    pub(super) fn is_archive(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Parquet { rows, .. } => rows.is_archive(),
+        }
+    }
+}
+
+/// Of a pipe nothing is read here: what was read could not be given back.
+fn is_parquet(path: &Path) -> io::Result<bool> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    let mut head = Vec::with_capacity(4);
+    File::open(path)?.take(4).read_to_end(&mut head)?;
+    Ok(head == inputs::PARQUET)
+}

@@ -1,0 +1,70 @@
+//! The directories of Parquet among the results of a replay, which the next replay into the same
+//! directory replaces.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::ReplayError;
+
+/// One for each table.
+const NAMES: [&str; 3] = ["events", "findings", "commands"];
+
+/// Whether they may be replaced: they hold Parquet and nothing else, and no input.
+pub(super) fn check(out: &Path, inputs: &[PathBuf]) -> Result<(), ReplayError> {
+    for directory in NAMES.map(|name| out.join(name)) {
+        let entries = match directory.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(_) => return Err(ReplayError::Occupied(directory)),
+        };
+        for entry in entries {
+            let path = entry.map_err(|source| failed(&directory, source))?.path();
+            if !is_parquet(&path) {
+                return Err(ReplayError::Occupied(directory));
+            }
+        }
+        let place = directory.canonicalize();
+        let place = place.map_err(|source| failed(&directory, source))?;
+        let holds = |input: &&PathBuf| {
+            let input = input.canonicalize();
+            input.is_ok_and(|input| input.starts_with(&place))
+        };
+        if let Some(input) = inputs.iter().find(holds) {
+            return Err(ReplayError::InputInOutput(input.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Removes them.
+pub(super) fn remove(out: &Path) -> Result<(), ReplayError> {
+    for directory in NAMES.map(|name| out.join(name)) {
+        if directory.is_dir() {
+            empty(&directory).map_err(|source| failed(&directory, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a directory with the Parquet in it, and nothing else that came to be there since.
+fn empty(directory: &Path) -> io::Result<()> {
+    for entry in directory.read_dir()? {
+        let path = entry?.path();
+        if is_parquet(&path) {
+            fs::remove_file(path)?;
+        }
+    }
+    fs::remove_dir(directory)
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "parquet") && path.is_file()
+}
+
+fn failed(path: &Path, source: io::Error) -> ReplayError {
+    ReplayError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}

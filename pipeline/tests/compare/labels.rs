@@ -32,7 +32,10 @@ fn without_labels_there_is_no_file_and_none_of_an_earlier_replay_stays() {
         "findings.ndjson",
         "summary.json",
     ];
-    assert_eq!(names(&place.path("out")), expected);
+    let mut left = names(&place.path("out"));
+    // Where they are built in, the tables for SQL are there too.
+    left.retain(|name| !["commands", "events", "findings"].contains(&&**name));
+    assert_eq!(left, expected);
 }
 
 #[test]

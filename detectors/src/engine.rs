@@ -160,6 +160,12 @@ impl Engine {
             return Disposition::Duplicate;
         }
         self.judge(at, event, clock, outputs);
+        self.sweep_names();
+        Disposition::Applied
+    }
+
+    /// Forgets the names that no identity has any more, once they have become many.
+    pub(crate) fn sweep_names(&mut self) {
         if self.names.wants_sweep() {
             let identities = &self.identities;
             self.names.sweep(|mark| {
@@ -168,7 +174,6 @@ impl Engine {
                     .for_each(|identity| identity.each_name(mark))
             });
         }
-        Disposition::Applied
     }
 
     /// The largest event time applied.

@@ -35,6 +35,11 @@ impl Restorer {
         }
     }
 
+    /// Bytes held of what was taken in, but for entries that wait for the end.
+    pub fn state_bytes(&self) -> usize {
+        self.engine.state_bytes()
+    }
+
     /// How many identities there are by now.
     pub fn identities(&self) -> usize {
         self.engine.identities()
@@ -86,6 +91,8 @@ impl Restorer {
             Some(identity) if identity.is_named(name) => {
                 let (hash, _) = self.engine.find_named(identity.tenant(), identity.id());
                 self.engine.insert(hash, identity);
+                // Who follows a partition for months takes each identity in many times.
+                self.engine.sweep_names();
                 Ok(())
             }
             Some(_) => Err(EntryError::Damaged {

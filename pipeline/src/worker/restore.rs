@@ -229,9 +229,12 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn begin(source: &Source) -> Self {
-        let partitions = source.partitions.unsigned_abs();
+        Self::of_partition(Arc::clone(&source.engine), source.partitions)
+    }
+
+    pub(super) fn of_partition(engine: Arc<EngineConfig>, partitions: i32) -> Self {
         Self {
-            restorer: Restorer::new(Arc::clone(&source.engine), partitions),
+            restorer: Restorer::new(engine, partitions.unsigned_abs()),
             unusable: BTreeMap::new(),
         }
     }

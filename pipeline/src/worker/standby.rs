@@ -44,6 +44,8 @@ pub(super) struct Follower {
     pub(super) reading: Reading,
     /// The offset in the state topic from which on it has not been read.
     pub(super) next: Offset,
+    /// Whether the client reads from there: what comes before that is of an earlier reading.
+    is_being_read: bool,
     at_end: Option<Instant>,
 }
 
@@ -53,7 +55,7 @@ impl Standby {
         counters.standing().joined = true;
         let mut followed = Followed::default();
         for partition in 0..source.partitions {
-            followed.begin(&source, partition);
+            followed.begin(partition, Reading::begin(&source));
         }
         Self {
             source,
@@ -105,7 +107,7 @@ impl Standby {
         match reader.client()?.poll(IDLE_POLL) {
             None => {}
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                if let Some(follower) = self.followed().followers.get_mut(&partition) {
+                if let Some(follower) = self.followed().being_read(partition) {
                     follower.at_end = Some(Instant::now());
                 }
             }
@@ -113,8 +115,7 @@ impl Standby {
             // Reported, and librdkafka goes on by itself.
             Some(Err(_)) => {}
             Some(Ok(message)) => {
-                let partition = message.partition();
-                if let Some(follower) = self.followed().followers.get_mut(&partition) {
+                if let Some(follower) = self.followed().being_read(message.partition()) {
                     let key = message.key().unwrap_or_default();
                     follower.take(message.offset(), key, message.payload());
                 }
@@ -150,17 +151,18 @@ impl Standby {
             *owners -= 1;
             if *owners == 0 {
                 followed.owners.remove(&partition);
-                followed.begin(&self.source, partition);
+                followed.begin(partition, Reading::begin(&self.source));
             }
         }
     }
 }
 
 impl Followed {
-    fn begin(&mut self, source: &Source, partition: i32) {
+    fn begin(&mut self, partition: i32, reading: Reading) {
         let follower = Follower {
-            reading: Reading::begin(source),
+            reading,
             next: Offset::Beginning,
+            is_being_read: false,
             at_end: None,
         };
         self.followers.insert(partition, follower);
@@ -169,12 +171,19 @@ impl Followed {
 
     /// What to read from where, if that is not what is being read.
     fn changed(&mut self) -> Option<Vec<(i32, Offset)>> {
-        let followers = self.followers.iter();
-        std::mem::take(&mut self.has_changed).then(|| {
-            followers
-                .map(|(partition, follower)| (*partition, follower.next))
-                .collect()
-        })
+        if !std::mem::take(&mut self.has_changed) {
+            return None;
+        }
+        let followers = self.followers.iter_mut().map(|(partition, follower)| {
+            follower.is_being_read = true;
+            (*partition, follower.next)
+        });
+        Some(followers.collect())
+    }
+
+    fn being_read(&mut self, partition: i32) -> Option<&mut Follower> {
+        let follower = self.followers.get_mut(&partition)?;
+        follower.is_being_read.then_some(follower)
     }
 
     fn warm(&self) -> impl Iterator<Item = &Follower> {
@@ -199,5 +208,41 @@ impl Follower {
 
     fn is_warm(&self) -> bool {
         self.at_end.is_some_and(|at| at.elapsed() < TRUSTED_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading() -> Reading {
+        Reading::of_partition(Arc::default(), 1)
+    }
+
+    #[test]
+    fn what_an_earlier_reading_left_on_its_way_is_not_taken_for_the_beginning() {
+        let mut followed = Followed::default();
+        followed.begin(0, reading());
+        assert_eq!(followed.changed(), Some(vec![(0, Offset::Beginning)]));
+        // Given away and taken back before the client was told: it still reads where it was.
+        followed.followers.remove(&0);
+        followed.begin(0, reading());
+        assert!(followed.being_read(0).is_none());
+        assert_eq!(followed.changed(), Some(vec![(0, Offset::Beginning)]));
+        let follower = followed.being_read(0).expect("the client was told");
+        follower.take(4, b"x", None);
+        follower.take(2, b"x", None);
+        assert_eq!(follower.next, Offset::Offset(5));
+        assert_eq!(followed.changed(), None);
+    }
+
+    #[test]
+    fn who_has_not_seen_the_end_is_not_relied_on() {
+        let mut followed = Followed::default();
+        followed.begin(0, reading());
+        assert_eq!(followed.warm().count(), 0);
+        let _ = followed.changed();
+        followed.being_read(0).expect("the client was told").at_end = Some(Instant::now());
+        assert_eq!(followed.warm().count(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plumbline_detectors::config::Config;
-use plumbline_detectors::state::{Entry, Restorer};
+use plumbline_detectors::state::{Entry, Restorer, SEAL_BYTES};
 use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::event::Event;
 
@@ -34,6 +34,9 @@ struct Owner<'e> {
     events: &'e [Event<'e>],
     engine: Engine,
     table: BTreeMap<String, Vec<u8>>,
+    /// Who stands by: it has taken every entry as it was written.
+    follower: Restorer,
+    crashes: usize,
     under_way: Option<Vec<Entry>>,
 }
 
@@ -53,6 +56,8 @@ pub fn durably(
         events,
         engine: fresh(config),
         table: BTreeMap::new(),
+        follower: Restorer::new(config.clone(), 1),
+        crashes: 0,
         under_way: None,
     };
     let mut outputs = Vec::new();
@@ -78,13 +83,18 @@ fn fresh(config: &Arc<Config>) -> Engine {
 }
 
 impl Owner<'_> {
-    /// Loses the engine, and makes it again from what was written and the log.
+    /// Loses the engine, and makes it again from what was written and the log: in turns by who stands by, and
+    /// by who has to read all of it first.
     fn crash(&mut self, at: usize) {
         self.under_way = None;
+        self.crashes += 1;
         let mut restorer = Restorer::new(self.config.clone(), 1);
         for (key, value) in &self.table {
             let taken = restorer.take(key.as_bytes(), Some(value));
             taken.expect("an entry as it was written");
+        }
+        if self.crashes % 2 == 0 {
+            std::mem::swap(&mut restorer, &mut self.follower);
         }
         let restored = restorer.finish().expect("a whole checkpoint");
         let (engine, position) = restored.unwrap_or_else(|| (fresh(&self.config), 0));
@@ -104,6 +114,8 @@ impl Owner<'_> {
             Some(more) => entries.extend(more),
             None => {
                 for Entry { key, value } in self.under_way.take().into_iter().flatten() {
+                    let taken = self.follower.take(key.as_bytes(), value.as_deref());
+                    taken.expect("an entry as it was written");
                     match value {
                         Some(value) => self.table.insert(key, value),
                         None => self.table.remove(&key),
@@ -124,7 +136,7 @@ fn whole(engine: &mut Engine) -> Vec<(String, Vec<u8>)> {
     let named = |Entry { key, value }: Entry| {
         let kind = key.split_once('/').map_or(&*key, |(kind, _)| kind);
         let key = if kind == "ids" { kind.to_owned() } else { key };
-        Some((key, value?.split_off(12)))
+        Some((key, value?.split_off(SEAL_BYTES)))
     };
     let mut state: Vec<_> = entries.into_iter().filter_map(named).collect();
     state.sort();

@@ -136,6 +136,34 @@ fn a_long_life_with_many_crashes_leaves_what_an_undisturbed_one_does() {
 }
 
 #[test]
+fn who_stands_by_for_long_holds_no_more_than_there_is() {
+    let mut engine = Engine::new(Arc::default());
+    engine.keep_account();
+    let mut follower = Restorer::new(Arc::default(), 1);
+    let mut event = LOG[0].clone();
+    let begun = event.time;
+    for number in 0..250_000 {
+        event.id = format!("e-{number}").into();
+        event.time = begun.plus_millis(number * 60_000);
+        event.device.id = Some(format!("device-{number}-with-a-name-that-counts").into());
+        engine.apply(&event, &mut Vec::new());
+        if number % 2 == 0 {
+            let mut entries = engine.begin_checkpoint(number);
+            while let Some(more) = engine.write_checkpoint(10) {
+                entries.extend(more);
+            }
+            for Entry { key, value } in entries {
+                let taken = follower.take(key.as_bytes(), value.as_deref());
+                taken.expect("an entry as it was written");
+            }
+        }
+    }
+    let (followed, whole) = (follower.state_bytes(), engine.state_bytes());
+    // The engine too lets names become many before it looks which of them are still of use.
+    assert!(followed < whole / 2 * 3, "{followed} bytes of {whole}");
+}
+
+#[test]
 fn what_is_newer_is_refused_and_what_is_damaged_is_named() {
     let entries = entries_of(100);
     let first = |prefix: &str| {

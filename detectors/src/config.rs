@@ -1,7 +1,7 @@
 //! What an operator can set of the engine, its detectors and its policy. Everything has a default.
 
 mod cidr;
-pub(crate) mod condition;
+pub mod condition;
 mod limit;
 mod rule;
 mod span;

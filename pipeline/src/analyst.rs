@@ -8,6 +8,7 @@ mod absent;
 pub use absent::*;
 #[cfg(feature = "analyst")]
 pub use plumbline_analyst::{
+    Table,
     archive::{Archive, ArchiveError},
     query::{Database, Format, QueryError},
     rows::{Rows, RowsError},

@@ -138,7 +138,7 @@ fn events(database: &Database, id: &str) -> Result<Lives, TraceError> {
     let rows = database.rows(&format!(
         "SELECT tenant, identity_id, time, identity_kind, kind, action_name, action_class, \
          action_outcome, action_resource, {context} \
-         FROM events WHERE session_id = {id} ORDER BY time, \"offset\""
+         FROM events WHERE session_id = {id} ORDER BY time, \"offset\", id"
     ))?;
     let mut lives = Lives::new();
     for (at, row) in rows.into_iter().enumerate() {
@@ -175,7 +175,7 @@ fn findings(database: &Database, id: &str, lives: &mut Lives) -> Result<(), Trac
     let rows = database.rows(&format!(
         "SELECT tenant, identity_id, time, concat(detector, ', ', severity, ', ', surprise_bits, \
          ' bits, risk ', risk_session, ': ', summary, ' [', id, ']') \
-         FROM findings WHERE session_id = {id} ORDER BY time"
+         FROM findings WHERE session_id = {id} ORDER BY time, surprise_bits DESC, id"
     ))?;
     add_rows(rows, Sort::Finding, lives);
     Ok(())
@@ -193,7 +193,7 @@ fn commands(database: &Database, id: &str, lives: &mut Lives) -> Result<(), Trac
               AND life.identity_id = c.target_identity \
          WHERE c.target_session_id = {id} OR (c.target_session_id IS NULL \
                AND c.time >= life.start AND c.time <= life.stop) \
-         ORDER BY c.time"
+         ORDER BY c.time, c.id"
     ))?;
     add_rows(rows, Sort::Command, lives);
     Ok(())

@@ -169,9 +169,20 @@ fn what_cannot_be_read_or_replaced_is_said_and_nothing_is_lost() {
     fs::create_dir_all(root.join("taken/events")).unwrap();
     fs::write(root.join("taken/events/notes.txt"), b"mine").unwrap();
     refused(&[&root.join("log.ndjson")], &root.join("taken"));
+    // Parquet of somebody else, and a link to a table of another replay.
+    fs::create_dir_all(root.join("lake/events")).unwrap();
+    let mut foreign = fs::File::create(root.join("lake/events/mine.parquet")).unwrap();
+    let database = Database::open(std::slice::from_ref(&data)).unwrap();
+    let sql = "SELECT id FROM events";
+    database.answer(sql, Format::Parquet, &mut foreign).unwrap();
+    refused(&[&root.join("log.ndjson")], &root.join("lake"));
+    fs::create_dir_all(root.join("linked")).unwrap();
+    std::os::unix::fs::symlink(data.join("events"), root.join("linked/events")).unwrap();
+    refused(&[&root.join("log.ndjson")], &root.join("linked"));
     insta::assert_snapshot!(told.join("\n"));
     assert_eq!(before, files(&data));
     assert!(root.join("taken/events/notes.txt").exists());
+    assert!(root.join("lake/events/mine.parquet").exists());
     let left = |name: &str| root.join(name).read_dir().map_or(0, Iterator::count);
     assert_eq!((left("elsewhere"), left("taken")), (0, 1));
 }

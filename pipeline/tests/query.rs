@@ -187,6 +187,10 @@ fn nothing_of_a_log_reaches_the_terminal_as_it_is() {
     let data = place.replay(&theft());
     let sql = "SELECT action_name FROM events ORDER BY \"offset\" DESC LIMIT 1";
     insta::assert_snapshot!("escaped", answer(&[sql], &data));
+    let sql = "SELECT CAST(CASE WHEN action_name LIKE 'mail.forward%' THEN action_name END AS BIGINT) FROM events";
+    let (_, _, said) = ended(&[sql], &data);
+    assert!(said.contains("\\u{1b}"), "{said}");
+    assert!(!said.contains('\u{1b}'), "{said}");
     let told = trace("s-14", &[data]).unwrap();
     assert!(
         !told.contains(|c: char| c.is_control() && c != '\n'),

@@ -31,14 +31,7 @@ impl Condition {
     /// Reads and checks an expression. The error has two halves: what is wrong, and after `; ` what
     /// would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.len() > MOST_BYTES {
-            return Err(format!(
-                "the expression is too long; write at most {MOST_BYTES} bytes, or several rules"
-            ));
-        }
-        let program = ENVIRONMENT
-            .compile(text)
-            .map_err(|errors| not_cel(&errors))?;
+        let program = compile(text)?;
         let found = check::check(program.expression())?;
         if !found.uses_variables {
             constant(&program)?;
@@ -60,8 +53,18 @@ impl Condition {
     }
 }
 
+/// Reads an expression. The error has two halves, like that of [`Condition::parse`].
+pub fn compile(text: &str) -> Result<Program, String> {
+    if text.len() > MOST_BYTES {
+        return Err(format!(
+            "the expression is too long; write at most {MOST_BYTES} bytes, or several of them"
+        ));
+    }
+    ENVIRONMENT.compile(text).map_err(|errors| not_cel(&errors))
+}
+
 /// Where expressions are evaluated, with no variables yet.
-pub(crate) fn context<'v>() -> Context<'static, 'v> {
+pub fn context<'v>() -> Context<'static, 'v> {
     Context::with_env(Arc::clone(&ENVIRONMENT))
 }
 

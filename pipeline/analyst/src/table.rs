@@ -1,10 +1,13 @@
 //! The tables, and how a file says of which it is a part.
 
 use std::fmt;
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use parquet::file::metadata::{FileMetaData, KeyValue};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// The entry of a file's metadata that names its table.
 const TABLE_KEY: &str = "plumbline.table";
@@ -50,7 +53,13 @@ impl Table {
         )]
     }
 
-    /// The table of which a file is a part; none of a file that the archive did not write.
+    /// The table of which a file is a part; none of what the archive did not write, or what cannot be read.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+        Self::of(reader.metadata().file_metadata())
+    }
+
+    /// The same of what is open already.
     pub(crate) fn of(file: &FileMetaData) -> Option<Self> {
         let entries = file.key_value_metadata()?;
         let entry = entries.iter().find(|entry| entry.key == TABLE_KEY)?;

@@ -27,6 +27,7 @@ pub(super) struct TraceArgs {
     #[arg(
         long,
         value_name = "DIR",
+        required = true,
         env = "PLUMBLINE_DATA",
         hide_env_values = true
     )]

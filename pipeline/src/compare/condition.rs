@@ -1,9 +1,10 @@
 //! `--fail-if`: a condition on a comparison, in the Common Expression Language (CEL).
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use cel::{Context, Env, Program, Value};
+use cel::{Program, Value};
+use plumbline_detectors::config::condition;
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::Comparison;
@@ -188,10 +189,6 @@ pub(crate) fn help() -> String {
         .collect()
 }
 
-/// The standard functions, without regular expressions and times.
-static ENVIRONMENT: LazyLock<Arc<Env>> =
-    LazyLock::new(|| Arc::new(Env::stdlib().with_optional_support(false)));
-
 /// A condition under which a comparison fails.
 #[derive(Clone)]
 pub struct FailIf {
@@ -212,17 +209,9 @@ pub(super) enum Outcome {
 impl FailIf {
     /// Reads and checks a condition. The error says what is wrong, and after `; ` what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let program = ENVIRONMENT.compile(text).map_err(|errors| {
-            let said = errors.errors.first().map_or("", |error| &error.msg);
-            let said = said.split(" expecting ").next().unwrap_or_default();
-            let said = said
-                .trim_start_matches("Syntax error: ")
-                .replace("; ", ", ");
-            format!("not CEL: {said}; write a condition such as new_enforced > 10")
-        })?;
         let condition = Self {
             text: text.to_owned(),
-            program: Arc::new(program),
+            program: Arc::new(condition::compile(text)?),
         };
         let known = NAMES.map(|name| name.name);
         let unknown = condition
@@ -265,7 +254,7 @@ impl FailIf {
     }
 
     fn evaluate(&self, value: impl Fn(&Name) -> Option<Number>) -> Option<bool> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        let mut context = condition::context();
         for name in &NAMES {
             let value = match value(name) {
                 Some(Number::Whole(number)) => {

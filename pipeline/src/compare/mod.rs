@@ -252,6 +252,10 @@ fn common_labels(a: &Results, b: &Results) -> Result<Vec<LabelledEvent>, Compare
 /// where there are several.
 pub fn check(conditions: &[FailIf], comparison: &Comparison, of: &str) -> Result<(), CompareError> {
     let failed = conditions.iter().filter_map(|condition| {
+        if !comparison.same_log {
+            let why = "the two results are not of the same log";
+            return Some(format!("--fail-if '{condition}' cannot be told{of}: {why}"));
+        }
         let (how, asked) = match condition.ask(comparison) {
             Outcome::Passed => return None,
             Outcome::Held(asked) => ("holds", asked),

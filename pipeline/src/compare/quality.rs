@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use plumbline_schemas::command::{Action, Command, Mode};
 use plumbline_schemas::time::EventTime;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::CompareError;
 use super::results::{Overview, Results};
@@ -35,9 +35,11 @@ pub struct Alarms {
     /// Commands that ask or take something.
     pub alarms: u64,
     /// Identities times years of the log.
+    #[serde(serialize_with = "round")]
     pub identity_years: f64,
     /// Alarms by those; absent where the log has no length.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "round_known")]
     pub alarms_per_identity_year: Option<f64>,
     /// What they are worth; absent where nothing is labelled.
     #[serde(flatten)]
@@ -52,12 +54,15 @@ pub struct Judged {
     /// All others.
     pub false_alarms: u64,
     /// False alarms by identity-years.
+    #[serde(serialize_with = "round_known")]
     pub false_alarms_per_identity_year: Option<f64>,
     /// True alarms of all alarms, 0 to 1.
+    #[serde(serialize_with = "round_known")]
     pub precision: Option<f64>,
     /// Attacks that were answered.
     pub answered: u64,
     /// Answered attacks of all attacks, 0 to 1.
+    #[serde(serialize_with = "round_known")]
     pub recall: Option<f64>,
     /// Labelled events up to the answer.
     pub delay_events: Option<Spread>,
@@ -190,7 +195,7 @@ pub(super) fn score(
     Ok(Score {
         alarms: Alarms {
             alarms,
-            identity_years: rounded(years),
+            identity_years: years,
             alarms_per_identity_year: share(alarms as f64, years),
             judged,
         },
@@ -235,12 +240,20 @@ fn identity_years(overview: &Overview) -> f64 {
 }
 
 fn share(part: f64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| rounded(part / whole))
+    (whole > 0.0).then(|| part / whole)
 }
 
-/// Four digits after the point say more than such numbers know.
-fn rounded(number: f64) -> f64 {
+/// Four digits after the point say more to a person than such numbers know. Conditions ask for the number itself.
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 1e4).round() / 1e4
+}
+
+fn round<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    rounded(*number).serialize(serializer)
+}
+
+fn round_known<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    number.map(rounded).serialize(serializer)
 }
 
 fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
@@ -269,6 +282,18 @@ mod tests {
             time: EventTime::from_millis(hour * 3_600_000),
             attack: attack.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_condition_sees_what_a_person_need_not() {
+        let rate = |alarms: f64| share(alarms, 25_000.0);
+        assert!(rate(9.0) < rate(11.0) && rate(1.0) > Some(0.0));
+        let alarms = Alarms {
+            alarms_per_identity_year: rate(11.0),
+            ..Alarms::default()
+        };
+        let written = serde_json::to_value(alarms).expect("JSON");
+        assert_eq!(written["alarms_per_identity_year"], 0.0004);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
+use plumbline_schemas::shown::plain;
+
 use super::comparison::{AttackOutcome, ByIdentity, Comparison};
-use super::quality::{Alarms, Answer, Judged, Spread};
+use super::quality::{Alarms, Answer, Judged, Spread, rounded};
 use super::sweep::{Outcome, Swept, shown};
 use super::tally::{Counts, Tally};
 
@@ -205,7 +207,7 @@ fn identities(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
         _ => "by identity".to_owned(),
     };
     let first = first.into_iter().take(top);
-    let name = |it: &ByIdentity| format!("{}/{} ({})", it.tenant, it.identity, it.kind);
+    let name = |it: &ByIdentity| plain(&format!("{}/{} ({})", it.tenant, it.identity, it.kind));
     tallies(&title, first.map(|it| (name(it), &it.tally)), out)
 }
 
@@ -226,9 +228,10 @@ fn commands(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
         writeln!(
             out,
             "{sign} {time}  {what}  {}  {}",
-            example.who, example.id
+            plain(&example.who),
+            plain(&example.id)
         )?;
-        writeln!(out, "      {}", shortened(&example.summary))?;
+        writeln!(out, "      {}", shortened(&plain(&example.summary)))?;
     }
     Ok(())
 }
@@ -292,7 +295,7 @@ fn quality(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
 type SpreadOf = fn(&Judged) -> Option<Spread>;
 
 fn number(number: Option<f64>) -> String {
-    number.map_or("-".to_owned(), |number| number.to_string())
+    number.map_or("-".to_owned(), |number| rounded(number).to_string())
 }
 
 /// The attacks that one side answers and the other does not.
@@ -317,8 +320,9 @@ fn one_sided(it: &Comparison, top: usize, out: &mut String) -> fmt::Result {
             .map(|time| time.to_string())
             .unwrap_or_default();
         let answer = answer.map(told).unwrap_or_default();
-        let who = format!("{}/{}", attack.tenant, attack.identity);
-        writeln!(out, "{sign} {first}  {}  {who}  {answer}", attack.attack)?;
+        let who = plain(&format!("{}/{}", attack.tenant, attack.identity));
+        let name = plain(&attack.attack);
+        writeln!(out, "{sign} {first}  {name}  {who}  {answer}")?;
     }
     Ok(())
 }

@@ -208,7 +208,7 @@ impl Default for CompareConfig {
     }
 }
 
-/// `[query]`: `plumbline query`, `plumbline trace` and `plumbline access`.
+/// `[query]`: `plumbline query`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueryConfig {

@@ -147,13 +147,11 @@ impl LabelFile {
     }
 
     fn attack(&self, event: &Event<'_>) -> Option<&str> {
-        let mut named = self.0.get(event.id.as_ref())?.iter();
-        let named = named.find(|(tenant, _)| {
-            tenant
-                .as_ref()
-                .is_none_or(|tenant| tenant == event.tenant())
-        });
-        named.map(|(_, attack)| attack.as_str())
+        let named = self.0.get(event.id.as_ref())?;
+        let of = |tenant: Option<&str>| named.iter().find(|(of, _)| of.as_deref() == tenant);
+        // Who names the tenant means this one.
+        let found = of(Some(event.tenant())).or_else(|| of(None));
+        found.map(|(_, attack)| attack.as_str())
     }
 }
 

@@ -28,7 +28,8 @@ mod results;
 mod summary;
 mod tables;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,9 +63,12 @@ pub enum ReplayError {
     NotADirectory(PathBuf),
     /// A directory of other files where a table belongs.
     #[error(
-        "{0} holds other files than the Parquet of a replay, which would be replaced; name another --out"
+        "{0} would be replaced, and is not known to hold a replay's table and nothing else; name another --out"
     )]
     Occupied(PathBuf),
+    /// A file of somebody else under the name of a result.
+    #[error("{0} would be replaced, and no replay has written it; name another --out")]
+    Foreign(PathBuf),
     /// An input that the results would replace.
     #[error(
         "{0} is read, and belongs to the tables that the results would replace; name another --out"
@@ -137,13 +141,46 @@ pub struct Side<'c> {
     pub parquet: bool,
 }
 
-/// What is made of results, and does not belong to those that replace them.
-const OUTDATED: [&str; 4] = [
-    labels::FILE,
-    "comparison.json",
-    "differences.ndjson",
-    "sweep.json",
+/// What is made of results, and does not belong to those that replace them; each with a member that it has.
+const OUTDATED: [(&str, &str); 4] = [
+    (labels::FILE, "event_id"),
+    ("comparison.json", "same_log"),
+    ("differences.ndjson", "change"),
+    ("sweep.json", "values"),
 ];
+
+/// Refuses what is there under such a name and is somebody else's: a simulator writes a `labels.ndjson` too.
+fn check_outdated(out: &Path) -> Result<(), ReplayError> {
+    for (name, member) in OUTDATED {
+        let path = out.join(name);
+        let file = match File::open(&path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(ReplayError::Write { path, source }),
+        };
+        let first = serde_json::Deserializer::from_reader(file)
+            .into_iter::<serde_json::Value>()
+            .next();
+        // One without differences is empty.
+        let is_ours = first.is_none_or(|first| first.is_ok_and(|it| it.get(member).is_some()));
+        if !is_ours {
+            return Err(ReplayError::Foreign(path));
+        }
+    }
+    Ok(())
+}
+
+fn remove_outdated(out: &Path) -> Result<(), ReplayError> {
+    for path in OUTDATED.map(|(name, _)| out.join(name)) {
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(ReplayError::Write { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
 
 /// Replays `config.replay.input` into `config.replay.out`.
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
@@ -177,6 +214,7 @@ pub fn replay_sides(
     let files = inputs::expand(&input.input)?;
     for side in sides {
         tables::check(side.out, &files)?;
+        check_outdated(side.out)?;
     }
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
@@ -208,14 +246,14 @@ pub fn replay_sides(
     })?;
     progress.finish();
     labels.warn();
+    // Either all sides have new results or none.
+    runs.iter_mut().try_for_each(|run| run.finish(started))?;
     let mut summaries = Vec::with_capacity(sides.len());
     for (run, side) in runs.into_iter().zip(sides) {
-        summaries.push(run.publish(started)?);
-        for name in OUTDATED {
-            // Mostly there is none.
-            let _ = std::fs::remove_file(side.out.join(name));
-        }
+        run.results.publish()?;
+        remove_outdated(side.out)?;
         labels.publish(side.out)?;
+        summaries.push(run.summary);
     }
     Ok(summaries)
 }
@@ -314,13 +352,12 @@ impl Run {
             .take(event.time, &mut self.outputs, &mut self.summary)
     }
 
-    fn publish(mut self, started: Instant) -> Result<Summary, ReplayError> {
+    fn finish(&mut self, started: Instant) -> Result<(), ReplayError> {
         self.results.access(self.engine.access())?;
-        self.results.publish(&mut self.summary, |summary| {
+        self.results.finish(&mut self.summary, |summary| {
             summary.identities = self.engine.identities() as u64;
             summary.state_bytes = self.engine.state_bytes() as u64;
             summary.wall_ms = started.elapsed().as_millis() as u64;
-        })?;
-        Ok(self.summary)
+        })
     }
 }

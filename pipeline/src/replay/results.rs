@@ -51,15 +51,22 @@ impl Writing {
     }
 
     pub(crate) fn line(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
-        serde_json::to_writer(&mut self.file, value).map_err(ReplayError::Encode)?;
-        self.file
-            .write_all(b"\n")
-            .map_err(|source| failed(&self.temporary, source))
+        let written = serde_json::to_writer(&mut self.file, value);
+        self.end_line(written)
     }
 
     /// A value on lines of its own, for people.
     pub(crate) fn pretty(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
-        serde_json::to_writer_pretty(&mut self.file, value).map_err(ReplayError::Encode)?;
+        let written = serde_json::to_writer_pretty(&mut self.file, value);
+        self.end_line(written)
+    }
+
+    fn end_line(&mut self, written: serde_json::Result<()>) -> Result<(), ReplayError> {
+        written.map_err(|error| match error.is_io() {
+            // Such as a disk that is full.
+            true => failed(&self.temporary, error.into()),
+            false => ReplayError::Encode(error),
+        })?;
         self.file
             .write_all(b"\n")
             .map_err(|source| failed(&self.temporary, source))
@@ -196,9 +203,9 @@ impl Results {
         report.try_for_each(|access| self.access.line(&access))
     }
 
-    /// Puts everything under its name.
-    pub(super) fn publish(
-        mut self,
+    /// Writes what is left: all that may fail for want of space.
+    pub(super) fn finish(
+        &mut self,
         summary: &mut Summary,
         finish: impl FnOnce(&mut Summary),
     ) -> Result<(), ReplayError> {
@@ -206,16 +213,28 @@ impl Results {
         finish(summary);
         self.summary.pretty(summary)?;
         let mut files = [
+            &mut self.findings,
+            &mut self.commands,
+            &mut self.dead_letters,
+            &mut self.access,
+            &mut self.summary,
+        ];
+        files.iter_mut().try_for_each(|file| file.finish())?;
+        match &mut self.archive {
+            Some(archive) => Ok(archive.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts everything under its name.
+    pub(super) fn publish(self) -> Result<(), ReplayError> {
+        let files = [
             self.findings,
             self.commands,
             self.dead_letters,
             self.access,
             self.summary,
         ];
-        files.iter_mut().try_for_each(Writing::finish)?;
-        if let Some(archive) = &mut self.archive {
-            archive.finish()?;
-        }
         // Tables of an earlier replay would contradict the other results.
         tables::remove(&self.directory)?;
         if let Some(archive) = self.archive {

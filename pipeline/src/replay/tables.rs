@@ -6,13 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ReplayError;
+use crate::analyst::Table;
 
 /// One for each table.
 const NAMES: [&str; 3] = ["events", "findings", "commands"];
 
-/// Whether they may be replaced: they hold Parquet and nothing else, and no input.
+/// Whether they may be replaced: they hold what a replay wrote and nothing else, and no input.
 pub(super) fn check(out: &Path, inputs: &[PathBuf]) -> Result<(), ReplayError> {
-    for directory in NAMES.map(|name| out.join(name)) {
+    for name in NAMES {
+        let directory = out.join(name);
+        // What it leads to belongs to somebody else.
+        if directory.is_symlink() {
+            return Err(ReplayError::Occupied(directory));
+        }
         let entries = match directory.read_dir() {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -20,7 +26,7 @@ pub(super) fn check(out: &Path, inputs: &[PathBuf]) -> Result<(), ReplayError> {
         };
         for entry in entries {
             let path = entry.map_err(|source| failed(&directory, source))?.path();
-            if !is_parquet(&path) {
+            if !is_part_of(&path, name) {
                 return Err(ReplayError::Occupied(directory));
             }
         }
@@ -39,27 +45,29 @@ pub(super) fn check(out: &Path, inputs: &[PathBuf]) -> Result<(), ReplayError> {
 
 /// Removes them.
 pub(super) fn remove(out: &Path) -> Result<(), ReplayError> {
-    for directory in NAMES.map(|name| out.join(name)) {
-        if directory.is_dir() {
-            empty(&directory).map_err(|source| failed(&directory, source))?;
+    for name in NAMES {
+        let directory = out.join(name);
+        if directory.is_dir() && !directory.is_symlink() {
+            empty(&directory, name).map_err(|source| failed(&directory, source))?;
         }
     }
     Ok(())
 }
 
-/// Removes a directory with the Parquet in it, and nothing else that came to be there since.
-fn empty(directory: &Path) -> io::Result<()> {
+/// Removes a directory with the files of the table in it, and nothing else that came to be there since.
+fn empty(directory: &Path, table: &str) -> io::Result<()> {
     for entry in directory.read_dir()? {
         let path = entry?.path();
-        if is_parquet(&path) {
+        if is_part_of(&path, table) {
             fs::remove_file(path)?;
         }
     }
     fs::remove_dir(directory)
 }
 
-fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "parquet") && path.is_file()
+/// Whether a replay wrote a file: Parquet alone may be anybody's.
+fn is_part_of(path: &Path, table: &str) -> bool {
+    !path.is_symlink() && Table::of_file(path).is_some_and(|of| of.name() == table)
 }
 
 fn failed(path: &Path, source: io::Error) -> ReplayError {

@@ -1,5 +1,7 @@
 //! Which events belong to attacks, and what is made of them.
 
+use std::fs;
+
 use plumbline::replay::{ReplayError, replay};
 use serde_json::{Value, json};
 
@@ -36,6 +38,24 @@ fn without_labels_there_is_no_file_and_none_of_an_earlier_replay_stays() {
     // Where they are built in, the tables for SQL are there too.
     left.retain(|name| !["commands", "events", "findings"].contains(&&**name));
     assert_eq!(left, expected);
+}
+
+#[test]
+fn labels_of_somebody_else_are_not_replaced() {
+    let place = at_the_office();
+    fs::create_dir(place.path("out")).unwrap();
+    let simulated = "{\"attack\":\"A6\",\"event_ids\":[\"e-1\"]}\n";
+    place.write("out/labels.ndjson", simulated);
+    let error = replay(&place.config("", "out")).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(
+        error
+            .to_string()
+            .contains("labels.ndjson would be replaced"),
+        "{error}"
+    );
+    assert_eq!(place.read("out/labels.ndjson"), simulated);
+    assert_eq!(names(&place.path("out")), ["labels.ndjson"]);
 }
 
 #[test]

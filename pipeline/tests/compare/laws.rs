@@ -88,6 +88,7 @@ proptest! {
         prop_assert_eq!(one.total, swapped(other.total));
         prop_assert_eq!((one.stronger, one.weaker), (other.weaker, other.stronger));
         prop_assert_eq!(one.changed_fields, other.changed_fields);
+        prop_assert_eq!(one.by_detector.len(), other.by_detector.len());
         let tallies = one.by_detector.iter().zip(&other.by_detector);
         for (one, other) in tallies {
             prop_assert_eq!(&one.detector, &other.detector);

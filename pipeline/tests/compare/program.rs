@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::{Place, at_the_office};
+use serde_json::{Value, json};
+
+use crate::{Place, at_the_office, ndjson, office};
 
 /// Runs the program in the place; paths in what it says are relative to it.
 pub(crate) fn plumbline(place: &Place, arguments: &[&str]) -> (i32, String, String) {
@@ -71,6 +73,39 @@ fn a_condition_that_does_not_hold_ends_with_0() {
     let arguments = ["compare", "out", "out/compare", "--fail-if", condition];
     let (status, _, stderr) = plumbline(&place, &arguments);
     assert_eq!((status, stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_condition_on_results_of_two_logs_cannot_be_told() {
+    let place = replayed();
+    let half: Vec<Value> = office().into_iter().take(500).collect();
+    place.write("log.ndjson", &ndjson(&half));
+    plumbline::replay::replay(&place.config("", "half")).unwrap();
+    let arguments = ["compare", "out", "half", "--fail-if", "new_enforced > 10"];
+    let (status, _, stderr) = plumbline(&place, &arguments);
+    assert_eq!(status, 1);
+    assert!(
+        stderr.contains("cannot be told: the two results are not of the same log"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn nothing_of_a_log_reaches_the_terminal_as_it_is() {
+    let place = Place::new();
+    let mut events = office();
+    for event in &mut events {
+        event["identity"]["id"] = json!(format!(
+            "{}\u{1b}[2J",
+            event["identity"]["id"].as_str().unwrap()
+        ));
+    }
+    place.write("log.ndjson", &ndjson(&events));
+    place.both("", "[detectors.impossible_travel]\nmode = 'off'", "out");
+    let (status, stdout, _) = plumbline(&place, &["compare", "out", "out/compare"]);
+    assert_eq!(status, 0);
+    assert!(stdout.contains("ann\\u{1b}[2J"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}'), "{stdout}");
 }
 
 #[test]

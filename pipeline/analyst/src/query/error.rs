@@ -8,6 +8,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 use parquet::errors::ParquetError;
+use plumbline_schemas::shown::plain;
 
 use crate::table::Table;
 
@@ -228,7 +229,11 @@ fn cut_place(text: String) -> (String, Option<(usize, usize)>) {
 impl fmt::Display for Mistake {
     /// The message, and the line with a mark under the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        // What is in it may be of a log.
+        for (number, line) in self.message.lines().enumerate() {
+            let gap = if number > 0 { "\n" } else { "" };
+            write!(f, "{gap}{}", plain(line))?;
+        }
         let Some((line, column)) = self.place else {
             return Ok(());
         };

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use tokio::runtime::Runtime;
@@ -40,13 +41,16 @@ LEFT JOIN (SELECT tenant, identity_id, session_id, max(risk_session) AS risk_pea
                   count(*) AS findings \
            FROM findings GROUP BY tenant, identity_id, session_id) f \
   ON f.tenant = e.tenant AND f.identity_id = e.identity_id AND f.session_id = e.session_id \
-LEFT JOIN (SELECT target_tenant, target_identity, target_session_id, count(*) AS commands \
+LEFT JOIN (SELECT target_tenant, target_identity, target_session_id, count(DISTINCT id) AS commands \
            FROM commands GROUP BY target_tenant, target_identity, target_session_id) c \
   ON c.target_tenant = e.tenant AND c.target_identity = e.identity_id \
      AND c.target_session_id = e.session_id";
 
 /// The name of that view.
 const SESSIONS_NAME: &str = "sessions";
+
+/// What does not fit, such as the rows of a large sort, is put into files of the temporary directory meanwhile.
+const MOST_BYTES: usize = 4 << 30;
 
 /// Unoptimised, the planner's frames are large.
 const STACK_BYTES: usize = 8 << 20;
@@ -71,7 +75,9 @@ impl Database {
         options.sql_parser.collect_spans = true;
         // Look-ups by identity and session decode no more than they must.
         options.execution.parquet.pushdown_filters = true;
-        let context = SessionContext::new_with_config(config);
+        let memory = RuntimeEnvBuilder::new().with_memory_limit(MOST_BYTES, 1.0);
+        let memory = memory.build_arc().map_err(QueryError::Engine)?;
+        let context = SessionContext::new_with_config_rt(config, memory);
         functions::register(&context);
         let database = Self {
             runtime,

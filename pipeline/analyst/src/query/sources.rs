@@ -169,9 +169,15 @@ fn register(
 /// A path is no pattern, whatever stands in it.
 fn file_url(path: &Path) -> Result<ListingTableUrl, DataFusionError> {
     let path = fs::canonicalize(path)?;
-    let text = path.display().to_string();
+    let unusable =
+        || DataFusionError::Configuration(format!("{} is no path in UTF-8", path.display()));
+    let segments: Option<Vec<&str>> = path.iter().skip(1).map(|part| part.to_str()).collect();
     let mut url = ListingTableUrl::parse("file:///")?.get_url().clone();
-    url.set_path(&text);
+    // `%` too is only a character of a name.
+    url.path_segments_mut()
+        .map_err(|()| unusable())?
+        .clear()
+        .extend(segments.ok_or_else(unusable)?);
     ListingTableUrl::try_new(url, None)
 }
 

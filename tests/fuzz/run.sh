@@ -11,6 +11,7 @@ grown="${CARGO_TARGET_DIR:-target}/fuzz-corpus"
 for target in event formats state engine config; do
   mkdir -p "$grown/$target" "tests/fuzz/corpus/$target"
   cargo run --locked --quiet -p plumbline-fuzz --bin seeds -- "$target" "$grown/$target"
-  cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none --features libfuzzer "$target" \
+  # The profile of the tests: optimised across crates, five programs take longer to build than they are run.
+  cargo fuzz run --dev --fuzz-dir tests/fuzz --sanitizer none --features libfuzzer "$target" \
     "$grown/$target" "tests/fuzz/corpus/$target" -- -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10
 done

@@ -93,7 +93,7 @@ impl Owner<'_> {
             let taken = restorer.take(key.as_bytes(), Some(value));
             taken.expect("an entry as it was written");
         }
-        if self.crashes % 2 == 0 {
+        if self.crashes.is_multiple_of(2) {
             std::mem::swap(&mut restorer, &mut self.follower);
         }
         let restored = restorer.finish().expect("a whole checkpoint");

@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::read::{
-    Node, Opening, Refusal, concerning, each, each_part, open, position, required_instant, scopes,
+    Node, Opening, Refusal, each, each_part, open, position, required_instant, scopes, with_gainers,
 };
 use super::{Format, Sink, Source, endpoint, http};
 use crate::event::{
@@ -226,19 +226,8 @@ fn read<'v>(part: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusa
             .find_map(|name| record.get(name).short())
             .filter(|resource| *resource != event.identity.id)
     });
-    let gains: Vec<_> = gainers
-        .into_iter()
-        .enumerate()
-        .map(|(index, gainer)| {
-            let mut gain = concerning(&event, gainer, IdentityKind::Human);
-            if index > 0 {
-                gain.id = format!("{}/{index}", gain.id).into();
-            }
-            gain.action.class = ActionClass::Privilege.into();
-            gain
-        })
-        .collect();
-    Ok(std::iter::once(event).chain(gains).collect())
+    let gainers = gainers.into_iter().map(|id| (id, IdentityKind::Human));
+    with_gainers(event, gainers)
 }
 
 /// The user, or the client that acted for itself.

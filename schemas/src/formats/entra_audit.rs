@@ -130,7 +130,7 @@ pub(super) fn read<'v>(
     event.action.outcome = outcome(record, fields).into();
     event.action.resource = resource(fields);
     event.action.scopes = scopes(fields);
-    Ok(about_target(event, class, target(fields)))
+    about_target(event, class, target(fields))
 }
 
 fn who<'v>(by: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
@@ -179,14 +179,14 @@ fn about_target<'v>(
     mut event: Event<'v>,
     class: ActionClass,
     target: Option<(Text<'v>, IdentityKind)>,
-) -> Vec<Event<'v>> {
+) -> Result<Vec<Event<'v>>, Refusal> {
     let to_itself = event
         .action
         .name
         .to_lowercase()
         .contains("user has elevated");
     match class {
-        ActionClass::Privilege if to_itself => vec![event],
+        ActionClass::Privilege if to_itself => Ok(vec![event]),
         ActionClass::Privilege => {
             event.action.class = ActionClass::Admin.into();
             with_gainers(event, target)
@@ -194,13 +194,13 @@ fn about_target<'v>(
         ActionClass::Approval | ActionClass::TokenRevoke => {
             let other = target.filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
-                return vec![event];
+                return Ok(vec![event]);
             };
             let about = concerning(&event, id, kind);
             event.action.class = ActionClass::Admin.into();
-            vec![event, about]
+            Ok(vec![event, about])
         }
-        _ => vec![event],
+        _ => Ok(vec![event]),
     }
 }
 

@@ -119,7 +119,12 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.action.resource = target.or_else(|| payload.get("resourceName").short());
 
     let mut roles = roles_given(&method, payload);
-    let mut events = with_gainers(event, gains(&method, payload));
+    // What the actor may do says nothing of who gains.
+    let permissions = std::mem::take(&mut event.action.scopes);
+    let mut events = with_gainers(event, gains(&method, payload))?;
+    if let Some(event) = events.first_mut() {
+        event.action.scopes = permissions;
+    }
     for event in &mut events {
         if let Some(roles) = roles.remove(&*event.identity.id) {
             given(event, roles);

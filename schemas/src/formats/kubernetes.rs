@@ -4,7 +4,7 @@
 //!
 //! | event | audit event |
 //! |---|---|
-//! | `id` | `auditID`, of the last stage of a request: the earlier ones are skipped |
+//! | `id` | `auditID`, of the last stage of a request (the earlier ones are skipped), and a hash of the event: the server takes the id from whoever calls it |
 //! | `time` | `requestReceivedTimestamp`, else `stageTimestamp` |
 //! | `kind` | `token` what issues tokens, `admin` with that class, else `api` |
 //! | `identity` | `user.username`: `system:serviceaccount:…` a service account, other `system:…` a workload, else human; `groups` as they are |
@@ -27,7 +27,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::http::is_private;
+use super::http;
 use super::kubernetes_actions::{Call, class, gains, identity_kind as kind_of, role};
 use super::read::{Node, Opening, Refusal, address, open, required_time, with_gainers};
 use super::unfold::{each_unfolded, first, member_at, parse_members};
@@ -101,7 +101,7 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     };
     let class = class(call);
     let opening = Opening {
-        id,
+        id: http::entry_id(Some(id), event).into(),
         time: required_time(event, time_field(event))?,
         kind: kind(class),
         identity,
@@ -132,7 +132,7 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
             }),
     );
     let (asked, written) = (event.get("requestObject"), event.get("responseObject"));
-    let mut events = with_gainers(read, gains(call, asked, written));
+    let mut events = with_gainers(read, gains(call, asked, written))?;
     for event in &mut events {
         if event.action.class.known() == Some(ActionClass::Privilege) {
             event.action.scopes.extend(role(asked, written));
@@ -235,7 +235,7 @@ fn client<'v>(event: Node<'v>) -> Option<Text<'v>> {
         .iter()
         .filter_map(|hop| address(hop))
         .collect();
-    let public = hops.iter().rev().find(|hop| !is_private(**hop));
+    let public = hops.iter().rev().find(|hop| !http::is_private(**hop));
     public
         .or_else(|| hops.last())
         .map(|ip| ip.to_string().into())

@@ -63,3 +63,14 @@ fn types_are_told_apart_and_what_is_nobody_or_broken_is_said() {
       {"log_id": "16", "date": "2026-11-20T10:00:11Z"}
     ]"#));
 }
+
+#[test]
+fn an_administrator_among_those_who_gain_gains_once_and_nobody_twice() {
+    let call = ROLE.replace(
+        r#""auth0|2222d7eccf1c41076d8ed3d2""#,
+        r#""auth0|1111d7eccf1c41076d8ed3d1", "google-oauth2|105261262156475850461""#,
+    );
+    let told = story("auth0", call.as_bytes());
+    assert_eq!(told.matches(r#""class": "privilege""#).count(), 2, "{told}");
+    assert_eq!(told.matches("/target").count(), 1, "{told}");
+}

@@ -9,7 +9,7 @@
 //! | `kind` | `token` what issues tokens, `admin` with that class, else `api` |
 //! | `identity` | `user.username`: `system:serviceaccount:…` a service account, other `system:…` a workload, else human; `groups` as they are |
 //! | `credential` | `user.extra` `authentication.kubernetes.io/credential-id`: `JTI=…` an access token, `X509SHA256=…` a certificate; on EKS `accessKeyId` |
-//! | `network.ip` | of `sourceIPs` the nearest public one, else the last |
+//! | `network.ip` | the last of `sourceIPs` |
 //! | `device.user_agent` | `userAgent` |
 //! | `workload.host` | of machines: `user.extra` `authentication.kubernetes.io/node-name` |
 //! | `action.name` | verb and resource: `create pods/exec`, `patch rbac.authorization.k8s.io/clusterroles`; else verb and path |
@@ -227,18 +227,12 @@ fn credential<'v>(extra: Node<'v>) -> Credential<'v> {
     }
 }
 
-/// The server puts `X-Forwarded-For` first, which a client can write itself, and its peer last.
+/// The server's own peer, which it puts last. What stands before that came in headers, which a
+/// client may write itself.
 fn client<'v>(event: Node<'v>) -> Option<Text<'v>> {
-    let hops: Vec<_> = event
-        .get("sourceIPs")
-        .texts()
-        .iter()
-        .filter_map(|hop| address(hop))
-        .collect();
-    let public = hops.iter().rev().find(|hop| !http::is_private(**hop));
-    public
-        .or_else(|| hops.last())
-        .map(|ip| ip.to_string().into())
+    let hops = event.get("sourceIPs").texts();
+    let hops = hops.iter().rev().find_map(|hop| address(hop));
+    hops.map(|ip| ip.to_string().into())
 }
 
 fn outcome(event: Node<'_>, status: Option<u64>) -> Option<Outcome> {

@@ -79,3 +79,10 @@ fn a_caller_who_chooses_the_audit_id_makes_no_call_a_duplicate_of_another() {
     // Nor does an id that is too long cost the event.
     assert_ne!(call(&"x".repeat(500), "a"), call(&"x".repeat(500), "b"));
 }
+
+#[test]
+fn an_address_that_a_client_claims_is_not_where_it_came_from() {
+    let raw = br#"{"auditID": "1", "stage": "ResponseComplete", "verb": "get", "requestURI": "/api", "user": {"username": "system:serviceaccount:a:b"}, "sourceIPs": ["81.2.69.142", "10.0.0.5"], "requestReceivedTimestamp": "2026-11-20T10:00:00Z"}"#;
+    let told = story("kubernetes", raw);
+    assert!(told.contains(r#""ip": "10.0.0.5""#), "{told}");
+}

@@ -75,6 +75,16 @@ impl<'v> Node<'v> {
         items.iter().map(|item| Node(Some(item)))
     }
 
+    /// The members of an object.
+    pub(super) fn members(self) -> impl Iterator<Item = (&'v str, Node<'v>)> {
+        let members = match self.0 {
+            Some(Value::Object(members)) => Some(members),
+            _ => None,
+        };
+        let members = members.into_iter().flatten();
+        members.map(|(name, value)| (name.as_str(), Node(Some(value))))
+    }
+
     /// The elements of an array, whatever they are.
     pub(super) fn elements(self) -> impl Iterator<Item = Node<'v>> {
         let elements = match self.0 {

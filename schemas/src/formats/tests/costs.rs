@@ -1,5 +1,7 @@
 //! What a record of at most a mebibyte may cost: how many events it becomes, and how long that takes.
 
+use std::time::{Duration, Instant};
+
 use super::story;
 
 /// As many elements as asked for, separated by commas.
@@ -61,4 +63,41 @@ fn what_the_actor_may_do_is_not_copied_to_those_who_gain() {
     let told = story("gcp", entry.as_bytes());
     assert_eq!(told.matches("roles/owner").count(), 1000);
     assert_eq!(told.matches(r#""p.599""#).count(), 1);
+}
+
+/// Generous: what is linear takes a tenth of it, in a debug build on a busy machine.
+const A_FEW_SECONDS: Duration = Duration::from_secs(15);
+
+#[test]
+fn quotes_that_nothing_closes_and_commas_without_keys_are_looked_through_once() {
+    let start = "2026-11-20 10:15:30,123 WARN type=LOGIN, realmId=y, userId=u, ";
+    for (repeated, ends) in [(r#"a="b, "#, ""), ("a='b, b=\"", ""), (", a", "=c")] {
+        let line = format!(
+            "{start}z=1{}{ends}",
+            repeated.repeat((1 << 20) / repeated.len() - 40)
+        );
+        let begun = Instant::now();
+        let told = story("keycloak", line.as_bytes());
+        assert!(begun.elapsed() < A_FEW_SECONDS, "{:?}", begun.elapsed());
+        assert!(told.contains(r#""id": "u""#), "{repeated}");
+    }
+}
+
+#[test]
+fn attributes_are_looked_through_once_and_not_for_each_span() {
+    let attributes = list(20_000, |n| format!(r#"{{"key":"k{n}"}}"#));
+    let span = |n: usize| {
+        format!(
+            r#"{{"spanId":"{n}","parentSpanId":"{}","startTimeUnixNano":"1795169730000000000","attributes":[{{"key":"gen_ai.tool.name","value":{{"stringValue":"t"}}}}]}}"#,
+            n.saturating_sub(1)
+        )
+    };
+    let payload = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":[{attributes},{{"key":"service.name","value":{{"stringValue":"s"}}}}]}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        list(3500, span)
+    );
+    let begun = Instant::now();
+    let told = story("otel", payload.as_bytes());
+    assert!(begun.elapsed() < A_FEW_SECONDS, "{:?}", begun.elapsed());
+    assert_eq!(told.matches(r#""name": "tool:t""#).count(), 3500);
 }

@@ -23,6 +23,11 @@ use crate::known::Text;
 /// Starts of activities, in lower case: the first that fits. Everything else is administration.
 const ACTIVITIES: &[(&str, ActionClass)] = &[
     // Of Privileged Identity Management: what is only asked for gives nothing yet.
+    ("add member to role in pim requested", ActionClass::Admin),
+    (
+        "add eligible member to role in pim requested",
+        ActionClass::Admin,
+    ),
     ("add member to role requested", ActionClass::Admin),
     ("add eligible member to role requested", ActionClass::Admin),
     ("add member to role request approved", ActionClass::Approval),
@@ -194,6 +199,10 @@ fn about_target<'v>(
         ActionClass::Approval | ActionClass::TokenRevoke => {
             let other = target.filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
+                // An approval is of who asked for it, never of who approved.
+                if class == ActionClass::Approval {
+                    event.action.class = ActionClass::Admin.into();
+                }
                 return Ok(vec![event]);
             };
             let about = concerning(&event, id, kind);
@@ -268,6 +277,21 @@ mod tests {
                 "Add member to role request approved (PIM activation)",
                 "admin",
                 "approval",
+            ),
+            (
+                "Add member to role in PIM requested (timebound)",
+                "admin",
+                "admin",
+            ),
+            (
+                "Add member to role in PIM completed (timebound)",
+                "admin",
+                "privilege",
+            ),
+            (
+                "Add eligible member to role in PIM requested (permanent)",
+                "admin",
+                "admin",
             ),
             ("Add eligible member to role", "admin", "privilege"),
             ("Remove member from role", "admin", "admin"),

@@ -129,15 +129,20 @@ fn about_target<'v>(
             event.action.class = ActionClass::Admin.into();
             with_gainers(event, target)
         }
-        ActionClass::TokenRevoke => {
-            // What authenticated the call is not what it revokes, nor is the caller's session.
+        ActionClass::TokenRevoke | ActionClass::Approval => {
             let other = target.filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
-                event.session = Session::default();
+                if class == ActionClass::Approval {
+                    // An approval is of who asked for it, never of who approved.
+                    event.action.class = ActionClass::Admin.into();
+                } else {
+                    // What authenticated the call is not what it revokes, nor is the caller's session.
+                    event.session = Session::default();
+                    event.credential = Credential::default();
+                }
                 return Ok(vec![event]);
             };
-            let mut about = concerning(&event, id, kind);
-            about.credential = std::mem::take(&mut event.credential);
+            let about = concerning(&event, id, kind);
             event.action.class = ActionClass::Admin.into();
             Ok(vec![event, about])
         }

@@ -132,6 +132,11 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
             }),
     );
     let (asked, written) = (event.get("requestObject"), event.get("responseObject"));
+    let uri = event.get("requestURI").text().unwrap_or_default();
+    if uri.contains("dryRun=") {
+        // Nothing was written: nobody gains by it.
+        return Ok(vec![read]);
+    }
     let mut events = with_gainers(read, gains(call, asked, written))?;
     for event in &mut events {
         if event.action.class.known() == Some(ActionClass::Privilege) {

@@ -86,3 +86,15 @@ fn an_address_that_a_client_claims_is_not_where_it_came_from() {
     let told = story("kubernetes", raw);
     assert!(told.contains(r#""ip": "10.0.0.5""#), "{told}");
 }
+
+#[test]
+fn nobody_gains_by_a_binding_that_was_only_tried() {
+    let told = |uri: &str| {
+        let raw = format!(
+            r#"{{"auditID": "1", "stage": "ResponseComplete", "verb": "create", "requestURI": "{uri}", "user": {{"username": "ann"}}, "objectRef": {{"resource": "rolebindings"}}, "requestObject": {{"roleRef": {{"name": "admin"}}, "subjects": [{{"kind": "User", "name": "bob"}}]}}, "requestReceivedTimestamp": "2026-11-20T10:00:00Z"}}"#
+        );
+        story("kubernetes", raw.as_bytes())
+    };
+    assert!(told("/apis/x/rolebindings").contains("privilege"));
+    assert!(!told("/apis/x/rolebindings?dryRun=All").contains("privilege"));
+}

@@ -24,6 +24,44 @@ enum Framing {
     Documents,
 }
 
+/// The beginning of a line inside a value. Where lines are envelopes, it tells that the line before was cut
+/// off: what follows must not be taken for the rest of it.
+#[derive(Default)]
+struct LineHead {
+    /// The line so far without its blanks, while it may open an envelope; empty on the first line.
+    seen: Vec<u8>,
+    is_new: bool,
+    /// The last byte before it that is no blank.
+    before: u8,
+    /// How much of the record stands before it.
+    record_length: usize,
+}
+
+impl LineHead {
+    /// Whether no value goes on like this: a line ends in a text, or the next one opens an object where none
+    /// may stand.
+    fn is_cut_off(&self, byte: u8, quoted: bool) -> bool {
+        let opens = byte == b'{' && self.is_new && self.seen.is_empty();
+        quoted && byte == b'\n' || !quoted && opens && !b"[,:".contains(&self.before)
+    }
+
+    fn push(&mut self, byte: u8, record_length: usize) {
+        match byte {
+            b'\n' => {
+                self.before = self.seen.last().copied().unwrap_or(self.before);
+                self.seen.clear();
+                (self.is_new, self.record_length) = (true, record_length);
+            }
+            blank if blank.is_ascii_whitespace() => {}
+            _ if self.is_new && self.seen.len() < ENVELOPES[0].len() => self.seen.push(byte),
+            _ => {
+                self.seen.clear();
+                (self.is_new, self.before) = (false, byte);
+            }
+        }
+    }
+}
+
 /// Cuts a file into records.
 pub(super) struct Records {
     input: Box<dyn BufRead>,
@@ -235,6 +273,7 @@ impl Records {
     /// Appends the rest of one JSON value; false where the array or the file ends.
     fn value(&mut self, record: &mut Vec<u8>) -> io::Result<bool> {
         let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        let mut head = LineHead::default();
         for byte in record.iter() {
             depth += usize::from(matches!(byte, b'{' | b'['));
             quoted ^= *byte == b'"';
@@ -247,6 +286,7 @@ impl Records {
                         return Ok(true);
                     }
                     self.take()?;
+                    head.push(byte, 0);
                     if ends {
                         self.after_array()?;
                         return Ok(false);
@@ -254,10 +294,24 @@ impl Records {
                     continue;
                 }
             }
+            let in_envelope = self.in_envelope && self.framing == Framing::Elements;
+            if in_envelope && depth > 0 && head.is_cut_off(byte, quoted) {
+                self.framing = Framing::Start;
+                return Ok(true);
+            }
             if record.is_empty() {
                 self.line = self.next_line;
             }
             self.take()?;
+            head.push(byte, record.len());
+            if in_envelope && ENVELOPES.contains(&head.seen.as_slice()) {
+                record.truncate(head.record_length);
+                if record.is_empty() {
+                    (depth, head) = (0, LineHead::default());
+                    continue;
+                }
+                return Ok(true);
+            }
             if record.len() <= MAX_RECORD_BYTES + 1 {
                 record.push(byte);
             }
@@ -399,6 +453,50 @@ mod tests {
                 Some(&"{\"a\":1}".to_owned()),
                 "{broken}"
             );
+        }
+    }
+
+    #[test]
+    fn an_envelope_cut_off_loses_its_own_line_only() {
+        let after = "{\"records\":[{\"c\":1},{\"d\":2}]}\n{\"records\": [{\"e\":3}]}\n";
+        let rest = ["{\"c\":1}", "{\"d\":2}", "{\"e\":3}"];
+        for broken in [
+            "{\"b\"",
+            "{\"b",
+            "{\"b\\",
+            "{\"b\":",
+            "{\"b\":{\"x\":[1,",
+            "{\"b\":\"[\",",
+            "{\"b\":tr",
+        ] {
+            let text = format!("{{\"records\":[{{\"a\":1}},{broken}\n{after}");
+            let found = cut(Box::leak(text.into_boxed_str()), false);
+            assert_eq!(found[..2], ["{\"a\":1}", broken], "{broken}");
+            assert_eq!(found[2..], rest, "{broken}");
+        }
+        for whole in ["{\"records\":[{\"a\":1}", "{\"records\":[{\"a\":1},"] {
+            let found = cut(
+                Box::leak(format!("{whole}\n{after}").into_boxed_str()),
+                false,
+            );
+            assert_eq!(found[0], "{\"a\":1}");
+            assert_eq!(found[1..], rest, "{whole}");
+        }
+        let lines = "{\"records\":[{\"a\":1},{\"b\"\n{\"c\":1}\n{\"d\":2}\n{\"e\":3}\n";
+        assert_eq!(cut(lines, false)[2..], rest);
+    }
+
+    #[test]
+    fn an_envelope_over_many_lines_is_one_however_it_is_indented() {
+        for text in [
+            "{\"records\" : [ {\n  \"a\" : {\n    \"b\" : [ {\n } ]\n  }\n}, {\n\"c\":\n{\n}\n} ]\n}\n",
+            "{\n\"records\":[\n{\n\"a\":\n{\n\"b\":\n[\n{\n}\n]\n}\n}\n,\n{\n\"c\":\n{\n}\n}\n]\n}\n",
+        ] {
+            let found: Vec<String> = cut(text, false)
+                .iter()
+                .map(|record| record.split_whitespace().collect())
+                .collect();
+            assert_eq!(found, ["{\"a\":{\"b\":[{}]}}", "{\"c\":{}}"], "{text}");
         }
     }
 

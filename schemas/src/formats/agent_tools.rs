@@ -27,6 +27,9 @@ pub(super) fn class(tool: &str) -> ActionClass {
     let words = words(tool);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
     let reads = has(READS);
+    if hands_over(&words) {
+        return ActionClass::Other;
+    }
     // The verb that changes more counts: `get_or_create` writes.
     if has(SECRETS) {
         ActionClass::Secret
@@ -45,6 +48,18 @@ pub(super) fn class(tool: &str) -> ActionClass {
     } else {
         ActionClass::Other
     }
+}
+
+/// `transfer_to_agent`, `transfer_to_billing_agent`, `transfer_to_support`: how frameworks name the tool by
+/// which one agent leaves the talk to another. Where it is an account it goes to, it is money.
+fn hands_over(words: &[String]) -> bool {
+    const MONEY: [&str; 6] = ["account", "bank", "beneficiary", "card", "iban", "wallet"];
+    let [first, second, whom @ ..] = words else {
+        return false;
+    };
+    let to_agent = whom.last().is_some_and(|it| it == "agent");
+    let of_money = whom.is_empty() || whom.iter().any(|word| MONEY.contains(&word.as_str()));
+    first == "transfer" && second == "to" && (to_agent || !of_money)
 }
 
 /// The words of a name, in lower case: parted by signs and by a capital after a small letter.
@@ -84,6 +99,12 @@ mod tests {
             ("report-export", ActionClass::Export),
             ("Bash", ActionClass::Other),
             ("settings", ActionClass::Other),
+            ("transfer_to_agent", ActionClass::Other),
+            ("transfer_to_refund_agent", ActionClass::Other),
+            ("transferToSupport", ActionClass::Other),
+            ("transfer_to_bank_account", ActionClass::Payment),
+            ("transfer_funds", ActionClass::Payment),
+            ("transfer_to", ActionClass::Payment),
             ("", ActionClass::Other),
         ] {
             assert_eq!(class(tool), expected, "{tool}");

@@ -90,7 +90,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     };
     let mut event = open("apisix", source.tenant.map(Cow::Borrowed), opening);
     if let Some((id, kind)) = http::presented(|name| headers.get(name), |name| query.get(name)) {
-        event.credential.id = Some(id);
+        event.credential.id = id;
         event.credential.kind = kind.into();
     }
     event.network.ip = http::client(entry.get("client_ip").ip(), headers.get("x-forwarded-for"))

@@ -19,7 +19,7 @@
 //! A role or permission assigned by the Management API is two events: what the administrator did
 //! (`admin`), and `privilege` under each user who gains, with the administrator in `delegation`.
 //!
-//! A silent authentication (`ssa`, `fsa`) uses the session: nobody authenticates again, and a failed
+//! A silent authentication (`ssa`, `fsa`) and a refresh (`sertft`, `fertft`) use the session: nobody authenticates again, and a failed
 //! one only says that there was no session. `fu`, a sign-in under a name that nobody has, and what
 //! else has neither user nor client are skipped. Of the descriptions and of request and response
 //! bodies nothing is read but the ids of the users who gain.
@@ -29,7 +29,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::read::{
-    Node, Opening, Refusal, concerning, each, each_part, open, position, required_instant, scopes,
+    Node, Opening, Refusal, each, each_part, open, position, required_instant, scopes, with_gainers,
 };
 use super::{Format, Sink, Source, endpoint, http};
 use crate::event::{
@@ -110,6 +110,8 @@ const TYPES: &[(&str, EventKind, ActionClass, Option<Outcome>)] = {
         ("sdu", EventKind::Admin, Admin, Some(Success)),
         ("fdu", EventKind::Admin, Admin, Some(Failure)),
         ("srrt", Token, TokenRevoke, Some(Success)),
+        ("sertft", Token, Other, Some(Success)),
+        ("fertft", Token, Other, Some(Failure)),
         ("ferrt", Token, ActionClass::TokenIssue, Some(Denied)),
         ("gd_auth_succeed", Auth, Mfa, Some(Success)),
         ("gd_auth_failed", Auth, Mfa, Some(Failure)),
@@ -226,19 +228,8 @@ fn read<'v>(part: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusa
             .find_map(|name| record.get(name).short())
             .filter(|resource| *resource != event.identity.id)
     });
-    let gains: Vec<_> = gainers
-        .into_iter()
-        .enumerate()
-        .map(|(index, gainer)| {
-            let mut gain = concerning(&event, gainer, IdentityKind::Human);
-            if index > 0 {
-                gain.id = format!("{}/{index}", gain.id).into();
-            }
-            gain.action.class = ActionClass::Privilege.into();
-            gain
-        })
-        .collect();
-    Ok(std::iter::once(event).chain(gains).collect())
+    let gainers = gainers.into_iter().map(|id| (id, IdentityKind::Human));
+    with_gainers(event, gainers)
 }
 
 /// The user, or the client that acted for itself.
@@ -310,7 +301,9 @@ fn session<'v>(record: Node<'v>, class: ActionClass, outcome: Option<Outcome>) -
 
 fn credential<'v>(record: Node<'v>, code: &str, class: ActionClass) -> Credential<'v> {
     let presented = record.at("details.request.auth.credentials");
+    // What authenticated the call is not what it revokes.
     let id = presented.get("jti").text();
+    let id = id.filter(|_| class != ActionClass::TokenRevoke);
     let strategy = record.get("strategy_type").text();
     let by_strategy = match strategy.as_deref() {
         Some("database") => Some(CredentialKind::Password),

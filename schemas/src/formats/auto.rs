@@ -1,8 +1,8 @@
 //! `auto`: finds out of each record which of the other formats it is of ([`Format::recognises`]), and reads it
 //! as that one does. The event's `source` is the name of that format.
 //!
-//! A record is parsed once, to be recognised, and handed over parsed. A batch in which
-//! only one format is recognised is handed over whole, one of several formats part by part. What is no JSON is offered to the
+//! A record is parsed once, to be recognised, and handed over parsed. A batch (an array, or an envelope
+//! `{"records":[…]}`) in which only one format is recognised is handed over whole, one of several formats part by part. What is no JSON is offered to the
 //! formats that read text. What none recognises is refused, with the names of those that were tried.
 //!
 //! Naming the format is better where it is known: it costs less, and the refusal of a broken record says
@@ -38,25 +38,32 @@ impl Format for Auto {
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        let Value::Array(parts) = record else {
-            return match format_of(record) {
+        let parts = match record {
+            Value::Array(parts) if parts.is_empty() => {
+                return sink(Decoded::Skipped("empty batch"));
+            }
+            Value::Array(parts) => parts.as_slice(),
+            record => enveloped(record),
+        };
+        let formats: Vec<_> = parts.iter().map(format_of).collect();
+        let mut known = formats.iter().copied().flatten();
+        let first = known.next();
+        let is_mixed = known.any(|other| Some(other.name()) != first.map(Format::name));
+        let whole = match record {
+            Value::Array(_) => first,
+            // Of an envelope's parts those that nobody knows are skipped or refused as its format does it.
+            record => first.or_else(|| format_of(record)),
+        };
+        if !is_mixed && (whole.is_some() || !record.is_array()) {
+            return match whole {
                 Some(format) => format.decode_parsed(record, raw, source, sink),
                 None => sink(Decoded::Rejected(not_recognised(""))),
             };
-        };
-        if parts.is_empty() {
-            return sink(Decoded::Skipped("empty batch"));
-        }
-        let formats: Vec<_> = parts.iter().map(format_of).collect();
-        let mut known = formats.iter().flatten();
-        if let Some(first) = known.next()
-            && known.all(|other| other.name() == first.name())
-        {
-            return first.decode_parsed(record, raw, source, sink);
         }
         for (index, (part, format)) in parts.iter().zip(formats).enumerate() {
             let place = format!("part {index} of the record: ");
-            let Some(format) = format else {
+            let of_envelope = whole.filter(|_| !record.is_array());
+            let Some(format) = format.or(of_envelope) else {
                 sink(Decoded::Rejected(not_recognised(&place)));
                 continue;
             };
@@ -71,6 +78,12 @@ impl Format for Auto {
             format.decode_parsed(part, text.as_bytes(), source, &mut placed);
         }
     }
+}
+
+/// What an envelope holds in which Azure exports the logs of several services together.
+fn enveloped(record: &Value) -> &[Value] {
+    let parts = record.get("records").and_then(Value::as_array);
+    parts.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn format_of(record: &Value) -> Option<&'static dyn Format> {

@@ -23,7 +23,7 @@ pub(super) fn read<'v>(
     source: Source<'v>,
 ) -> Result<Vec<Event<'v>>, Refusal> {
     let own = Attributes::new(record.get("attributes"));
-    let name = name(record, own, resource).ok_or(Refusal::Skip("not a log of an agent"))?;
+    let name = name(record, &own, &resource).ok_or(Refusal::Skip("not a log of an agent"))?;
     let either = |names: &[&str]| own.first(names).or_else(|| resource.first(names));
     let user = either(&[
         "user.account_uuid",
@@ -31,17 +31,18 @@ pub(super) fn read<'v>(
         "user.id",
         "user.email",
     ]);
-    let time = time(record, own)?;
+    let time = time(record, &own)?;
     let session = either(&["session.id"]);
     let sequence = own.text("event.sequence");
     let id = match (&session, sequence) {
-        (Some(session), Some(sequence)) => format!("{session}/{sequence}"),
+        // A session that is resumed may count from the start again.
+        (Some(session), Some(sequence)) => format!("{session}/{sequence}/{}", time.as_millis()),
         _ => fingerprint(&record.canonical()),
     };
     let parameters = own.get("tool_parameters").embedded();
     let parameters = parameters.as_deref().cloned();
-    let tool = tool(own, parameters.as_ref());
-    let (kind, class, outcome) = meaning(&name, own, tool.as_deref());
+    let tool = tool(&own, parameters.as_ref());
+    let (kind, class, outcome) = meaning(&name, &own, tool.as_deref());
     let opening = Opening {
         id: id.into(),
         time,
@@ -64,12 +65,12 @@ pub(super) fn read<'v>(
     event.task.objective = own
         .text("prompt")
         .filter(|prompt| name == "user_prompt" && prompt != "<REDACTED>");
-    place(&mut event, resource);
+    place(&mut event, &resource);
     event.action.class = class.into();
     event.action.outcome = outcome.into();
     event.action.status = own.get("status_code").count();
     event.action.bytes_out = own.get("tool_result_size_bytes").count();
-    event.action.resource = resource_of(&name, own, parameters.as_ref());
+    event.action.resource = resource_of(&name, &own, parameters.as_ref());
     event.delegation.extend(user.map(|id| Delegate {
         id,
         kind: IdentityKind::Human.into(),
@@ -78,7 +79,7 @@ pub(super) fn read<'v>(
 }
 
 /// The event's name without its prefix.
-fn name<'v>(record: Node<'v>, own: Attributes<'v>, resource: Attributes<'v>) -> Option<Text<'v>> {
+fn name<'v>(record: Node<'v>, own: &Attributes<'v>, resource: &Attributes<'v>) -> Option<Text<'v>> {
     let names = [
         record.get("eventName").text(),
         value(record.get("body")).text(),
@@ -97,7 +98,7 @@ fn name<'v>(record: Node<'v>, own: Attributes<'v>, resource: Attributes<'v>) -> 
     own.text("event.name").filter(|_| is_own)
 }
 
-fn time(record: Node<'_>, own: Attributes<'_>) -> Result<EventTime, Refusal> {
+fn time(record: Node<'_>, own: &Attributes<'_>) -> Result<EventTime, Refusal> {
     let times = [
         record.get("timeUnixNano").moment(),
         own.get("event.timestamp").moment(),
@@ -108,7 +109,7 @@ fn time(record: Node<'_>, own: Attributes<'_>) -> Result<EventTime, Refusal> {
 }
 
 /// The tool that was used or asked for. Of a tool of an MCP server only the parameters tell which.
-fn tool<'v>(own: Attributes<'v>, parameters: Option<&Value>) -> Option<Text<'v>> {
+fn tool<'v>(own: &Attributes<'v>, parameters: Option<&Value>) -> Option<Text<'v>> {
     let named = |name: &str| {
         let parameter = Node::from(parameters?).get(name).short()?;
         Some(parameter.into_owned())
@@ -122,7 +123,7 @@ fn tool<'v>(own: Attributes<'v>, parameters: Option<&Value>) -> Option<Text<'v>>
 
 fn meaning(
     name: &str,
-    own: Attributes<'_>,
+    own: &Attributes<'_>,
     tool: Option<&str>,
 ) -> (EventKind, ActionClass, Option<Outcome>) {
     let of_tool = tool.map_or(ActionClass::Other, agent_tools::class);
@@ -142,7 +143,8 @@ fn meaning(
             let by_user = own
                 .text("source")
                 .is_some_and(|source| source.starts_with("user"));
-            if by_user {
+            // A person who says no to a tool guides the agent; that is no request that was refused.
+            if by_user && !refused {
                 (EventKind::Admin, ActionClass::Approval, Some(result))
             } else {
                 (EventKind::Api, ActionClass::Other, Some(result))
@@ -185,7 +187,7 @@ fn meaning(
 
 fn resource_of<'v>(
     name: &str,
-    own: Attributes<'v>,
+    own: &Attributes<'v>,
     parameters: Option<&Value>,
 ) -> Option<Text<'v>> {
     let parameter = |name: &str| {

@@ -128,7 +128,7 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     event.delegation = delegation(who, &event.identity.id);
 
     let gainer = aws_actions::gains(service, &name, record);
-    Ok(with_gainers(event, gainer))
+    with_gainers(event, gainer)
 }
 
 fn identity<'v>(

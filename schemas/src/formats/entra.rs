@@ -7,7 +7,7 @@
 //! | event | sign-in |
 //! |---|---|
 //! | `id`, `time` | `id`, `createdDateTime` (else the export's `time`, `TimeGenerated`) |
-//! | `kind`, `action.class` | `auth` and `login`; of a non-interactive user sign-in `token` and `other`: a refresh token is used, nobody authenticates again |
+//! | `kind`, `action.class` | `auth` and `login`; of a non-interactive user sign-in `token` and `other`: a refresh token is used, nobody authenticates again; nor where every step was `Previously satisfied`: `auth` and `other` |
 //! | `identity` | `userId` (human; AI agent where `agent.agentSubjectType` says so), else `servicePrincipalId` (service account; of a managed identity a workload; AI agent by `agent.agentType`), else `appId` |
 //! | `session` | `sessionId`; `mfa` and `assurance` of a success from `authenticationRequirement` and the methods in `authenticationDetails` |
 //! | `credential` | of users `uniqueTokenIdentifier`, the token that a success was given; of others `servicePrincipalCredentialKeyId`, else thumbprint, else `federatedCredentialId`; kind also from `clientCredentialType` |
@@ -117,12 +117,14 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let mut event = open("entra", tenant(record, fields, source), opening);
     let outcome = outcome(record, fields);
     let succeeded = outcome == Some(Outcome::Success);
-    event.session = session(fields, succeeded);
+    let is_single_sign_on = flow == Flow::Interactive && succeeded && shows_nothing_new(fields);
+    event.session = session(fields, succeeded && !is_single_sign_on);
     event.network = network(record, fields);
     event.device = device(fields);
     event.credential = credential(fields, flow, succeeded, &event.device);
     event.action.class = match flow {
         Flow::NonInteractive => ActionClass::Other,
+        _ if is_single_sign_on => ActionClass::Other,
         _ => ActionClass::Login,
     }
     .into();
@@ -286,13 +288,25 @@ fn is_phishing_resistant(method: &str) -> bool {
     .any(|name| method.contains(name))
 }
 
+/// The method of a step that the session satisfies.
+const EARLIER: &str = "Previously satisfied";
+
+/// Whether each step that is told was satisfied by the session, as a stolen cookie does it.
+fn shows_nothing_new(fields: Node<'_>) -> bool {
+    let steps = fields.get("authenticationDetails").items();
+    let mut methods = steps
+        .filter_map(|step| step.get("authenticationMethod").text())
+        .peekable();
+    methods.peek().is_some() && methods.all(|it| it.eq_ignore_ascii_case(EARLIER))
+}
+
 /// The methods that were tried, or only those that worked.
 fn methods<'v>(fields: Node<'v>, worked: bool) -> Vec<Text<'v>> {
     let mut methods: Vec<Text<'v>> = Vec::new();
     for step in fields.get("authenticationDetails").items() {
         let method = step.get("authenticationMethod").short();
         // A step that was satisfied earlier is no method of its own.
-        let method = method.filter(|it| !it.eq_ignore_ascii_case("Previously satisfied"));
+        let method = method.filter(|it| !it.eq_ignore_ascii_case(EARLIER));
         if !worked || step.get("succeeded").truth() != Some(false) {
             methods.extend(method.filter(|it| !methods.contains(it)));
         }

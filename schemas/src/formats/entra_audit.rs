@@ -23,6 +23,11 @@ use crate::known::Text;
 /// Starts of activities, in lower case: the first that fits. Everything else is administration.
 const ACTIVITIES: &[(&str, ActionClass)] = &[
     // Of Privileged Identity Management: what is only asked for gives nothing yet.
+    ("add member to role in pim requested", ActionClass::Admin),
+    (
+        "add eligible member to role in pim requested",
+        ActionClass::Admin,
+    ),
     ("add member to role requested", ActionClass::Admin),
     ("add eligible member to role requested", ActionClass::Admin),
     ("add member to role request approved", ActionClass::Approval),
@@ -130,7 +135,7 @@ pub(super) fn read<'v>(
     event.action.outcome = outcome(record, fields).into();
     event.action.resource = resource(fields);
     event.action.scopes = scopes(fields);
-    Ok(about_target(event, class, target(fields)))
+    about_target(event, class, target(fields))
 }
 
 fn who<'v>(by: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
@@ -179,14 +184,14 @@ fn about_target<'v>(
     mut event: Event<'v>,
     class: ActionClass,
     target: Option<(Text<'v>, IdentityKind)>,
-) -> Vec<Event<'v>> {
+) -> Result<Vec<Event<'v>>, Refusal> {
     let to_itself = event
         .action
         .name
         .to_lowercase()
         .contains("user has elevated");
     match class {
-        ActionClass::Privilege if to_itself => vec![event],
+        ActionClass::Privilege if to_itself => Ok(vec![event]),
         ActionClass::Privilege => {
             event.action.class = ActionClass::Admin.into();
             with_gainers(event, target)
@@ -194,13 +199,17 @@ fn about_target<'v>(
         ActionClass::Approval | ActionClass::TokenRevoke => {
             let other = target.filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
-                return vec![event];
+                // An approval is of who asked for it, never of who approved.
+                if class == ActionClass::Approval {
+                    event.action.class = ActionClass::Admin.into();
+                }
+                return Ok(vec![event]);
             };
             let about = concerning(&event, id, kind);
             event.action.class = ActionClass::Admin.into();
-            vec![event, about]
+            Ok(vec![event, about])
         }
-        _ => vec![event],
+        _ => Ok(vec![event]),
     }
 }
 
@@ -268,6 +277,21 @@ mod tests {
                 "Add member to role request approved (PIM activation)",
                 "admin",
                 "approval",
+            ),
+            (
+                "Add member to role in PIM requested (timebound)",
+                "admin",
+                "admin",
+            ),
+            (
+                "Add member to role in PIM completed (timebound)",
+                "admin",
+                "privilege",
+            ),
+            (
+                "Add eligible member to role in PIM requested (permanent)",
+                "admin",
+                "admin",
             ),
             ("Add eligible member to role", "admin", "privilege"),
             ("Remove member from role", "admin", "admin"),

@@ -16,8 +16,8 @@
 
 use super::entra::{is_somebody, tenant, time};
 use super::read::{Node, Opening, Refusal, open, scopes};
-use super::{Source, endpoint};
-use crate::event::{ActionClass, CredentialKind, Event, EventKind, IdentityKind, Outcome};
+use super::{Source, endpoint, http};
+use crate::event::{ActionClass, CredentialKind, Event, EventKind, IdentityKind};
 use crate::known::Text;
 
 /// Parts of a path, in lower case, whose change is administration.
@@ -108,7 +108,7 @@ pub(super) fn read<'v>(
     event.action.class = class(&method, path).into();
     let status = fields.get("responseStatusCode").count();
     event.action.status = status.filter(|status| *status > 0);
-    event.action.outcome = event.action.status.map(outcome).into();
+    event.action.outcome = event.action.status.map(http::outcome).into();
     event.action.bytes_out = fields.get("responseSizeBytes").count();
     event.action.resource = (path.len() <= 512).then(|| path.to_owned().into());
     Ok(vec![event])
@@ -133,14 +133,6 @@ fn path(uri: &str) -> &str {
         .iter()
         .find_map(|it| path.strip_prefix(it));
     stripped.unwrap_or(path)
-}
-
-fn outcome(status: u64) -> Outcome {
-    match status {
-        401 | 403 => Outcome::Denied,
-        400.. => Outcome::Failure,
-        _ => Outcome::Success,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `id` | `request_id` and a hash of the entry, because every hop logs the same one; else the hash |
 //! | `time` | `start_time`, RFC 3339 or a number of seconds |
-//! | `identity` | the SPIFFE id of the peer (workload): `downstream_peer_uri_san`, else the last `URI=` of `x_forwarded_client_cert`; else the subject of the token: `jwt_sub`, `jwt_claim_sub`, `jwt_payload.sub` |
+//! | `identity` | the SPIFFE id of the peer (workload): `downstream_peer_uri_san`, else the `URI=` of the last element of `x_forwarded_client_cert`; else the subject of the token: `jwt_sub`, `jwt_claim_sub`, `jwt_payload.sub` |
 //! | `identity.kind` | of a token's subject `service_account` where it is the client itself (`jwt_azp`, `jwt_client_id`), else human |
 //! | `credential` | fingerprint of an authorization header that was logged; else `jwt_jti`; else the peer's certificate, `downstream_peer_fingerprint_256` |
 //! | `credential.bound_to` | that certificate, beside a token |
@@ -157,22 +157,40 @@ fn peer<'v>(entry: Node<'v>) -> Option<Text<'v>> {
         Some(name.to_owned().into())
     });
     stated.or_else(|| {
-        // Each proxy on the way appends what it saw; only the nearest is this one's own word.
         let hops = entry.get("x_forwarded_client_cert").text()?;
-        let (mut quoted, mut start) = (false, 0);
-        for (at, character) in hops.char_indices() {
-            match character {
-                '"' => quoted = !quoted,
-                ',' if !quoted => start = at + 1,
-                _ => {}
-            }
-        }
-        let nearest = &hops[start..];
-        let uri = nearest
-            .split(';')
-            .find_map(|part| part.trim().strip_prefix("URI="))?;
+        let uri = nearest_uri(&hops)?;
         is_spiffe(uri).then(|| uri.to_owned().into())
     })
+}
+
+/// The last `URI=` in the last element of a header of client certificates: each proxy on the way
+/// appends what it saw, and only the nearest is this one's own word.
+///
+/// Read from its end, because what stands before may be a client's invention, with a quote that
+/// never closes in it. What the proxy itself wrote has its quotes in pairs, and escapes in them.
+fn nearest_uri(hops: &str) -> Option<&str> {
+    let bytes = hops.as_bytes();
+    let escaped = |at: usize| {
+        let before = bytes[..at].iter().rev();
+        before.take_while(|byte| **byte == b'\\').count() % 2 == 1
+    };
+    let (mut quoted, mut end) = (false, bytes.len());
+    for (at, byte) in bytes.iter().enumerate().rev() {
+        match byte {
+            b'"' if !escaped(at) => quoted = !quoted,
+            b';' | b',' if !quoted => {
+                if let Some(uri) = hops[at + 1..end].trim().strip_prefix("URI=") {
+                    return Some(uri);
+                }
+                if *byte == b',' {
+                    return None;
+                }
+                end = at;
+            }
+            _ => {}
+        }
+    }
+    hops[..end].trim().strip_prefix("URI=")
 }
 
 fn is_spiffe(name: &str) -> bool {
@@ -202,9 +220,9 @@ fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
         &["downstream_peer_fingerprint_256", "downstream_peer_serial"],
     );
     let token = http::presented(header, |_| Node::ABSENT)
-        .or_else(|| Some((first(entry, TOKEN_IDS)?, CredentialKind::AccessToken)));
+        .or_else(|| Some((Some(first(entry, TOKEN_IDS)?), CredentialKind::AccessToken)));
     let (id, kind, bound_to) = match token {
-        Some((id, kind)) => (Some(id), Some(kind), certificate),
+        Some((id, kind)) => (id, Some(kind), certificate),
         None => {
             let kind = certificate.as_ref().map(|_| CredentialKind::Certificate);
             (certificate, kind, None)
@@ -240,4 +258,27 @@ fn outcome(entry: Node<'_>, status: Option<u64>) -> Option<Outcome> {
     } else {
         Outcome::Failure
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_nearest_proxy_wrote_names_the_peer() {
+        let own = r#"By=spiffe://mesh/gw;Hash=1f;Subject="CN=a, O=b; c \" d";URI=spiffe://mesh/a"#;
+        for claimed in [
+            "",
+            "URI=spiffe://victim,",
+            r#"URI=spiffe://victim;Subject=","#,
+            r#"URI=spiffe://victim;Subject="\","#,
+            r#"Subject="x";URI=spiffe://victim;Subject=""","#,
+        ] {
+            let hops = format!("{claimed}{own}");
+            assert_eq!(nearest_uri(&hops), Some("spiffe://mesh/a"), "{hops}");
+        }
+        let without = r#"URI=spiffe://victim,Hash=1f;Subject="CN=x;URI=spiffe://victim,O=\"y""#;
+        assert_eq!(nearest_uri(without), None);
+        assert_eq!(nearest_uri(""), None);
+    }
 }

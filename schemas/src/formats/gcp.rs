@@ -12,7 +12,7 @@
 //! | `device.user_agent` | `requestMetadata.callerSuppliedUserAgent` |
 //! | `action.name` | service and method: `iam:google.iam.admin.v1.CreateRole` |
 //! | `action.class` | by service and verb (`google_actions.rs`) |
-//! | `action.outcome`, `status` | `status.code`: 7 and 16 denied, as is a permission that was not `granted` |
+//! | `action.outcome`, `status` | `status.code`: 7 and 16 denied, as is a permission that was not `granted`; of a challenge at a sign-in `login_challenge_status` in `metadata.event`, else challenged |
 //! | `action.scopes` | `authorizationInfo[].permission`; of who gains, the roles |
 //! | `action.resource` | `resourceName`, with the roles of who gains; of a token that is issued, the account it is for |
 //! | `tenant` | the source's, else `resource.labels.project_id`, else what `logName` begins with |
@@ -31,6 +31,7 @@ use super::google_actions::{class, gains, principal, roles_given};
 use super::read::{Node, Opening, Refusal, open, required_time, with_gainers};
 use super::secret::fingerprint;
 use super::unfold::{base64, each_unfolded, first, member_at};
+use super::workspace::Parameters;
 use super::{Format, Sink, Source};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind,
@@ -107,7 +108,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.device.user_agent = client.get("callerSuppliedUserAgent").short();
     event.action.class = class.into();
     event.action.status = payload.at("status.code").count();
-    event.action.outcome = outcome(entry, payload, &method).into();
+    event.action.outcome = outcome(entry, payload, &method, class).into();
     event.action.scopes = permissions(payload);
     event.action.target_tenant = project.filter(|project| {
         own_project(&event.identity.id).is_some_and(|own| own != project.as_ref())
@@ -119,7 +120,12 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.action.resource = target.or_else(|| payload.get("resourceName").short());
 
     let mut roles = roles_given(&method, payload);
-    let mut events = with_gainers(event, gains(&method, payload));
+    // What the actor may do says nothing of who gains.
+    let permissions = std::mem::take(&mut event.action.scopes);
+    let mut events = with_gainers(event, gains(&method, payload))?;
+    if let Some(event) = events.first_mut() {
+        event.action.scopes = permissions;
+    }
     for event in &mut events {
         if let Some(roles) = roles.remove(&*event.identity.id) {
             given(event, roles);
@@ -160,7 +166,7 @@ fn kind(service: &str, class: ActionClass) -> EventKind {
     match class {
         _ if service == "login" => EventKind::Auth,
         ActionClass::TokenIssue => EventKind::Token,
-        ActionClass::Admin | ActionClass::Approval => EventKind::Admin,
+        ActionClass::Admin => EventKind::Admin,
         _ => EventKind::Api,
     }
 }
@@ -181,7 +187,7 @@ fn credential<'v>(auth: Node<'v>, identity: &str) -> Credential<'v> {
     }
 }
 
-fn outcome(entry: Node<'_>, payload: Node<'_>, method: &str) -> Outcome {
+fn outcome(entry: Node<'_>, payload: Node<'_>, method: &str, class: ActionClass) -> Outcome {
     let refused = payload
         .get("authorizationInfo")
         .items()
@@ -197,7 +203,25 @@ fn outcome(entry: Node<'_>, payload: Node<'_>, method: &str) -> Outcome {
         Some(1..) => Outcome::Failure,
         _ if refused => Outcome::Denied,
         _ if method.ends_with("loginFailure") => Outcome::Failure,
+        _ if class == ActionClass::Mfa => challenge(payload),
         _ => Outcome::Success,
+    }
+}
+
+/// How a challenge at a sign-in ended; that one was put is no answer to it.
+fn challenge(payload: Node<'_>) -> Outcome {
+    let mut events = payload.at("metadata.event").items();
+    let status = events.find_map(|event| {
+        let parameters = Parameters::from(event.get("parameter"));
+        parameters.text("login_challenge_status")
+    });
+    let status = status.unwrap_or_default().to_lowercase();
+    if status.contains("fail") {
+        Outcome::Failure
+    } else if status.contains("pass") {
+        Outcome::Success
+    } else {
+        Outcome::Challenged
     }
 }
 

@@ -109,7 +109,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     }
     let gains_nothing = class == ActionClass::Privilege && github_actions::is_demotion(entry);
     let target = target.filter(|_| !gains_nothing);
-    let mut events = about_target(event, class, target);
+    let mut events = about_target(event, class, target)?;
     for event in &mut events {
         if event.action.class.known() == Some(ActionClass::Privilege) {
             event.action.scopes.extend(entry.get("permission").short());
@@ -123,25 +123,30 @@ fn about_target<'v>(
     mut event: Event<'v>,
     class: ActionClass,
     target: Option<(Text<'v>, IdentityKind)>,
-) -> Vec<Event<'v>> {
+) -> Result<Vec<Event<'v>>, Refusal> {
     match class {
         ActionClass::Privilege => {
             event.action.class = ActionClass::Admin.into();
             with_gainers(event, target)
         }
-        ActionClass::TokenRevoke => {
-            // What authenticated the call is not what it revokes, nor is the caller's session.
+        ActionClass::TokenRevoke | ActionClass::Approval => {
             let other = target.filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
-                event.session = Session::default();
-                return vec![event];
+                if class == ActionClass::Approval {
+                    // An approval is of who asked for it, never of who approved.
+                    event.action.class = ActionClass::Admin.into();
+                } else {
+                    // What authenticated the call is not what it revokes, nor is the caller's session.
+                    event.session = Session::default();
+                    event.credential = Credential::default();
+                }
+                return Ok(vec![event]);
             };
-            let mut about = concerning(&event, id, kind);
-            about.credential = std::mem::take(&mut event.credential);
+            let about = concerning(&event, id, kind);
             event.action.class = ActionClass::Admin.into();
-            vec![event, about]
+            Ok(vec![event, about])
         }
-        _ => vec![event],
+        _ => Ok(vec![event]),
     }
 }
 

@@ -178,7 +178,10 @@ pub(super) fn classify(action: &str) -> (EventKind, ActionClass) {
         return (*kind, *class);
     }
     let (category, operation) = action.split_once('.').unwrap_or((action, ""));
-    if TOKENS.contains(&category) {
+    let of_policy = ["restriction", "limit", "auto_approve"]
+        .iter()
+        .any(|word| operation.contains(word));
+    if TOKENS.contains(&category) && !of_policy {
         return (EventKind::Token, of_token(operation));
     }
     if WORK.contains(&category) {
@@ -289,6 +292,21 @@ mod tests {
                 "token_revoke",
             ),
             ("personal_access_token.request_created", "token", "other"),
+            (
+                "personal_access_token.access_restriction_disabled",
+                "admin",
+                "admin",
+            ),
+            (
+                "personal_access_token.expiration_limit_unset",
+                "admin",
+                "admin",
+            ),
+            (
+                "personal_access_token.auto_approve_grant_requests_enabled",
+                "admin",
+                "admin",
+            ),
             ("org_credential_authorization.grant", "token", "token_issue"),
             (
                 "org_credential_authorization.revoke",

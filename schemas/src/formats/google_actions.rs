@@ -75,8 +75,9 @@ const LISTED: &[(&str, &str, ActionClass)] = &[
     ("cloudkms", "asymmetricdecrypt", ActionClass::Secret),
     ("cloudkms", "rawdecrypt", ActionClass::Secret),
     ("apikeys", "getkeystring", ActionClass::Secret),
-    ("accessapproval", "approve", ActionClass::Approval),
-    ("privilegedaccessmanager", "approve", ActionClass::Approval),
+    // Whose request it was is not in the entry, and the approval would be that one's.
+    ("accessapproval", "approve", ActionClass::Admin),
+    ("privilegedaccessmanager", "approve", ActionClass::Admin),
     ("cloudfunctions", "createfunction", ActionClass::Deploy),
     ("cloudfunctions", "updatefunction", ActionClass::Deploy),
     ("run", "createservice", ActionClass::Deploy),
@@ -310,7 +311,7 @@ mod tests {
             ),
             (
                 "privilegedaccessmanager:google.cloud.privilegedaccessmanager.v1.PrivilegedAccessManager.ApproveGrant",
-                "approval",
+                "admin",
             ),
             ("k8s.io:io.k8s.core.v1.secrets.list", "secret"),
             ("k8s.io:io.k8s.core.v1.pods.exec.create", "admin"),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::read::{Node, address, known};
-use super::secret::{fingerprint, without_scheme};
+use super::secret::fingerprint;
 use crate::event::{ActionClass, CredentialKind, Outcome};
 use crate::known::Text;
 
@@ -17,31 +17,59 @@ const MAX_RESOURCE_BYTES: usize = 512;
 /// The most bytes of a request's id, which the client may have chosen.
 const MAX_REQUEST_ID_BYTES: usize = 64;
 
-/// The fingerprint of the secret that was presented, where the record holds it. `header` and
-/// `parameter` give the value of a header (lower-case) and of a parameter of the query.
+/// What was presented, where the record holds it: the fingerprint of the secret and its kind. A
+/// password has no fingerprint, because one could be found by trial. `header` and `parameter` give
+/// the value of a header (lower-case) and of a parameter of the query.
 pub(super) fn presented<'v>(
     header: impl Fn(&str) -> Node<'v>,
     parameter: impl Fn(&str) -> Node<'v>,
-) -> Option<(Text<'v>, CredentialKind)> {
+) -> Option<(Option<Text<'v>>, CredentialKind)> {
+    let authorization = raw(header("authorization"));
+    match authorization.as_deref().map(Authorization::of) {
+        Some(Authorization::Bearer(token)) => {
+            return Some((Some(fingerprint(token).into()), CredentialKind::AccessToken));
+        }
+        Some(Authorization::Basic) => return Some((None, CredentialKind::Password)),
+        Some(Authorization::Other) | None => {}
+    }
     let (secret, kind) = secret(header, parameter)?;
-    Some((fingerprint(&secret).into(), kind))
+    Some((Some(fingerprint(&secret).into()), kind))
+}
+
+/// What an `authorization` header holds.
+enum Authorization<'a> {
+    /// A token, the same with every call.
+    Bearer(&'a str),
+    /// A name and a password.
+    Basic,
+    /// A signature or a proof, another with every call: no credential that could be known again.
+    Other,
+}
+
+impl<'a> Authorization<'a> {
+    fn of(value: &'a str) -> Self {
+        let value = value.trim();
+        let Some((scheme, rest)) = value.split_once(' ') else {
+            return Self::Bearer(value);
+        };
+        let is = |name: &&str| scheme.eq_ignore_ascii_case(name);
+        if ["bearer", "token", "dpop", "ssws", "apikey", "api-key"]
+            .iter()
+            .any(is)
+        {
+            Self::Bearer(rest.trim())
+        } else if is(&"basic") {
+            Self::Basic
+        } else {
+            Self::Other
+        }
+    }
 }
 
 fn secret<'v>(
     header: impl Fn(&str) -> Node<'v>,
     parameter: impl Fn(&str) -> Node<'v>,
 ) -> Option<(Text<'v>, CredentialKind)> {
-    if let Some(value) = raw(header("authorization")) {
-        let basic = value
-            .get(..6)
-            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic "));
-        let kind = if basic {
-            CredentialKind::Password
-        } else {
-            CredentialKind::AccessToken
-        };
-        return Some((without_scheme(&value).to_owned().into(), kind));
-    }
     let key = API_KEY_HEADERS
         .iter()
         .find_map(|name| raw(header(name)).or_else(|| raw(parameter(name))));
@@ -102,6 +130,10 @@ pub(super) fn resource(path: Text<'_>) -> Option<Text<'_>> {
 
 /// The address of the client. Behind a load balancer the peer's is the balancer's; what it wrote
 /// into `x-forwarded-for` stands last, anything before that may be the client's invention.
+///
+/// Balancers in a row write private addresses behind the client's, which are passed over. A client
+/// inside the network is therefore believed where it claims a public address: nothing in the record
+/// tells its own private address from a balancer's.
 pub(super) fn client(peer: Option<IpAddr>, forwarded: Node<'_>) -> Option<IpAddr> {
     if peer.is_some_and(|peer| !is_private(peer)) {
         return peer;

@@ -7,9 +7,9 @@
 //! | `kind`, `action.class` | `type`, see [`CLASSES`] | `admin`, `admin` |
 //! | `action.name` | `type` without `_ERROR` | `operationType` and `resourceType` |
 //! | `action.outcome` | `failure` with `_ERROR` or an `error`; `denied` where the error is a refusal | `error` |
-//! | `identity` | `userId` (human); of a service account and of `CLIENT_LOGIN`, `INTROSPECT_TOKEN` and `TOKEN_EXCHANGE` `clientId` (service account) | `authDetails.userId` |
+//! | `identity` | `userId` (human); of a service account (`details.username` is `service-account-` and `clientId`) and of `CLIENT_LOGIN`, `INTROSPECT_TOKEN` and `TOKEN_EXCHANGE` `clientId` (service account) | `authDetails.userId` |
 //! | `session` | `sessionId`, else `details.code_id`; `mfa` by `credential_type` | none |
-//! | `credential` | `details.token_id`; of `REFRESH_TOKEN` `refresh_token_id`; else the kind by `auth_method`, `client_auth_method`, `identity_provider`, `credential_type` | none |
+//! | `credential` | `details.token_id`; of `REFRESH_TOKEN` and `REVOKE_GRANT` `refresh_token_id`, where there is one; else the kind by `auth_method`, `client_auth_method`, `identity_provider`, `credential_type` | none |
 //! | `action.scopes` | `details.scope` | of a role mapping the names of the roles |
 //! | `action.resource` | `clientId` | `resourcePath` |
 //! | `network.ip` | `ipAddress` | `authDetails.ipAddress` |
@@ -68,7 +68,14 @@ impl Format for Keycloak {
             .iter()
             .find(|byte| !byte.is_ascii_whitespace() && !b"\xEF\xBB\xBF".contains(byte))
             .is_none_or(|first| matches!(first, b'{' | b'['));
-        let record = if is_json { parse(raw) } else { from_line(raw) };
+        let record = match is_json {
+            // A prefix may begin with a bracket: `[2026-11-20 10:15:30,123] type=LOGIN, …`.
+            true => parse(raw).or_else(|reject| match has_prefix(raw) {
+                true => from_line(raw),
+                false => Err(reject),
+            }),
+            false => from_line(raw),
+        };
         match record {
             Ok(record) => self.decode_parsed(&record, raw, source, sink),
             Err(reject) => sink(Decoded::Rejected(reject)),
@@ -78,6 +85,13 @@ impl Format for Keycloak {
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
         each_part(&unwrapped(record), raw.len(), source, &[], sink, read);
     }
+}
+
+/// Whether there is an event behind a prefix in which no JSON has begun.
+fn has_prefix(raw: &[u8]) -> bool {
+    let line = std::str::from_utf8(raw).unwrap_or_default();
+    let prefix = keycloak_line::event(line).and_then(|at| line.get(..at));
+    prefix.is_some_and(|prefix| !prefix.contains(['{', '"']))
 }
 
 /// The record of a line of text.
@@ -110,13 +124,14 @@ fn unwrapped(record: &Value) -> Cow<'_, Value> {
 
 /// Kind and class by the type of a user event without `_ERROR`; others are `auth` and `other`.
 const CLASSES: &[(&str, EventKind, ActionClass)] = {
-    use ActionClass::{Admin, Delete, Login, Logout, Read, TokenIssue, TokenRevoke, Write};
+    use ActionClass::{Admin, Delete, Login, Logout, Other, Read, TokenIssue, TokenRevoke, Write};
     use EventKind::{Auth, Token};
     &[
         ("LOGIN", Auth, Login),
         ("LOGOUT", Auth, Logout),
         ("CODE_TO_TOKEN", Token, TokenIssue),
-        ("REFRESH_TOKEN", Token, TokenIssue),
+        // The session is used, nobody authenticates again.
+        ("REFRESH_TOKEN", Token, Other),
         ("TOKEN_EXCHANGE", Token, TokenIssue),
         ("CLIENT_LOGIN", Token, TokenIssue),
         ("OAUTH2_DEVICE_CODE_TO_TOKEN", Token, TokenIssue),
@@ -244,15 +259,20 @@ fn who<'v>(
         error.as_deref(),
         Some("client_not_found" | "invalid_client" | "user_not_found")
     );
-    if let Some(client) = client.filter(|_| by_client && is_known) {
+    if let Some(client) = client.clone().filter(|_| by_client && is_known) {
         return Ok((client, IdentityKind::ServiceAccount));
     }
-    let account = details.get("username").text();
-    let account = account.and_then(|name| Some(name.strip_prefix(SERVICE_ACCOUNT)?.to_owned()));
-    if let Some(client) = account.filter(|_| is_known) {
-        return Ok((client.into(), IdentityKind::ServiceAccount));
-    }
     let user = record.get("userId").text();
+    // A name is what somebody typed until there is a user of it, and anybody may register one that
+    // begins like this: only the client itself uses its own account.
+    let name = details.get("username").text();
+    let account = name
+        .as_deref()
+        .and_then(|name| name.strip_prefix(SERVICE_ACCOUNT));
+    let is_own = is_known && user.is_some() && account.is_some();
+    if let Some(client) = client.filter(|client| is_own && account == Some(&**client)) {
+        return Ok((client, IdentityKind::ServiceAccount));
+    }
     user.map(|user| (user, IdentityKind::Human))
         .ok_or(Refusal::Skip("the user is not known"))
 }
@@ -278,7 +298,8 @@ fn session<'v>(
 
 fn credential<'v>(details: Node<'v>, action: &str, class: ActionClass) -> Credential<'v> {
     let word = |name: &str| details.get(name).text();
-    let refresh = word("refresh_token_id").filter(|_| action == "REFRESH_TOKEN");
+    let of_refresh = matches!(action, "REFRESH_TOKEN" | "REVOKE_GRANT");
+    let refresh = word("refresh_token_id").filter(|_| of_refresh);
     let token = word("token_id");
     let kind = if refresh.is_some() {
         Some(CredentialKind::RefreshToken)

@@ -30,11 +30,13 @@ const OWN_FIELDS: [&str; 12] = [
     "representation",
 ];
 
-/// The line in a record of a JSON log, as the server itself or a log shipper writes it.
+/// The line in a record of a JSON log, as the server itself or a log shipper writes it. Shippers may
+/// add a `type` of their own, so that the record looks like an event: one in the line is it.
 pub(super) fn in_json(record: &Value) -> Option<&str> {
     let is_event = record.get("type").is_some() || record.get("operationType").is_some();
     let line = record.get("message").or_else(|| record.get("log"));
-    line.and_then(Value::as_str).filter(|_| !is_event)
+    line.and_then(Value::as_str)
+        .filter(|line| !is_event || event(line).is_some())
 }
 
 /// Where in the line the event begins.
@@ -125,9 +127,13 @@ fn offset(word: &str) -> Option<String> {
 fn pairs(line: &str) -> Vec<(&str, String)> {
     let mut pairs = Vec::new();
     let mut rest = line;
+    // Quotes that nothing closes from here to the end: not looked for again at every key.
+    let mut unclosed = Vec::new();
     while let Some((key, after)) = rest.split_once('=') {
         let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let quote = quote.filter(|quote| !unclosed.contains(quote));
         let quoted = quote.and_then(|quote| quoted(&after[1..], quote));
+        unclosed.extend(quote.filter(|_| quoted.is_none()));
         let (value, end) = match quoted {
             Some((value, length)) => (value, 1 + length),
             None => {
@@ -163,9 +169,9 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
 fn next_key(text: &str) -> usize {
     let mut from = 0;
     while let Some(comma) = text[from..].find(", ").map(|comma| from + comma) {
-        let key = text[comma + 2..].split('=').next().unwrap_or_default();
         let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if key.len() < text.len() - comma - 2 && !key.is_empty() && key.chars().all(is_key) {
+        let key = &text[comma + 2..];
+        if key.starts_with(is_key) && key.trim_start_matches(is_key).starts_with('=') {
             return comma;
         }
         from = comma + 2;

@@ -3,10 +3,10 @@
 //!
 //! | event | Kong |
 //! |---|---|
-//! | `id` | `request.id`, else `x-kong-request-id`, else a hash of the entry |
+//! | `id` | `request.id`, else `x-kong-request-id` and a hash of the entry, else the hash |
 //! | `time` | `started_at`, milliseconds |
-//! | `identity` | the user of `x-authenticated-userid` (human); else `consumer.username`, `custom_id`, `id`, else `authenticated_entity.consumer_id` (`api_key` where a key authenticated it, else `service_account`); else `authenticated_entity.id` (human) |
-//! | `credential` | fingerprint of a raw bearer token, basic credential, API key or session cookie, else `authenticated_entity.id` |
+//! | `identity` | `consumer.username`, `custom_id`, `id`, else `authenticated_entity.consumer_id` (`api_key` where a key authenticated it, else `service_account`); else `authenticated_entity.id` (human) |
+//! | `credential` | fingerprint of a raw bearer token, API key or session cookie, else `authenticated_entity.id`; a password by its kind |
 //! | `network.ip` | `client_ip`; the nearest public address of `x-forwarded-for` where that is private |
 //! | `device.user_agent` | `request.headers.user-agent` |
 //! | `action.name` | method and endpoint: a regular expression route gives it, else the path with ids as `{id}` |
@@ -16,8 +16,8 @@
 //! | `action.bytes_out` | `response.size` |
 //!
 //! Kong writes `REDACTED` for authorization headers unless told otherwise: then there is no
-//! fingerprint, only `authenticated_entity.id`. Headers that name the user are believed only where
-//! Kong authenticated somebody; a client can send them too. Requests of nobody are skipped.
+//! fingerprint, only `authenticated_entity.id`. Headers that name the user are not believed: a client can send them
+//! too. Requests of nobody are skipped.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,6 @@ use serde_json::Value;
 
 use super::http::{self, API_KEY_HEADERS};
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_time};
-use super::secret::fingerprint;
 use super::{Format, Sink, Source, endpoint};
 use crate::event::{Credential, CredentialKind, Event, EventKind, Identity, IdentityKind};
 use crate::known::Text;
@@ -99,14 +98,18 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     Ok(vec![event])
 }
 
+/// Kong's own id of the request, else what its header says, which a client may send too.
 fn id<'v>(entry: Node<'v>, request: Node<'v>, headers: Node<'v>) -> Text<'v> {
-    request
-        .get("id")
-        .text()
-        .or_else(|| headers.get("x-kong-request-id").text())
-        .unwrap_or_else(|| fingerprint(&entry.canonical()).into())
+    let claimed = || headers.get("x-kong-request-id").text();
+    let own = request.get("id").text();
+    own.unwrap_or_else(|| http::entry_id(claimed(), entry).into())
 }
 
+/// The consumer, else the user whom a plugin without consumers authenticated.
+///
+/// `x-authenticated-userid` is not read. The OAuth 2.0 plugin writes it, and clears what a client sent;
+/// other plugins, `key-auth` among them, leave a client's own in place. Both name a consumer and log
+/// the same members, so nothing tells Kong's word from the client's.
 fn who<'v>(entry: Node<'v>, headers: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     let consumer = entry.get("consumer");
     let entity = entry.get("authenticated_entity");
@@ -117,12 +120,6 @@ fn who<'v>(entry: Node<'v>, headers: Node<'v>) -> Option<(Text<'v>, IdentityKind
         .or_else(|| consumer.get("id").text())
         .or_else(|| entity.get("consumer_id").text());
     let entity_id = entity.get("id").text();
-    if named.is_none() && entity_id.is_none() {
-        return None;
-    }
-    if let Some(user) = headers.get("x-authenticated-userid").text() {
-        return Some((user, IdentityKind::Human));
-    }
     let Some(consumer) = named else {
         return entity_id.map(|user| (user, IdentityKind::Human));
     };
@@ -146,20 +143,19 @@ fn credential<'v>(
 ) -> Credential<'v> {
     let query = request.get("querystring");
     let presented = http::presented(|name| headers.get(name), |name| query.get(name));
-    let (id, kind) = presented.map_or_else(
-        || {
-            let kind = match identity.kind.known() {
-                Some(IdentityKind::ApiKey) => CredentialKind::ApiKey,
-                _ => CredentialKind::AccessToken,
-            };
-            let entity = entry.at("authenticated_entity.id").text();
-            // Without a consumer the entity is the user, not what the user presented.
-            (entity.filter(|id| *id != identity.id), kind)
-        },
-        |(id, kind)| (Some(id), kind),
-    );
+    let by_identity = match identity.kind.known() {
+        Some(IdentityKind::ApiKey) => CredentialKind::ApiKey,
+        _ => CredentialKind::AccessToken,
+    };
+    let (id, kind) = presented.unwrap_or((None, by_identity));
+    let id = id.or_else(|| {
+        let entity = entry.at("authenticated_entity.id").text();
+        // Without a consumer the entity is the user, not what the user presented.
+        entity.filter(|id| *id != identity.id)
+    });
+    let is_told = id.is_some() || kind == CredentialKind::Password;
     Credential {
-        kind: id.as_ref().map(|_| kind).into(),
+        kind: is_told.then_some(kind).into(),
         id,
         ..Credential::default()
     }

@@ -4,12 +4,12 @@
 //!
 //! | event | audit event |
 //! |---|---|
-//! | `id` | `auditID`, of the last stage of a request: the earlier ones are skipped |
+//! | `id` | `auditID`, of the last stage of a request (the earlier ones are skipped), and a hash of the event: the server takes the id from whoever calls it |
 //! | `time` | `requestReceivedTimestamp`, else `stageTimestamp` |
 //! | `kind` | `token` what issues tokens, `admin` with that class, else `api` |
 //! | `identity` | `user.username`: `system:serviceaccount:…` a service account, other `system:…` a workload, else human; `groups` as they are |
 //! | `credential` | `user.extra` `authentication.kubernetes.io/credential-id`: `JTI=…` an access token, `X509SHA256=…` a certificate; on EKS `accessKeyId` |
-//! | `network.ip` | of `sourceIPs` the nearest public one, else the last |
+//! | `network.ip` | the last of `sourceIPs` |
 //! | `device.user_agent` | `userAgent` |
 //! | `workload.host` | of machines: `user.extra` `authentication.kubernetes.io/node-name` |
 //! | `action.name` | verb and resource: `create pods/exec`, `patch rbac.authorization.k8s.io/clusterroles`; else verb and path |
@@ -27,7 +27,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::http::is_private;
+use super::http;
 use super::kubernetes_actions::{Call, class, gains, identity_kind as kind_of, role};
 use super::read::{Node, Opening, Refusal, address, open, required_time, with_gainers};
 use super::unfold::{each_unfolded, first, member_at, parse_members};
@@ -101,7 +101,7 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     };
     let class = class(call);
     let opening = Opening {
-        id,
+        id: http::entry_id(Some(id), event).into(),
         time: required_time(event, time_field(event))?,
         kind: kind(class),
         identity,
@@ -132,7 +132,12 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
             }),
     );
     let (asked, written) = (event.get("requestObject"), event.get("responseObject"));
-    let mut events = with_gainers(read, gains(call, asked, written));
+    let uri = event.get("requestURI").text().unwrap_or_default();
+    if uri.contains("dryRun=") {
+        // Nothing was written: nobody gains by it.
+        return Ok(vec![read]);
+    }
+    let mut events = with_gainers(read, gains(call, asked, written))?;
     for event in &mut events {
         if event.action.class.known() == Some(ActionClass::Privilege) {
             event.action.scopes.extend(role(asked, written));
@@ -227,18 +232,12 @@ fn credential<'v>(extra: Node<'v>) -> Credential<'v> {
     }
 }
 
-/// The server puts `X-Forwarded-For` first, which a client can write itself, and its peer last.
+/// The server's own peer, which it puts last. What stands before that came in headers, which a
+/// client may write itself.
 fn client<'v>(event: Node<'v>) -> Option<Text<'v>> {
-    let hops: Vec<_> = event
-        .get("sourceIPs")
-        .texts()
-        .iter()
-        .filter_map(|hop| address(hop))
-        .collect();
-    let public = hops.iter().rev().find(|hop| !is_private(**hop));
-    public
-        .or_else(|| hops.last())
-        .map(|ip| ip.to_string().into())
+    let hops = event.get("sourceIPs").texts();
+    let hops = hops.iter().rev().find_map(|hop| address(hop));
+    hops.map(|ip| ip.to_string().into())
 }
 
 fn outcome(event: Node<'_>, status: Option<u64>) -> Option<Outcome> {

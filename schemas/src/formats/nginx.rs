@@ -154,10 +154,10 @@ fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
     let certificate = entry.get("ssl_client_fingerprint").text();
     let token = http::presented(header, argument).or_else(|| {
         let id = entry.get("jwt_claim_jti").text()?;
-        Some((id, CredentialKind::AccessToken))
+        Some((Some(id), CredentialKind::AccessToken))
     });
     let (id, kind, bound_to) = match token {
-        Some((id, kind)) => (Some(id), Some(kind), certificate),
+        Some((id, kind)) => (id, Some(kind), certificate),
         None => {
             let kind = certificate.as_ref().map(|_| CredentialKind::Certificate);
             (certificate, kind, None)

@@ -4,7 +4,7 @@
 //! | event | Authentication | API Activity |
 //! |---|---|---|
 //! | `id`, `time` | `metadata.uid`, else a hash; `time`, else `time_dt` | the same |
-//! | `kind`, `action.class` | `auth`: `activity_id` 1 login, 2 logout, 3 to 5 tickets issued (`token`) | of AWS as `cloudtrail` has it; else `activity_id`: create and update write, read, delete |
+//! | `kind`, `action.class` | `auth`: `activity_id` 1 login, 2 logout, 3 and 4 tickets issued (`token`), 5 renewed (`token`, other) | of AWS as `cloudtrail` has it; else `activity_id`: create and update write, read, delete |
 //! | `identity` | `user`, else `actor.user` | `ai_agent`; else `actor.user`; else `actor.invoked_by` |
 //! | `identity.id` | `uid`, else `uid_alt`, `name`, `email_addr`; of Kubernetes (`system:…`) the name; of an assumed role its ARN, `session.issuer` | the same |
 //! | `identity.kind` | `type` and `type_id`, see [`kind_of`] | the same |
@@ -13,7 +13,7 @@
 //! | `network` | `src_endpoint`: `ip`, `location`, `autonomous_system` | the same |
 //! | `device` | `device.uid`, `http_request.user_agent`, `tls.ja4_fingerprint_list`, `tls.ja3_hash` | the same |
 //! | `action.name` | `logon`, `logoff` and so on; of an activity that is none of them `activity_name` | `service:Operation` of AWS, else `api.operation` |
-//! | `action.outcome`, `status` | `status_id` 1 and 2; an error that says denied or unauthorised | also `api.response`, `http_response.code` |
+//! | `action.outcome`, `status` | `status_id` 1 and 2, else `status`; an error that says denied or unauthorised | also `api.response`, `http_response.code` |
 //! | `action.resource` | `service.name`, `dst_endpoint.svc_name` | `resources[]`: `uid`, else `name` |
 //! | `action.bytes_out` | none | `http_response.length`, `traffic.bytes_out` |
 //! | `tenant` | the source's, else `metadata.tenant_uid`, `cloud.account.uid` | the same |
@@ -145,12 +145,13 @@ fn operation<'v>(record: Node<'v>, is_sign_in: bool) -> Result<Operation<'v>, Re
             Some(5) => (
                 "service_ticket_renew",
                 EventKind::Token,
-                ActionClass::TokenIssue,
+                // Who renews uses the ticket; nobody authenticates again.
+                ActionClass::Other,
             ),
             _ => ("authentication", EventKind::Auth, ActionClass::Other),
         };
         let stated = record.get("activity_name").short();
-        let stated = stated.filter(|_| class == ActionClass::Other);
+        let stated = stated.filter(|_| kind == EventKind::Auth && class == ActionClass::Other);
         return Ok(Operation {
             name: stated.unwrap_or(Cow::Borrowed(name)),
             kind,
@@ -356,11 +357,22 @@ fn outcome(record: Node<'_>, status: Option<u64>) -> Option<Outcome> {
     let denied = ["denied", "unauthorized", "notauthorized", "forbidden"]
         .iter()
         .any(|word| error.contains(word));
-    match record.get("status_id").count() {
-        Some(1) => Some(Outcome::Success),
-        Some(2) if denied || matches!(status, Some(401 | 403)) => Some(Outcome::Denied),
-        Some(2) => Some(Outcome::Failure),
-        _ => status.map(http::outcome),
+    let succeeded = match record.get("status_id").count() {
+        Some(1) => Some(true),
+        Some(2) => Some(false),
+        _ => record.get("status").text().and_then(|stated| {
+            match stated.to_ascii_lowercase().as_str() {
+                "success" => Some(true),
+                "failure" => Some(false),
+                _ => None,
+            }
+        }),
+    };
+    match succeeded {
+        Some(true) => Some(Outcome::Success),
+        Some(false) if denied || matches!(status, Some(401 | 403)) => Some(Outcome::Denied),
+        Some(false) => Some(Outcome::Failure),
+        None => status.map(http::outcome),
     }
 }
 

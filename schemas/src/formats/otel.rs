@@ -4,7 +4,7 @@
 //!
 //! | event | span | event of Claude Code |
 //! |---|---|---|
-//! | `id` | `traceId/spanId` | `session.id/event.sequence`, else a hash |
+//! | `id` | `traceId/spanId` | `session.id/event.sequence` and the time, else a hash |
 //! | `time` | `startTimeUnixNano` | `timeUnixNano`, else `observedTimeUnixNano`, `event.timestamp` |
 //! | `kind` | `api` | `api`; `session` of `user_prompt`, `admin` of a person's decision, `auth` of `auth` |
 //! | `identity` | the agent (`gen_ai.agent.id`, `.name`) of the span or of the nearest above it in the record, else `service.name` (`ai_agent`) | `claude-code/` and the user, because each user's agent does other work (`ai_agent`) |
@@ -20,8 +20,8 @@
 //! | `tenant` | the source's | the source's, else `organization.id` |
 //! | `delegation` | the agents above, then `user.id` or `enduser.id` | the user |
 //!
-//! What a person decides of a tool (`tool_decision` by `user_…`) is an `approval` under the agent, the
-//! person in `delegation`; what the settings or a hook decide is not. An agent that is let do more without
+//! What a person lets a tool do (`tool_decision` by `user_…`) is an `approval` under the agent, the
+//! person in `delegation`; what a person refuses, and what the settings or a hook decide, is not. An agent that is let do more without
 //! being asked (`permission_mode_changed`) gains a privilege.
 //!
 //! The span of an MCP server is the server's own, whoever called: without a user or an agent in it it is
@@ -118,7 +118,11 @@ fn items<'v>(payload: Node<'v>, signal: &Signal) -> Vec<(Attributes<'v>, Node<'v
         let attributes = Attributes::new(resource.at("resource.attributes"));
         for (scope_index, scope) in resource.get(signal.scopes).elements().enumerate() {
             for (index, item) in scope.get(signal.items).elements().enumerate() {
-                found.push((attributes, item, [resource_index, scope_index, index]));
+                found.push((
+                    attributes.clone(),
+                    item,
+                    [resource_index, scope_index, index],
+                ));
             }
         }
     }
@@ -163,24 +167,39 @@ fn read_payload(
     }
 }
 
-/// The spans of a payload by their ids, for what a span inherits from those above it.
-struct Family<'v>(BTreeMap<Text<'v>, Node<'v>>);
+/// The spans of a payload by their ids with the id of the one above and the attributes, for what a span inherits.
+struct Family<'v>(BTreeMap<Text<'v>, Kin<'v>>);
+
+struct Kin<'v> {
+    parent: Option<Text<'v>>,
+    attributes: Attributes<'v>,
+}
 
 /// Deeper than this nobody nests agents; a circle of parents must end.
 const MAX_ANCESTORS: usize = 64;
 
 impl<'v> Family<'v> {
     fn of(items: &[(Attributes<'v>, Node<'v>, [usize; 3])]) -> Self {
-        let by_id = |(_, span, _): &(_, Node<'v>, _)| Some((span.get("spanId").text()?, *span));
+        let by_id = |(_, span, _): &(_, Node<'v>, _)| {
+            let kin = Kin {
+                parent: span.get("parentSpanId").text(),
+                attributes: Attributes::new(span.get("attributes")),
+            };
+            Some((span.get("spanId").text()?, kin))
+        };
         Self(items.iter().filter_map(by_id).collect())
     }
 
     /// The attributes of a span and of those above it, nearest first.
-    fn line(&self, span: Node<'v>) -> impl Iterator<Item = Attributes<'v>> {
-        let parent = |span: &Node<'v>| self.0.get(&span.get("parentSpanId").text()?).copied();
-        std::iter::successors(Some(span), parent)
-            .take(MAX_ANCESTORS)
-            .map(|span| Attributes::new(span.get("attributes")))
+    fn line(&self, span: Node<'v>, own: Attributes<'v>) -> Vec<Attributes<'v>> {
+        let above = |id: &Option<Text<'v>>| self.0.get(id.as_ref()?);
+        let parents = std::iter::successors(above(&span.get("parentSpanId").text()), |kin| {
+            above(&kin.parent)
+        });
+        let parents = parents.take(MAX_ANCESTORS - 1);
+        std::iter::once(own)
+            .chain(parents.map(|kin| kin.attributes.clone()))
+            .collect()
     }
 }
 
@@ -194,8 +213,8 @@ fn read_span<'v>(
     source: Source<'v>,
 ) -> Result<Vec<Event<'v>>, Refusal> {
     let own = Attributes::new(span.get("attributes"));
-    let (name, class) = action(own).ok_or(Refusal::Skip("not a span of an agent"))?;
-    let line: Vec<Attributes<'v>> = family.line(span).collect();
+    let (name, class) = action(&own).ok_or(Refusal::Skip("not a span of an agent"))?;
+    let line = family.line(span, own.clone());
     let inherited = |names: &[&str]| line.iter().find_map(|above| above.first(names));
     let user = inherited(USERS).or_else(|| resource.first(USERS));
     let mut agents = agents(&line);
@@ -231,10 +250,10 @@ fn read_span<'v>(
         .ip()
         .map(|ip| ip.to_string().into());
     event.device.user_agent = own.text("user_agent.original").filter(|_| is_server);
-    place(&mut event, resource);
+    place(&mut event, &resource);
     event.action.class = class.into();
     event.action.status = own.get("http.response.status_code").count();
-    event.action.outcome = outcome(span, own).into();
+    event.action.outcome = outcome(span, &own).into();
     event.action.resource = own.first(&[
         "mcp.resource.uri",
         "gen_ai.data_source.id",
@@ -265,7 +284,7 @@ fn agents<'v>(line: &[Attributes<'v>]) -> Vec<Text<'v>> {
 }
 
 /// Name and class of what was done; nothing where no agent did it.
-fn action<'v>(own: Attributes<'v>) -> Option<(Text<'v>, ActionClass)> {
+fn action<'v>(own: &Attributes<'v>) -> Option<(Text<'v>, ActionClass)> {
     let operation = own.text("gen_ai.operation.name");
     let method = own.text("mcp.method.name");
     let tool = own.first(&["gen_ai.tool.name", "mcp.tool.name"]);
@@ -293,7 +312,7 @@ fn action<'v>(own: Attributes<'v>) -> Option<(Text<'v>, ActionClass)> {
     operation.map(|operation| (operation, ActionClass::Other))
 }
 
-fn outcome(span: Node<'_>, own: Attributes<'_>) -> Outcome {
+fn outcome(span: Node<'_>, own: &Attributes<'_>) -> Outcome {
     let error = own
         .text("error.type")
         .map(|error| error.to_ascii_lowercase());
@@ -321,7 +340,7 @@ fn outcome(span: Node<'_>, own: Attributes<'_>) -> Outcome {
 }
 
 /// Where the agent runs.
-pub(super) fn place<'v>(event: &mut Event<'v>, resource: Attributes<'v>) {
+pub(super) fn place<'v>(event: &mut Event<'v>, resource: &Attributes<'v>) {
     event.workload.environment =
         resource.first(&["deployment.environment.name", "deployment.environment"]);
     event.workload.region = resource.text("cloud.region");

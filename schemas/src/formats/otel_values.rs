@@ -1,35 +1,47 @@
 //! Attributes as OTLP writes them: `[{"key": "a", "value": {"stringValue": "b"}}]`, or a plain object as some
 //! exporters do.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use super::read::Node;
 use crate::known::Text;
 
-/// The attributes of a span, a log record or a resource.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Attributes<'v>(Node<'v>);
+/// The attributes of a span, a log record or a resource, by their names. Indexed once: every span of a
+/// resource looks its attributes up, and those of the spans above it.
+#[derive(Clone, Debug)]
+pub(super) struct Attributes<'v>(Rc<BTreeMap<Text<'v>, Node<'v>>>);
 
 impl<'v> Attributes<'v> {
     pub(super) fn new(node: Node<'v>) -> Self {
-        Self(node)
+        let mut index = BTreeMap::new();
+        let pairs = node.elements();
+        for (key, pair) in pairs.filter_map(|pair| Some((pair.get("key").text()?, pair))) {
+            index.entry(key).or_insert_with(|| value(pair.get("value")));
+        }
+        for (key, member) in node.members() {
+            index.entry(key.into()).or_insert_with(|| value(member));
+        }
+        for (key, member) in node.members() {
+            // Some exporters write names in another case.
+            let lower = key.to_ascii_lowercase();
+            index.entry(lower.into()).or_insert_with(|| value(member));
+        }
+        Self(Rc::new(index))
     }
 
-    /// The value of that name, out of its type.
-    pub(super) fn get(self, name: &str) -> Node<'v> {
-        if self.0.is_object() {
-            return value(self.0.get(name));
-        }
-        let mut pairs = self.0.elements();
-        let pair = pairs.find(|pair| pair.get("key").text().is_some_and(|key| key == name));
-        pair.map_or(Node::ABSENT, |pair| value(pair.get("value")))
+    /// The value of that name, which is in lower case, out of its type.
+    pub(super) fn get(&self, name: &str) -> Node<'v> {
+        self.0.get(name).copied().unwrap_or(Node::ABSENT)
     }
 
     /// A text short enough to be kept.
-    pub(super) fn text(self, name: &str) -> Option<Text<'v>> {
+    pub(super) fn text(&self, name: &str) -> Option<Text<'v>> {
         self.get(name).short()
     }
 
     /// The first text among several names.
-    pub(super) fn first(self, names: &[&str]) -> Option<Text<'v>> {
+    pub(super) fn first(&self, names: &[&str]) -> Option<Text<'v>> {
         names.iter().find_map(|name| self.text(name))
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Decoded, Sink, Source, secret};
 use crate::event::{
     Action, ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind,
-    MAX_DEPTH, MAX_TEXT_BYTES,
+    MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT_BYTES,
 };
 use crate::known::Text;
 use crate::record::check_raw;
@@ -73,6 +73,16 @@ impl<'v> Node<'v> {
             _ => &[],
         };
         items.iter().map(|item| Node(Some(item)))
+    }
+
+    /// The members of an object.
+    pub(super) fn members(self) -> impl Iterator<Item = (&'v str, Node<'v>)> {
+        let members = match self.0 {
+            Some(Value::Object(members)) => Some(members),
+            _ => None,
+        };
+        let members = members.into_iter().flatten();
+        members.map(|(name, value)| (name.as_str(), Node(Some(value))))
     }
 
     /// The elements of an array, whatever they are.
@@ -393,17 +403,34 @@ pub(super) fn concerning<'v>(event: &Event<'v>, id: Text<'v>, kind: IdentityKind
     about
 }
 
+/// The most identities that gain by one thing. Each of their events repeats what the actor's says.
+const MOST_GAINERS: usize = MAX_LIST_ITEMS;
+
 /// What one thing does to the rights of others: what its actor did, and under everybody who gains by
 /// it an event of class `privilege`. Where the actor is the one who gains, its own event is that.
+///
+/// An actor's event that is out of bounds, or more who gain than anybody gives rights to at once,
+/// refuses the whole: before anything is copied, because copies of what is too large have no end.
 pub(super) fn with_gainers<'v>(
     mut event: Event<'v>,
     gainers: impl IntoIterator<Item = (Text<'v>, IdentityKind)>,
-) -> Vec<Event<'v>> {
+) -> Result<Vec<Event<'v>>, Refusal> {
+    let mut gainers = gainers.into_iter().peekable();
+    if gainers.peek().is_none() {
+        return Ok(vec![event]);
+    }
+    // A secret may be longer than an id may be, and its fingerprint is not.
+    secret::protect(&mut event);
+    event.check(usize::MAX).map_err(Refusal::Reject)?;
     let mut gains: Vec<Event<'v>> = Vec::new();
     let mut seen = BTreeSet::new();
     for (id, kind) in gainers {
         if !seen.insert(id.clone()) || id == event.identity.id {
             continue;
+        }
+        if gains.len() == MOST_GAINERS {
+            let detail = format!("more than {MOST_GAINERS} identities gain by it");
+            return Err(Refusal::Reject(Reject::new(Reason::TooLong, detail)));
         }
         let mut gain = concerning(&event, id, kind);
         gain.action.class = ActionClass::Privilege.into();
@@ -416,7 +443,7 @@ pub(super) fn with_gainers<'v>(
         event.action.class = ActionClass::Privilege.into();
     }
     gains.insert(0, event);
-    gains
+    Ok(gains)
 }
 
 /// A list written as an array or as text, separated by commas or blanks.

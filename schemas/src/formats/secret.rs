@@ -54,6 +54,7 @@ pub fn protect(event: &mut Event<'_>) -> bool {
         &mut event.credential.bound_to,
         &mut event.session.id,
         &mut event.device.id,
+        &mut event.task.id,
     ];
     for id in ids.into_iter().flatten() {
         changed |= protect_id(id);

@@ -171,14 +171,14 @@ fn read<'v>(activity: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Re
     }
     event.action.bytes_out = parameters.node("num_response_bytes").count();
     event.action.resource = resource(parameters);
-    Ok(about_target(event, class, parameters))
+    about_target(event, class, parameters)
 }
 
 fn about_target<'v>(
     mut event: Event<'v>,
     class: ActionClass,
     parameters: Parameters<'v>,
-) -> Vec<Event<'v>> {
+) -> Result<Vec<Event<'v>>, Refusal> {
     match class {
         ActionClass::Privilege => {
             event.action.class = ActionClass::Admin.into();
@@ -188,13 +188,13 @@ fn about_target<'v>(
             event.session = Session::default();
             let other = gainer(parameters).filter(|(id, _)| *id != event.identity.id);
             let Some((id, kind)) = other else {
-                return vec![event];
+                return Ok(vec![event]);
             };
             let about = concerning(&event, id, kind);
             event.action.class = ActionClass::Admin.into();
-            vec![event, about]
+            Ok(vec![event, about])
         }
-        _ => vec![event],
+        _ => Ok(vec![event]),
     }
 }
 

@@ -63,3 +63,24 @@ fn types_are_told_apart_and_what_is_nobody_or_broken_is_said() {
       {"log_id": "16", "date": "2026-11-20T10:00:11Z"}
     ]"#));
 }
+
+#[test]
+fn an_administrator_among_those_who_gain_gains_once_and_nobody_twice() {
+    let call = ROLE.replace(
+        r#""auth0|2222d7eccf1c41076d8ed3d2""#,
+        r#""auth0|1111d7eccf1c41076d8ed3d1", "google-oauth2|105261262156475850461""#,
+    );
+    let told = story("auth0", call.as_bytes());
+    assert_eq!(told.matches(r#""class": "privilege""#).count(), 2, "{told}");
+    assert_eq!(told.matches("/target").count(), 1, "{told}");
+}
+
+#[test]
+fn a_refresh_authenticates_nobody_and_a_revocation_is_not_of_the_token_that_asked_for_it() {
+    let refresh = story("auth0", br#"{"log_id": "1", "date": "2026-11-20T10:00:00Z", "type": "sertft", "user_id": "auth0|1", "client_id": "c1"}"#);
+    assert!(refresh.contains(r#""class": "other""#), "{refresh}");
+    assert!(refresh.contains(r#""outcome": "success""#), "{refresh}");
+    let revoked = story("auth0", br#"{"log_id": "2", "date": "2026-11-20T10:00:00Z", "type": "srrt", "user_id": "auth0|1", "details": {"request": {"auth": {"credentials": {"jti": "of the call"}}}}}"#);
+    assert!(revoked.contains(r#""class": "token_revoke""#), "{revoked}");
+    assert!(!revoked.contains("of the call"), "{revoked}");
+}

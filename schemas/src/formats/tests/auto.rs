@@ -96,3 +96,26 @@ fn a_parsed_record_is_read_as_a_raw_one() {
         assert_eq!(of_raw, of_parsed, "{}", Format::name(format));
     }
 }
+
+#[test]
+fn an_envelope_of_several_services_is_read_part_by_part() {
+    let parts = |raw: &str| -> Vec<serde_json::Value> {
+        let envelope: serde_json::Value = serde_json::from_str(raw).expect("JSON");
+        envelope["records"].as_array().expect("parts").clone()
+    };
+    let (entra, aks) = (parts(entra::RECORDS), parts(kubernetes::AKS));
+    // The second of AKS is text of its own, which no format knows.
+    let mixed = serde_json::json!({ "records": [entra[0], aks[0], aks[1]] });
+    let told = story("auto", mixed.to_string().as_bytes());
+    let expected = [
+        story("entra", entra[0].to_string().as_bytes()),
+        story("kubernetes", aks[0].to_string().as_bytes()),
+        story("entra", aks[1].to_string().as_bytes()),
+    ];
+    assert_eq!(told, expected.join("\n"));
+    // Nor does it matter that what nobody knows comes first.
+    let later = serde_json::json!({ "records": [aks[1], aks[0]] }).to_string();
+    let told = story("auto", later.as_bytes());
+    assert_eq!(told, story("kubernetes", later.as_bytes()));
+    assert!(told.contains(r#""source": "kubernetes""#), "{told}");
+}

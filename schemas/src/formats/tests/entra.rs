@@ -111,3 +111,31 @@ fn what_has_no_id_or_no_time_is_refused_alone() {
       {"id": "6", "initiatedBy": {"user": {"id": "1"}}, "activityDisplayName": "Add user"}, 7
     ]}"#));
 }
+
+#[test]
+fn a_session_that_is_used_is_no_new_authentication() {
+    let of = |methods: &str| {
+        let raw = format!(
+            r#"{{"id": "1", "createdDateTime": "2026-11-20T10:00:00Z", "userId": "6b2c3d4e-aaaa-4bbb-8ccc-ddddeeeeffff", "appId": "c44b4083", "signInEventTypes": ["interactiveUser"], "status": {{"errorCode": 0}}, "authenticationRequirement": "multiFactorAuthentication", "authenticationDetails": [{methods}], "sessionId": "s1"}}"#
+        );
+        story("entra", raw.as_bytes())
+    };
+    let earlier = r#"{"authenticationMethod": "Previously satisfied", "succeeded": true}"#;
+    let used = of(&format!("{earlier}, {earlier}"));
+    assert!(used.contains(r#""class": "other""#), "{used}");
+    assert!(!used.contains("mfa") && !used.contains("aal"), "{used}");
+    let factor = r#"{"authenticationMethod": "Mobile app notification", "succeeded": true}"#;
+    for shown in [format!("{earlier}, {factor}"), String::new()] {
+        let fresh = of(&shown);
+        assert!(fresh.contains(r#""class": "login""#), "{fresh}");
+        assert!(fresh.contains(r#""mfa": true"#), "{fresh}");
+    }
+}
+
+#[test]
+fn an_approval_is_never_of_who_approved() {
+    let raw = br#"{"category": "AuditLogs", "properties": {"id": "1", "result": "failure", "activityDisplayName": "Add member to role request denied (PIM activation)", "activityDateTime": "2026-11-20T11:00:00Z", "initiatedBy": {"user": {"id": "00000001-aaaa-4bbb-8ccc-ddddeeeeffff"}}, "targetResources": [{"id": "b2d2", "type": "Role"}]}}"#;
+    let told = story("entra", raw);
+    assert!(told.contains(r#""class": "admin""#), "{told}");
+    assert!(!told.contains("approval"), "{told}");
+}

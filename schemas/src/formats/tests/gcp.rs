@@ -75,3 +75,26 @@ fn what_is_no_audit_log_or_names_nobody_is_skipped_and_the_rest_refused() {
       {"hello": "world"}, null
     ]"#));
 }
+
+#[test]
+fn a_challenge_is_passed_only_where_the_entry_says_so() {
+    let of = |method: &str, status: &str| {
+        let raw = format!(
+            r#"{{"insertId": "1", "timestamp": "2026-11-20T10:00:00Z", "protoPayload": {{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.{method}", "authenticationInfo": {{"principalEmail": "ann@example.com"}}, "metadata": {{"event": [{{"eventName": "x", "parameter": [{{"name": "login_challenge_method", "value": "idv_any_phone"}}{status}]}}]}}}}}}"#
+        );
+        let event: serde_json::Value =
+            serde_json::from_str(&story("gcp", raw.as_bytes())).expect("an event");
+        assert_eq!(event["action"]["class"], "mfa");
+        event["action"]["outcome"]
+            .as_str()
+            .expect("a word")
+            .to_owned()
+    };
+    let status =
+        |says: &str| format!(r#", {{"name": "login_challenge_status", "value": "{says}"}}"#);
+    for method in ["loginChallenge", "loginVerification"] {
+        assert_eq!(of(method, ""), "challenged");
+        assert_eq!(of(method, &status("Challenge Failed.")), "failure");
+        assert_eq!(of(method, &status("Challenge Passed.")), "success");
+    }
+}

@@ -56,3 +56,31 @@ fn who_is_nobody_is_skipped_and_what_has_no_time_is_refused() {
     ]"#
     ));
 }
+
+#[test]
+fn a_revocation_is_not_of_the_token_that_asked_for_it_nor_an_approval_of_who_approved() {
+    let of = |action: &str, fields: &str| {
+        let raw = format!(
+            r#"{{"@timestamp": 1795169734000, "_document_id": "1", "action": "{action}", "actor": "root", "actor_id": 1, "token_id": 7{fields}}}"#
+        );
+        let told = story("github", raw.as_bytes()).replace("}\n{", "}\u{0}{");
+        let events = told.split('\u{0}').map(|it| serde_json::from_str(it));
+        let events: Result<Vec<serde_json::Value>, _> = events.collect();
+        events.expect("events")
+    };
+    let user = r#", "user": "ann", "user_id": 2"#;
+    let own = of("oauth_access.destroy", "");
+    assert_eq!(own[0]["action"]["class"], "token_revoke");
+    assert!(own[0]["credential"].is_null(), "{own:?}");
+    let of_another = of("oauth_access.destroy", user);
+    assert_eq!(of_another[0]["credential"]["id"], "7");
+    assert_eq!(of_another[1]["action"]["class"], "token_revoke");
+    assert!(of_another[1]["credential"].is_null(), "{of_another:?}");
+
+    let approved = of("workflows.approve_workflow_job", "");
+    assert_eq!(approved[0]["action"]["class"], "admin");
+    let approved = of("workflows.approve_workflow_job", user);
+    assert_eq!(approved[0]["action"]["class"], "admin");
+    assert_eq!(approved[1]["action"]["class"], "approval");
+    assert_eq!(approved[1]["identity"]["id"], "2");
+}

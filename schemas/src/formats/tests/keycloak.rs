@@ -92,3 +92,58 @@ fn a_line_is_read_behind_any_prefix_and_inside_json() {
 fn a_membership_in_a_line_of_the_admins_log_is_two_events() {
     insta::assert_snapshot!(story("keycloak", b"2026-11-20 10:15:30,123 INFO  [org.keycloak.events] (default task-6) operationType=CREATE, realmId=master, clientId=8131bbcc, userId=d5439e90, ipAddress=203.0.113.9, resourceType=GROUP_MEMBERSHIP, resourcePath=users/a83b98f2/groups/926f97ca"));
 }
+
+#[test]
+fn a_prefix_in_brackets_is_no_json_and_a_type_of_the_shippers_no_event() {
+    let event = "type=LOGIN, realmId=acme, clientId=webshop, userId=u1, ipAddress=192.0.2.44";
+    let expected = story(
+        "keycloak",
+        format!("2026-11-20 10:15:30,123 INFO {event}").as_bytes(),
+    );
+    let bracketed = format!("[2026-11-20 10:15:30,123] {event}");
+    let shipped = serde_json::json!({
+        "type": "log", "@timestamp": "2026-11-20T10:15:30.123Z", "message": event
+    })
+    .to_string();
+    for line in [bracketed, shipped] {
+        for format in ["keycloak", "auto"] {
+            assert_eq!(story(format, line.as_bytes()), expected, "{line}");
+        }
+    }
+    // What was cut off is no line for that.
+    for cut in [
+        format!(r#"{{"message": "2026-11-20 10:15:30,123 {event}"#),
+        format!(r#"[{{"message": "2026-11-20 10:15:30,123 {event}"#),
+    ] {
+        assert!(story("keycloak", cut.as_bytes()).starts_with("rejected: not_json"));
+    }
+}
+
+#[test]
+fn a_name_that_somebody_typed_is_no_service_account() {
+    let of = |user: &str, client: &str| {
+        let raw = format!(
+            r#"{{"id": "1", "time": 1795169730000, "type": "REGISTER_ERROR", "realmId": "acme", "clientId": "{client}", "userId": {user}, "ipAddress": "192.0.2.66", "error": "email_in_use", "details": {{"username": "service-account-billing"}}}}"#
+        );
+        story("keycloak", raw.as_bytes())
+    };
+    assert_eq!(of("null", "billing"), "skipped: the user is not known");
+    assert!(of(r#""u1""#, "webshop").contains(r#""id": "u1""#));
+    assert!(of(r#""u1""#, "billing").contains(r#""kind": "service_account""#));
+}
+
+#[test]
+fn a_refresh_authenticates_nobody_and_a_revoked_refresh_token_is_named() {
+    let of = |kind: &str| {
+        let raw = format!(
+            r#"{{"id": "1", "time": 1795169730000, "type": "{kind}", "realmId": "acme", "clientId": "webshop", "userId": "u1", "sessionId": "s1", "details": {{"refresh_token_id": "r1"}}}}"#
+        );
+        story("keycloak", raw.as_bytes())
+    };
+    let refresh = of("REFRESH_TOKEN");
+    assert!(refresh.contains(r#""class": "other""#), "{refresh}");
+    let revoked = of("REVOKE_GRANT");
+    assert!(revoked.contains(r#""class": "token_revoke""#), "{revoked}");
+    assert!(revoked.contains(r#""id": "r1""#), "{revoked}");
+    assert!(revoked.contains(r#""kind": "refresh_token""#), "{revoked}");
+}

@@ -1,4 +1,5 @@
 use super::story;
+use crate::formats::secret::fingerprint;
 
 /// A batch of the `http-log` plugin: redacted, behind a balancer, and unauthenticated.
 pub(super) const BATCH: &str = r#"[
@@ -37,4 +38,55 @@ fn what_the_client_claims_of_its_address_or_name_is_not_believed() {
         r#""consumer": {"username": "svc"}, "request""#,
     );
     assert!(story("kong", known.as_bytes()).contains(r#""ip": "192.0.2.3""#));
+}
+
+/// An entry of the consumer `bot`, with these headers and what stands beside them.
+fn of_bot(headers: &str, beside: &str) -> serde_json::Value {
+    let entry = format!(
+        r#"{{"started_at": 1795169733000, "client_ip": "192.0.2.3", "consumer": {{"username": "bot"}}, "authenticated_entity": {{"id": "e1"}}, "request": {{"uri": "/", "method": "GET", "headers": {{{headers}}}{beside}}}}}"#
+    );
+    serde_json::from_str(&story("kong", entry.as_bytes())).expect("an event")
+}
+
+#[test]
+fn a_consumer_is_not_who_it_claims_to_act_for() {
+    for headers in [
+        r#""X-Authenticated-Userid": "ceo", "apikey": "REDACTED""#,
+        r#""x-authenticated-userid": "ceo", "authorization": "REDACTED""#,
+    ] {
+        let event = of_bot(headers, "");
+        assert_eq!(event["identity"]["id"], "bot", "{event}");
+        assert_ne!(event["identity"]["kind"], "human", "{event}");
+        assert!(!event.to_string().contains("ceo"), "{event}");
+    }
+}
+
+#[test]
+fn a_client_who_chooses_the_id_of_its_requests_makes_none_a_duplicate() {
+    let id = |beside: &str| of_bot(r#""x-kong-request-id": "x""#, beside)["id"].clone();
+    assert_ne!(id(r#", "size": 1"#), id(r#", "size": 2"#));
+    assert_eq!(id(r#", "size": 1"#), id(r#", "size": 1"#));
+    assert_eq!(id(r#", "id": "own""#), "own");
+}
+
+#[test]
+fn only_what_is_the_same_with_every_call_has_a_fingerprint() {
+    let credential = |authorization: &str| {
+        let header = format!(r#""authorization": "{authorization}""#);
+        of_bot(&header, "")["credential"].clone()
+    };
+    let token = serde_json::json!({ "id": fingerprint("t1"), "kind": "access_token" });
+    for authorization in ["Bearer t1", "token t1", "t1"] {
+        assert_eq!(credential(authorization), token, "{authorization}");
+    }
+    // Whoever has the hash of a name and a password can try passwords on it.
+    let basic = credential("Basic Ym90Omh1bnRlcjI=");
+    assert_eq!(basic, serde_json::json!({ "id": "e1", "kind": "password" }));
+    for signed in [
+        "AWS4-HMAC-SHA256 Credential=a/b, Signature=1f",
+        r#"Digest username=\"a\", response=\"1f\""#,
+        "Negotiate YII=",
+    ] {
+        assert_eq!(credential(signed)["id"], "e1", "{signed}");
+    }
 }

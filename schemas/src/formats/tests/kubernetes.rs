@@ -62,3 +62,39 @@ fn nobody_is_skipped_and_what_cannot_be_known_is_refused() {
       {"kind": "Event", "apiVersion": "v1", "metadata": {}}, 5
     ]"#));
 }
+
+#[test]
+fn a_caller_who_chooses_the_audit_id_makes_no_call_a_duplicate_of_another() {
+    let call = |id: &str, name: &str| {
+        let raw = format!(
+            r#"{{"auditID": "{id}", "stage": "ResponseComplete", "verb": "get", "objectRef": {{"resource": "secrets", "name": "{name}"}}, "user": {{"username": "ann"}}, "requestReceivedTimestamp": "2026-11-20T10:00:00.000000Z"}}"#
+        );
+        let event: serde_json::Value =
+            serde_json::from_str(&story("kubernetes", raw.as_bytes())).expect("an event");
+        event["id"].as_str().expect("an id").to_owned()
+    };
+    assert_ne!(call("x", "a"), call("x", "b"));
+    assert_eq!(call("x", "a"), call("x", "a"));
+    assert!(call("x", "a").starts_with("x/"));
+    // Nor does an id that is too long cost the event.
+    assert_ne!(call(&"x".repeat(500), "a"), call(&"x".repeat(500), "b"));
+}
+
+#[test]
+fn an_address_that_a_client_claims_is_not_where_it_came_from() {
+    let raw = br#"{"auditID": "1", "stage": "ResponseComplete", "verb": "get", "requestURI": "/api", "user": {"username": "system:serviceaccount:a:b"}, "sourceIPs": ["81.2.69.142", "10.0.0.5"], "requestReceivedTimestamp": "2026-11-20T10:00:00Z"}"#;
+    let told = story("kubernetes", raw);
+    assert!(told.contains(r#""ip": "10.0.0.5""#), "{told}");
+}
+
+#[test]
+fn nobody_gains_by_a_binding_that_was_only_tried() {
+    let told = |uri: &str| {
+        let raw = format!(
+            r#"{{"auditID": "1", "stage": "ResponseComplete", "verb": "create", "requestURI": "{uri}", "user": {{"username": "ann"}}, "objectRef": {{"resource": "rolebindings"}}, "requestObject": {{"roleRef": {{"name": "admin"}}, "subjects": [{{"kind": "User", "name": "bob"}}]}}, "requestReceivedTimestamp": "2026-11-20T10:00:00Z"}}"#
+        );
+        story("kubernetes", raw.as_bytes())
+    };
+    assert!(told("/apis/x/rolebindings").contains("privilege"));
+    assert!(!told("/apis/x/rolebindings?dryRun=All").contains("privilege"));
+}

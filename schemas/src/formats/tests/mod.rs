@@ -3,6 +3,7 @@
 mod auth0;
 mod auto;
 mod cloudtrail;
+mod costs;
 mod entra;
 mod gateways;
 mod gcp;

@@ -33,3 +33,23 @@ fn users_services_and_agents_are_told_apart() {
       {"metadata": {"uid": "12"}}
     ]"#));
 }
+
+#[test]
+fn a_renewal_authenticates_nobody_and_an_outcome_may_be_a_word_alone() {
+    let of = |fields: &str| {
+        let raw = format!(
+            r#"{{"class_uid": 3002, "time": 1795169731000, "metadata": {{"uid": "1"}}, "user": {{"uid": "ann"}}, {fields}}}"#
+        );
+        story("ocsf", raw.as_bytes())
+    };
+    let renewed =
+        of(r#""activity_id": 5, "activity_name": "Service Ticket Renew", "status_id": 1"#);
+    assert!(renewed.contains(r#""class": "other""#), "{renewed}");
+    assert!(renewed.contains(r#""name": "service_ticket_renew""#));
+    let failed = of(r#""activity_id": 1, "status": "Failure""#);
+    assert!(failed.contains(r#""outcome": "failure""#), "{failed}");
+    let denied = of(
+        r#""activity_id": 1, "status_id": 99, "status": "failure", "status_detail": "Access denied""#,
+    );
+    assert!(denied.contains(r#""outcome": "denied""#), "{denied}");
+}

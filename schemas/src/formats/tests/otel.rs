@@ -59,3 +59,21 @@ fn what_is_broken_is_refused_at_its_place_and_circles_end() {
       "text"
     ]"#));
 }
+
+#[test]
+fn what_a_person_refuses_is_no_refused_approval_and_a_resumed_session_may_count_anew() {
+    let of = |decision: &str, nanos: &str| {
+        let raw = format!(
+            r#"{{"resourceLogs": [{{"scopeLogs": [{{"logRecords": [{{"timeUnixNano": "{nanos}", "eventName": "claude_code.tool_decision", "attributes": {{"session.id": "s", "event.sequence": 1, "tool_name": "Bash", "decision": "{decision}", "source": "user_{decision}"}}}}]}}]}}]}}"#
+        );
+        let event: serde_json::Value =
+            serde_json::from_str(&story("otel", raw.as_bytes())).expect("an event");
+        event
+    };
+    let refused = of("reject", "1795169731000000000");
+    assert_eq!(refused["action"]["class"], "other");
+    assert_eq!(refused["action"]["outcome"], "denied");
+    let first = of("accept", "1795169731000000000");
+    assert_eq!(first["action"]["class"], "approval");
+    assert_ne!(first["id"], of("accept", "1795169732000000000")["id"]);
+}

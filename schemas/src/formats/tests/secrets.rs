@@ -72,7 +72,7 @@ fn planted() -> Vec<(&'static str, String)> {
         (
             "native",
             native(
-                r#""action":{"name":"x"},"session":{"id":"sk_live_planted0123456789"},"credential":{"id":"ghp_plantedPlanted0123456789abcdefABCD","bound_to":"Basic cGxhbnRlZDpwYXNzd29yZA=="},"task":{"objective":"use password=hunter2planted"}"#,
+                r#""action":{"name":"x"},"session":{"id":"sk_live_planted0123456789"},"credential":{"id":"ghp_plantedPlanted0123456789abcdefABCD","bound_to":"Basic cGxhbnRlZDpwYXNzd29yZA=="},"task":{"id":"sk_live_planted0123456789","objective":"use password=hunter2planted"}"#,
             ),
         ),
     ];

@@ -59,6 +59,16 @@ fn a_receiver_sees_its_own_stream_alone_and_no_secret() {
 }
 
 #[test]
+fn who_is_a_stranger_is_told_so_before_a_body_is_read() {
+    let endpoint = Endpoint::willing();
+    let line = Line::new(&endpoint.receiver(""));
+    let _transmitter = line.start();
+    for path in ["/ssf/status", "/ssf/verify", "/ssf/poll/bot"] {
+        assert_eq!(line.promise_body(path, "wrong"), 401, "{path}");
+    }
+}
+
+#[test]
 fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
     let endpoint = Endpoint::willing();
     let line = Line::new(&endpoint.receiver(""));

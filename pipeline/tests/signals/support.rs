@@ -195,11 +195,7 @@ pub(crate) struct Door(u16);
 impl Door {
     /// Asks the transmitter as its receivers do. The status and the body.
     pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.0));
-        let mut stream = await_that("transmitter", || {
-            TcpStream::connect(address).map_err(|error| error.to_string())
-        });
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = self.connect();
         let body = if body.is_null() {
             String::new()
         } else {
@@ -212,11 +208,28 @@ impl Door {
             body.len()
         )
         .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        answer_of(stream)
+    }
+
+    /// Posts a head that promises a body, and no body. The status.
+    pub(crate) fn promise_body(&self, path: &str, token: &str) -> u16 {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        )
+        .unwrap();
+        answer_of(stream).0
+    }
+
+    fn connect(&self) -> TcpStream {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.0));
+        let stream = await_that("transmitter", || {
+            TcpStream::connect(address).map_err(|error| error.to_string())
+        });
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -249,6 +262,14 @@ impl Door {
         assert_eq!(claims["events"].as_object().unwrap().len(), 1);
         claims
     }
+}
+
+fn answer_of(mut stream: TcpStream) -> (u16, Value) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 /// A record of a topic.

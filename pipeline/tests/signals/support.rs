@@ -20,10 +20,10 @@ use plumbline::config::Config;
 use plumbline::kafka::embedded::EmbeddedBroker;
 use plumbline::run::Shutdown;
 use plumbline::signals::{TransmitError, transmit_until};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://signals.example.com";
@@ -129,32 +129,69 @@ impl Line {
         self.write(&records.collect::<Vec<_>>());
     }
 
+    /// Publishes commands to one partition, whomever they are about: what waits there waits together.
+    pub(crate) fn publish_together(&self, commands: &[Value]) {
+        let values: Vec<String> = commands.iter().map(Value::to_string).collect();
+        let records = values.iter().map(|value| {
+            BaseRecord::<str, str>::to("plumbline.control")
+                .partition(0)
+                .payload(value)
+        });
+        self.send(records);
+    }
+
     /// Writes records to the control topic.
     pub(crate) fn write(&self, records: &[(String, String)]) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
-            .create()
-            .unwrap();
-        for (key, value) in records {
-            let record = BaseRecord::to("plumbline.control").key(key).payload(value);
+        let records = records.iter().map(|(key, value)| {
+            BaseRecord::<str, str>::to("plumbline.control")
+                .key(key)
+                .payload(value)
+        });
+        self.send(records);
+    }
+
+    fn send<'r>(&self, records: impl Iterator<Item = BaseRecord<'r, str, str>>) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        for record in records {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(LIMIT).unwrap();
     }
 
+    fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.broker.bootstrap_servers());
+        client
+    }
+
+    /// Commits that the group of the receiver has come as far as this, in every partition.
+    pub(crate) fn commit(&self, at: i64) {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", "plumbline-signals-bot")
+            .create()
+            .unwrap();
+        let list = self.partitions("plumbline.control", Offset::Offset(at));
+        consumer.commit(&list, CommitMode::Sync).unwrap();
+    }
+
+    fn partitions(&self, topic: &str, at: Offset) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..3 {
+            list.add_partition_offset(topic, partition, at).unwrap();
+        }
+        list
+    }
+
     /// Waits for so many records of a topic: their keys, values and headers.
     pub(crate) fn await_records(&self, topic: &str, count: usize) -> Vec<Record> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
+        let consumer: BaseConsumer = self
+            .client()
             .set("group.id", "reader")
             .set("fetch.wait.max.ms", "50")
             .create()
             .unwrap();
-        let mut list = rdkafka::TopicPartitionList::new();
-        for partition in 0..3 {
-            list.add_partition_offset(topic, partition, rdkafka::Offset::Beginning)
-                .unwrap();
-        }
+        let list = self.partitions(topic, Offset::Beginning);
         consumer.assign(&list).unwrap();
         let mut records = Vec::new();
         await_that(&format!("{count} records of {topic}"), || {
@@ -408,6 +445,15 @@ impl Endpoint {
     pub(crate) fn ids(&self) -> Vec<String> {
         let got = self.got();
         got.iter().map(|got| command_of(&got.token)).collect()
+    }
+
+    /// Waits until it got this one.
+    #[track_caller]
+    pub(crate) fn await_id(&self, id: &str) {
+        await_that(id, || match self.ids() {
+            ids if ids.iter().any(|found| found == id) => Ok(()),
+            ids => Err(format!("{ids:?}")),
+        });
     }
 
     #[track_caller]

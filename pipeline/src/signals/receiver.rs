@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use plumbline_detectors::glob;
 use plumbline_schemas::command::{Action, Command, Mode};
 use plumbline_schemas::reject::{Reason, Reject};
-use plumbline_schemas::signals::{Stream, Untold, claims, verification};
+use plumbline_schemas::signals::{Stream, Untold, claims, jti, verification};
 use plumbline_schemas::time::EventTime;
 use plumbline_schemas::{check_raw, log_key};
 use sha2::{Digest, Sha256};
@@ -60,15 +60,13 @@ struct Flow {
     verifications: u64,
 }
 
-/// What a record of the control topic means for a receiver.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// It is to be told of it.
-    Of(Box<Signal>),
-    /// It is not.
-    Nothing,
-    /// Nobody can be told of that.
-    Unreadable(Reject),
+/// What a record of the control topic means for a receiver: by itself, nothing.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What it is to be told of.
+    pub(super) signal: Option<Signal>,
+    /// `jti` of what it need not be told of any more.
+    pub(super) withdrawn: Option<String>,
 }
 
 /// One receiver. Its thread reads and commits; who serves HTTP looks into the same window.
@@ -189,22 +187,25 @@ impl Receiver {
     }
 
     /// What this record of the control topic, written at that time, is to the receiver.
-    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Told {
-        let command = match read(record) {
-            Ok(command) => command,
-            Err(reject) => return Told::Unreadable(reject),
-        };
-        if !self.is_concerned(&command) || self.status() == Status::Disabled {
-            return Told::Nothing;
+    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Result<Told, Reject> {
+        let command = read(record)?;
+        let signal = self.signal(&command, record, published);
+        let withdrawn = self.withdrawn(&command, signal.is_some());
+        Ok(Told { signal, withdrawn })
+    }
+
+    fn signal(&self, command: &Command, record: &[u8], published: EventTime) -> Option<Signal> {
+        if !self.is_concerned(command) || self.status() == Status::Disabled {
+            return None;
         }
-        match claims(&command, &self.stream, published) {
-            Ok(claims) => Told::Of(Box::new(Signal {
+        match claims(command, &self.stream, published) {
+            Ok(claims) => Some(Signal {
                 claims,
                 subject: log_key(&command.target.tenant, &command.target.identity),
                 expires_at: command.expires_at,
                 record: record.to_vec(),
-            })),
-            Err(Untold::NoEvent) => Told::Nothing,
+            }),
+            Err(Untold::NoEvent) => None,
             Err(Untold::NoSubject) => {
                 self.counters.untold();
                 tracing::debug!(
@@ -212,9 +213,19 @@ impl Receiver {
                     command = command.id,
                     "nobody to tell of"
                 );
-                Told::Nothing
+                None
             }
         }
+    }
+
+    /// The token of the command that this one undoes or replaces. What is replaced by something of which the
+    /// receiver is not told, or not in time, or not as an order, is better than nothing.
+    fn withdrawn(&self, command: &Command, is_told: bool) -> Option<String> {
+        let undoes = command.action.strength().is_none();
+        let replaces = is_told && command.mode == Mode::Enforce && command.expires_at > now();
+        let superseded = command.supersedes.as_deref();
+        let superseded = superseded.filter(|_| undoes || replaces)?;
+        Some(jti(superseded, &self.stream))
     }
 
     fn is_concerned(&self, command: &Command) -> bool {

@@ -218,10 +218,9 @@ impl<'s> Session<'s> {
         let record = message.payload().unwrap_or_default();
         let written = message.timestamp().to_millis();
         let published = written.map_or_else(now, EventTime::from_millis);
-        let signal = match receiver.told_of(record, published) {
-            Told::Of(signal) => Some(*signal),
-            Told::Nothing => None,
-            Told::Unreadable(reject) => {
+        let told = match receiver.told_of(record, published) {
+            Ok(told) => told,
+            Err(reject) => {
                 tracing::warn!(receiver = receiver.name(), %reject, "no command can be read");
                 let key = message.key().unwrap_or_default();
                 let (topic, name) = (&self.with.topics.deadletter, receiver.name());
@@ -230,11 +229,16 @@ impl<'s> Session<'s> {
                     .dead_letter(topic, name, key, record, &reject, origin)?;
                 self.deliver_dead_letters()?;
                 receiver.counters.dead_letter();
-                None
+                Told::default()
             }
         };
-        let is_told = signal.is_some();
-        receiver.window().read(place, signal);
+        let is_told = told.signal.is_some();
+        let mut window = receiver.window();
+        if let Some(jti) = told.withdrawn {
+            window.withdraw(&jti);
+        }
+        window.read(place, told.signal);
+        drop(window);
         if is_told {
             receiver.arrived.notify_waiters();
         }

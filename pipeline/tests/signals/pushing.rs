@@ -164,6 +164,52 @@ fn tokens_about_one_identity_keep_their_order_and_others_do_not_wait() {
 }
 
 #[test]
+fn one_token_that_is_not_taken_holds_up_nobody_else() {
+    let endpoint = Endpoint::new(|id| match id {
+        "stuck" => (404, String::new()),
+        _ => taken(),
+    });
+    let line = Line::new(&endpoint.receiver(""));
+    let _transmitter = line.start();
+    let others =
+        (0..1200).map(|number| command(&format!("b-{number}"), &format!("b-{number}"), "step_up"));
+    let mut commands = vec![command("stuck", "ann", "revoke_session")];
+    commands.extend(others);
+    commands.push(command("last", "carol", "revoke_session"));
+    line.publish_together(&commands);
+    endpoint.await_id("last");
+}
+
+#[test]
+fn what_is_undone_or_replaced_before_it_was_taken_is_not_sent_any_more() {
+    let endpoint = Endpoint::new(|_| away());
+    let line = Line::new(&endpoint.receiver("actions = ['step_up', 'revoke_session']"));
+    let _transmitter = line.start();
+    let replacing = |id: &str, action: &str, replaced: &str| {
+        let mut command = command(id, "ann", action);
+        command["supersedes"] = json!(replaced);
+        command
+    };
+    line.publish(&[command("a-1", "ann", "revoke_session")]);
+    endpoint.await_id("a-1");
+    // Of the restoring itself it is not told, of what replaces the second it is.
+    line.publish(&[
+        replacing("a-2", "restore", "a-1"),
+        command("a-3", "ann", "step_up"),
+    ]);
+    endpoint.await_id("a-3");
+    line.publish(&[replacing("a-4", "revoke_session", "a-3")]);
+    endpoint.await_id("a-4");
+    // Of what replaces this one it is not told: the weaker one is better than nothing.
+    line.publish(&[replacing("a-5", "revoke_all", "a-4")]);
+    let before = endpoint.ids().len();
+    await_that("one more try", || match &endpoint.ids()[before..] {
+        [] => Err("none".to_owned()),
+        more => Ok(assert!(more.iter().all(|id| id == "a-4"), "{more:?}")),
+    });
+}
+
+#[test]
 fn what_is_refused_for_good_is_a_dead_letter_and_the_next_goes_on() {
     let endpoint = Endpoint::new(|id| match id {
         "a-1" => refused("invalid_request"),

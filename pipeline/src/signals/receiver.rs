@@ -23,7 +23,9 @@ const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
 pub(super) const VERIFICATION_INTERVAL: i64 = 10;
 
 /// Whether a stream flows (SSF 1.0, section 8.1.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// In order of strictness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
     /// Tokens are sent.
     #[default]
@@ -134,11 +136,12 @@ impl Receiver {
         flow.status = status;
     }
 
-    /// So it was when the offsets were last committed.
+    /// So it was when the offsets of a partition were last committed. The strictest counts: the offsets may
+    /// come from a process that was never told to pause.
     pub(super) fn recall_status(&self, status: Status) {
         let mut flow = self.flow();
         if !flow.changed {
-            flow.status = status;
+            flow.status = flow.status.max(status);
         }
     }
 

@@ -85,11 +85,13 @@ impl Pusher {
         })
     }
 
-    pub(super) async fn push(self, token: String) -> Answer {
-        match tokio::time::timeout(self.timeout, self.exchange(token)).await {
+    /// `left`: the time in which the token may arrive at all.
+    pub(super) async fn push(self, token: String, left: Duration) -> Answer {
+        let timeout = self.timeout.min(left);
+        match tokio::time::timeout(timeout, self.exchange(token)).await {
             Ok(answer) => answer,
             Err(_) => {
-                let seconds = self.timeout.as_secs_f32();
+                let seconds = timeout.as_secs_f32();
                 Answer::Later(format!("no answer within {seconds} s"), None)
             }
         }

@@ -322,7 +322,7 @@ impl<'s> Session<'s> {
         for turn in turns.into_iter().take(room) {
             let token = self.sign(&turn)?;
             self.with.receiver.window().sending(turn.place);
-            let pushed = pusher.clone().push(token);
+            let pushed = pusher.clone().push(token, time_left(&turn.signal));
             let sent = async move { (turn, pushed.await) };
             self.sending.spawn_on(sent, self.runtime.handle());
         }
@@ -391,6 +391,8 @@ impl<'s> Session<'s> {
                     );
                 }
                 let wait = wait_after(turn.tries.failed).max(after.unwrap_or_default());
+                // That it has expired is to be known as soon as it has.
+                let wait = wait.min(time_left(&turn.signal));
                 receiver.window().failed(turn.place, now, now + wait);
             }
         }

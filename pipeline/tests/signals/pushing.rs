@@ -304,6 +304,29 @@ fn what_expires_while_it_is_tried_is_a_dead_letter() {
 }
 
 #[test]
+fn nobody_is_still_being_told_of_a_command_after_it_has_expired() {
+    // It lets connect, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let line = Line::with(
+        "timeout = \"40s\"",
+        &format!(
+            "[[signals.receiver]]\nname = \"bot\"\naudience = \"{AUDIENCE}\"\n\
+             delivery = \"push\"\nendpoint = \"http://{address}/\"\n"
+        ),
+    );
+    let transmitter = line.start();
+    let started = Instant::now();
+    line.publish(&[command_at("a-1", "ann", "step_up", 0, 4)]);
+    let letters = line.await_records("plumbline.deadletter", 1);
+    let detail = letters[0].header("plumbline_detail");
+    assert_eq!(detail, "receiver bot: expired after 1 tries");
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_secs(30), "{waited:?}");
+    transmitter.stop();
+}
+
+#[test]
 fn who_asks_for_it_is_told_of_what_is_only_observed_as_a_risk() {
     let endpoint = Endpoint::willing();
     let line = Line::new(&endpoint.receiver("observe = true"));

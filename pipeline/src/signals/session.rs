@@ -483,6 +483,8 @@ impl<'s> Session<'s> {
             }
         }
         if offsets.is_empty() {
+            // What failed before is somebody else's by now.
+            receiver.counters.set_failing(false);
             return Ok(());
         }
         let status = changed.unwrap_or_else(|| receiver.status());

@@ -344,7 +344,7 @@ fn who_asks_for_it_is_told_of_what_is_only_observed_as_a_risk() {
 }
 
 #[test]
-fn a_restart_loses_nothing_and_repeats_nothing_that_was_taken() {
+fn a_restart_loses_nothing_and_repeats_what_was_taken_behind_a_waiting_token() {
     let open = Arc::new(AtomicBool::new(false));
     let is_open = Arc::clone(&open);
     let endpoint = Endpoint::new(move |id| match id {
@@ -353,28 +353,53 @@ fn a_restart_loses_nothing_and_repeats_nothing_that_was_taken() {
     });
     let line = Line::new(&endpoint.receiver(""));
     let transmitter = line.start();
-    let ids: Vec<String> = (1..=4).map(|number| format!("a-{number}")).collect();
-    line.publish(
-        &ids.iter()
-            .map(|id| command(id, "ann", "step_up"))
-            .collect::<Vec<_>>(),
-    );
-    await_that("the third to be tried", || match endpoint.ids().len() {
-        3.. => Ok(()),
-        few => Err(few.to_string()),
-    });
+    line.publish_together(&[
+        command("a-1", "ann", "step_up"),
+        command("a-2", "ann", "step_up"),
+        command("a-3", "ann", "step_up"),
+        command("b-1", "bob", "step_up"),
+        command("a-4", "ann", "step_up"),
+    ]);
+    endpoint.await_id("a-3");
+    endpoint.await_id("b-1");
     transmitter.stop();
     open.store(true, Ordering::Relaxed);
     let before = endpoint.ids();
     assert!(!before.contains(&"a-4".to_owned()), "{before:?}");
     let _next = line.start();
-    await_that("the last", || match endpoint.ids() {
-        ids if ids.last().is_some_and(|id| id == "a-4") => Ok(()),
-        ids => Err(format!("{ids:?}")),
+    endpoint.await_id("a-4");
+    await_that("what was taken behind the waiting one", || {
+        match endpoint.ids()[before.len()..].contains(&"b-1".to_owned()) {
+            true => Ok(()),
+            false => Err(format!("{:?}", endpoint.ids())),
+        }
     });
-    let mut ids = endpoint.ids();
-    ids.dedup();
-    assert_eq!(ids, ["a-1", "a-2", "a-3", "a-4"]);
+    let ids = endpoint.ids();
+    let mut anns: Vec<_> = ids.iter().filter(|id| id.starts_with('a')).collect();
+    anns.dedup();
+    assert_eq!(anns, ["a-1", "a-2", "a-3", "a-4"]);
+    let got = endpoint.got().into_iter().zip(&ids);
+    let bobs: Vec<String> = got
+        .filter(|(_, id)| *id == "b-1")
+        .map(|(got, _)| got.token)
+        .collect();
+    assert_eq!(bobs.len(), 2);
+    assert_eq!(bobs[0], bobs[1], "the receiver knows it by its jti");
+}
+
+#[test]
+fn who_has_read_further_than_there_is_begins_anew_and_remembers_how_far() {
+    let endpoint = Endpoint::willing();
+    let line = Line::new(&endpoint.receiver(""));
+    // As after the control topic was deleted and created again.
+    line.commit(1000);
+    line.publish_together(&[command("c-1", "ann", "step_up")]);
+    let transmitter = line.start();
+    endpoint.await_ids(&["c-1"]);
+    transmitter.stop();
+    let _next = line.start();
+    line.publish_together(&[command("c-2", "ann", "step_up")]);
+    endpoint.await_ids(&["c-1", "c-2"]);
 }
 
 #[test]

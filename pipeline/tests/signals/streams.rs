@@ -1,8 +1,14 @@
 //! Discovery and management of streams (SSF 1.0, sections 7 and 8).
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{AUDIENCE, Endpoint, ISSUER, Line, await_that, command};
+
+/// In this time a token arrives, if it is sent at all.
+const A_WHILE: Duration = Duration::from_millis(1500);
 
 #[test]
 fn the_transmitter_is_found_and_says_what_it_can() {
@@ -85,6 +91,8 @@ fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
     );
     assert_eq!(set("asleep").0, 400);
     line.publish(&[command("c-2", "ann", "step_up")]);
+    thread::sleep(A_WHILE);
+    endpoint.await_ids(&["c-1"]);
     transmitter.stop();
     let _next = line.start();
     await_that("the status", || {
@@ -93,12 +101,13 @@ fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
             other => Err(format!("{other:?}")),
         }
     });
+    thread::sleep(A_WHILE);
     endpoint.await_ids(&["c-1"]);
     set("enabled");
     endpoint.await_ids(&["c-1", "c-2"]);
     set("disabled");
     line.publish(&[command("c-3", "ann", "step_up")]);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    thread::sleep(A_WHILE);
     set("enabled");
     line.publish(&[command("c-4", "ann", "step_up")]);
     endpoint.await_ids(&["c-1", "c-2", "c-4"]);

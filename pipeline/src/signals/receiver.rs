@@ -281,9 +281,78 @@ pub(super) fn resolve(
     key: &'static str,
 ) -> Result<Option<String>, ConfigError> {
     let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
-    resolved.map_err(|source| ConfigError::Token {
+    let resolved = resolved.map_err(|source| ConfigError::Token {
         receiver: receiver.to_owned(),
         key,
         source,
-    })
+    })?;
+    // A file that is empty by mistake lets in whoever says nothing.
+    match resolved {
+        Some(token) if token.trim().is_empty() => Err(ConfigError::EmptyToken {
+            receiver: receiver.to_owned(),
+            key,
+        }),
+        resolved => Ok(resolved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn receiver(more: &str) -> Receiver {
+        let text = format!("name = 'bot'\naudience = 'a'\ndelivery = 'kafka'\n{more}");
+        let config = toml::from_str(&text).expect("read");
+        Receiver::new(&config, "https://signals.example.com", None)
+    }
+
+    fn told(receiver: &Receiver, id: &str, action: &str, mode: &str, expires: &str) -> Told {
+        let command: Value = json!({
+            "id": id, "time": "2026-11-16T09:26:00Z", "expires_at": expires,
+            "action": action, "mode": mode, "supersedes": "c-0",
+            "target": { "tenant": "acme", "identity": "ann", "kind": "human", "session_id": "s-1" },
+            "reason": { "summary": "x", "risk": 8, "detectors": [], "finding_ids": [] },
+        });
+        let told = receiver.told_of(command.to_string().as_bytes(), now());
+        told.expect("a command")
+    }
+
+    #[test]
+    fn only_what_undoes_or_is_told_instead_withdraws() {
+        let receiver = receiver("observe = true\nactions = ['step_up', 'revoke_session']");
+        let (later, past) = ("2096-11-16T09:26:00Z", "2026-11-16T10:26:00Z");
+        for (action, mode, expires, expected) in [
+            ("restore", "enforce", later, true),
+            ("resume", "enforce", past, true),
+            ("restore", "observe", later, true),
+            ("revoke_session", "enforce", later, true),
+            ("revoke_session", "enforce", past, false),
+            ("revoke_session", "observe", later, false),
+            ("revoke_all", "enforce", later, false),
+        ] {
+            let told = told(&receiver, "c-1", action, mode, expires);
+            let withdrawn = expected.then(|| "c-0.bot".to_owned());
+            assert_eq!(told.withdrawn, withdrawn, "{action} {mode} {expires}");
+        }
+    }
+
+    #[test]
+    fn the_strictest_status_that_is_recalled_counts_until_the_receiver_says_otherwise() {
+        let receiver = receiver("");
+        for (recalled, expected) in [
+            (Status::Enabled, Status::Enabled),
+            (Status::Paused, Status::Paused),
+            (Status::Enabled, Status::Paused),
+            (Status::Disabled, Status::Disabled),
+            (Status::Paused, Status::Disabled),
+        ] {
+            receiver.recall_status(recalled);
+            assert_eq!(receiver.status(), expected, "{recalled:?}");
+        }
+        receiver.set_status(Status::Enabled);
+        receiver.recall_status(Status::Paused);
+        assert_eq!(receiver.status(), Status::Enabled);
+    }
 }

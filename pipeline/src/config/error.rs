@@ -46,6 +46,14 @@ pub enum ConfigError {
         /// Why.
         source: SecretError,
     },
+    /// The bearer token of a receiver is empty.
+    #[error("the {key} of the receiver `{receiver}` is empty; put a secret there")]
+    EmptyToken {
+        /// Name of the receiver.
+        receiver: String,
+        /// `endpoint_token` or `access_token`.
+        key: &'static str,
+    },
     /// An environment variable that overrides the file is wrong.
     #[error("{variable}: {message}")]
     Environment {

@@ -165,13 +165,15 @@ fn receiver_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 
 fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let url = String::deserialize(deserializer)?;
-    let is_plain = !url.contains(['?', '#']) && !url.ends_with('/');
-    if is_plain && host(&url, "https://").is_some() {
+    let is_plain = !url.contains(['?', '#', '{', '}']) && !url.ends_with('/');
+    // What is served under the path of the URL is found by patterns, in which these mean something.
+    let is_path = !["/:", "/*"].iter().any(|begin| url.contains(begin));
+    if is_plain && is_path && host(&url, "https://").is_some() {
         return Ok(Some(url));
     }
     Err(de::Error::custom(
         "this is no issuer; write the https URL at which receivers find this transmitter, without \
-         `/` at its end, such as \"https://signals.example.com\"",
+         `/` at its end and without `{`, `}`, `?`, `#`, `/:` or `/*`, such as \"https://signals.example.com\"",
     ))
 }
 
@@ -228,6 +230,26 @@ mod tests {
             "https://user:password@receiver.example.com/",
             "https://",
             "receiver.example.com",
+        ] {
+            assert!(read(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_a_url_under_which_something_can_be_served() {
+        let read = |url: &str| toml::from_str::<SignalsConfig>(&format!("issuer = '{url}'"));
+        for url in [
+            "https://signals.example.com",
+            "https://signals.example.com:8443/plumbline/acme",
+        ] {
+            assert!(read(url).is_ok(), "{url}");
+        }
+        for url in [
+            "https://signals.example.com/:tenant",
+            "https://signals.example.com/a/*rest",
+            "https://signals.example.com/{tenant}",
+            "https://signals.example.com/a}",
+            "https://signals.example.com/",
         ] {
             assert!(read(url).is_err(), "{url}");
         }

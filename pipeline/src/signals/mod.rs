@@ -14,6 +14,7 @@ mod session;
 mod web;
 mod window;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +54,9 @@ pub enum TransmitError {
     /// A bearer token of the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Who comes with it could be either.
+    #[error("the receivers `{0}` and `{1}` have the same access_token; give each one of its own")]
+    SameToken(String, String),
     /// A key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -92,7 +96,11 @@ impl TransmitError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect(error) => error.exit_code(),
-            Self::NoReceiver | Self::NoIssuer | Self::Config(_) | Self::Key(_) => 2,
+            Self::NoReceiver
+            | Self::NoIssuer
+            | Self::Config(_)
+            | Self::SameToken(..)
+            | Self::Key(_) => 2,
             Self::Push(PushError::Token(_) | PushError::Endpoint(_)) => 2,
             Self::Push(PushError::Roots(_))
             | Self::Listen { .. }
@@ -220,25 +228,44 @@ pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
         for (key, token) in tokens {
             if let Err(error) = resolve(token.as_ref(), directory, &receiver.name, key) {
                 let cause = std::error::Error::source(&error);
-                let cause = cause.map(ToString::to_string).unwrap_or_default();
-                missing.push(format!("{error}: {cause}"));
+                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                missing.push(format!("{error}{cause}"));
             }
         }
+    }
+    // What cannot be had was told above.
+    if let Err(error @ TransmitError::SameToken(..)) = access_tokens(config) {
+        missing.push(error.to_string());
     }
     missing
 }
 
-fn receivers(config: &Config, issuer: &str) -> Result<Arc<[Arc<Receiver>]>, TransmitError> {
+/// For each receiver, in order: the bearer token that is its own and no other's.
+fn access_tokens(config: &Config) -> Result<Vec<Option<String>>, TransmitError> {
     let directory = &config.kafka.directory;
-    let mut receivers = Vec::new();
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    let mut tokens = Vec::new();
     for receiver in &config.signals.receiver {
-        let secret = receiver.access_token.as_ref();
-        let access = resolve(secret, directory, &receiver.name, "access_token")?;
-        receivers.push(Arc::new(Receiver::new(receiver, issuer, access.as_deref())));
+        let (name, secret) = (&*receiver.name, receiver.access_token.as_ref());
+        let token = resolve(secret, directory, name, "access_token")?;
+        let owner = token.clone().and_then(|token| owners.insert(token, name));
+        if let Some(owner) = owner {
+            return Err(TransmitError::SameToken(owner.to_owned(), name.to_owned()));
+        }
+        tokens.push(token);
     }
+    Ok(tokens)
+}
+
+fn receivers(config: &Config, issuer: &str) -> Result<Arc<[Arc<Receiver>]>, TransmitError> {
+    let access = access_tokens(config)?;
+    let all = config.signals.receiver.iter().zip(&access);
+    let receivers: Arc<[_]> = all
+        .map(|(receiver, access)| Arc::new(Receiver::new(receiver, issuer, access.as_deref())))
+        .collect();
     match receivers.is_empty() {
         true => Err(TransmitError::NoReceiver),
-        false => Ok(receivers.into()),
+        false => Ok(receivers),
     }
 }
 
@@ -282,6 +309,8 @@ pub(crate) mod tests {
     use super::metrics::Gauge;
     use super::receiver::Receiver;
     use super::window::Signal;
+    use super::{receivers, what_is_missing};
+    use crate::config::Config;
 
     /// A gauge of one receiver, about which everything has been counted once.
     fn gauge() -> Gauge {
@@ -319,6 +348,47 @@ pub(crate) mod tests {
         gauge.receivers()[0].counters.set_failing(true);
         let waiting = "bot waits for Kafka to take its commit\n";
         assert_eq!(gauge.is_ready(), Err(waiting.to_owned()));
+    }
+
+    fn with_tokens(tokens: [&str; 2]) -> Config {
+        let mut config = Config::default();
+        for (name, token) in ["bot", "gateway"].iter().zip(tokens) {
+            let text = format!(
+                "name = '{name}'\naudience = 'a'\ndelivery = 'poll'\naccess_token = '{token}'"
+            );
+            let receiver = toml::from_str(&text).expect("read");
+            config.signals.receiver.push(receiver);
+        }
+        config
+    }
+
+    #[test]
+    fn a_bearer_token_names_one_receiver() {
+        for (tokens, expected) in [
+            (
+                ["hunter2", "hunter2"],
+                "`bot` and `gateway` have the same access_token",
+            ),
+            (
+                ["hunter2", ""],
+                "access_token of the receiver `gateway` is empty",
+            ),
+            (
+                [" ", "hunter2"],
+                "access_token of the receiver `bot` is empty",
+            ),
+        ] {
+            let config = with_tokens(tokens);
+            let error = receivers(&config, "https://x.example").expect_err("refused");
+            assert_eq!(error.exit_code(), 2);
+            let missing = what_is_missing(&config);
+            for text in [&error.to_string(), missing.last().expect("told")] {
+                assert!(text.contains(expected), "{text}");
+                assert!(!text.contains("hunter2"), "{text}");
+            }
+        }
+        let config = with_tokens(["hunter2", "hunter3"]);
+        assert!(receivers(&config, "https://x.example").is_ok());
     }
 
     /// A token about this subject that never expires.

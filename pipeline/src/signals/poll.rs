@@ -1,4 +1,5 @@
-//! Delivery by polling (RFC 8936): what has been acknowledged is settled, the rest comes again.
+//! Delivery by polling (RFC 8936): what has been acknowledged is settled, the rest comes again, for as long
+//! as tokens are tried.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -69,9 +70,21 @@ fn take_note(receiver: &Receiver, request: &PollRequest) {
         }
     }
     for (jti, error) in &request.set_errs {
-        if let Some(place) = window.place_of(jti) {
-            let reason = format!("the receiver says{}", error.tell());
+        let Some(place) = window.place_of(jti) else {
+            continue;
+        };
+        receiver.counters.failure();
+        let reason = format!("the receiver says{}", error.tell());
+        if error.is_about_the_token() {
             window.give_up(place, reason);
+        } else {
+            tracing::warn!(
+                receiver = receiver.name(),
+                jti,
+                reason,
+                "the receiver does not take a token: it is handed out again"
+            );
+            window.put_off(place, Instant::now());
         }
     }
 }
@@ -82,19 +95,23 @@ fn hand_out(receiver: &Receiver, keys: &Keys, most: usize) -> Result<PollAnswer,
         return Ok(answer);
     }
     let window = receiver.window();
-    let turns = window.turns(Instant::now());
-    let unsettled = window.unsettled();
+    let mut turns = window.turns(Instant::now());
+    let unsettled = window.len();
     // Signing takes a millisecond each.
     drop(window);
     let now = now();
-    for turn in turns
-        .iter()
-        .filter(|turn| turn.signal.expires_at > now)
-        .take(most)
-    {
+    turns.retain(|turn| turn.signal.expires_at > now);
+    let handed = &turns[..most.min(turns.len())];
+    for turn in handed {
         let claims = &turn.signal.claims;
         answer.sets.insert(claims.jti.clone(), keys.sign(claims)?);
     }
-    answer.more_available = unsettled > answer.sets.len();
+    // What stands behind these can be had once they are acknowledged. What has to wait cannot.
+    answer.more_available =
+        turns.len() > handed.len() || (!handed.is_empty() && unsettled > handed.len());
+    let (mut window, now) = (receiver.window(), Instant::now());
+    handed
+        .iter()
+        .for_each(|turn| window.handed_out(turn.place, now));
     Ok(answer)
 }

@@ -85,11 +85,13 @@ impl Pusher {
         })
     }
 
-    pub(super) async fn push(self, token: String) -> Answer {
-        match tokio::time::timeout(self.timeout, self.exchange(token)).await {
+    /// `left`: the time in which the token may arrive at all.
+    pub(super) async fn push(self, token: String, left: Duration) -> Answer {
+        let timeout = self.timeout.min(left);
+        match tokio::time::timeout(timeout, self.exchange(token)).await {
             Ok(answer) => answer,
             Err(_) => {
-                let seconds = self.timeout.as_secs_f32();
+                let seconds = timeout.as_secs_f32();
                 Answer::Later(format!("no answer within {seconds} s"), None)
             }
         }
@@ -156,10 +158,14 @@ impl SetError {
     }
 
     /// Whether what is wrong lies in this token. Otherwise it is a key that the receiver has yet to fetch, a
-    /// credential or a setting: somebody can put that right while the token is tried again.
-    fn is_about_the_token(&self) -> bool {
+    /// credential or a setting: somebody can put that right while the token is tried again. Who names no
+    /// error has not looked at the token: it is a proxy before him.
+    pub(super) fn is_about_the_token(&self) -> bool {
         let passing = [
+            "",
             "invalid_key",
+            "invalid_issuer",
+            "invalid_audience",
             "authentication_failed",
             "access_denied",
             "invalid_state",
@@ -203,20 +209,27 @@ mod tests {
         for status in [200, 202, 204] {
             assert_eq!(answer(status, ""), Answer::Accepted);
         }
-        let refused = answer(400, r#"{"err":"invalid_audience","description":"not\nme"}"#);
+        let refused = answer(
+            400,
+            r#"{"err":"invalid_request","description":"not\nthis"}"#,
+        );
         assert_eq!(
             refused,
-            Answer::Refused("400 invalid_audience: notme".to_owned())
+            Answer::Refused("400 invalid_request: notthis".to_owned())
         );
-        for (status, body) in [(400, "<html>"), (400, ""), (413, ""), (415, ""), (422, "")] {
+        for (status, body) in [(413, ""), (415, ""), (422, "")] {
             assert!(
                 matches!(answer(status, body), Answer::Refused(_)),
                 "{status}"
             );
         }
-        let key = r#"{"err":"invalid_key"}"#;
         for (status, body) in [
-            (400, key),
+            (400, ""),
+            (400, "<html>"),
+            (400, r#"{"description":"bad"}"#),
+            (400, r#"{"err":"invalid_key"}"#),
+            (400, r#"{"err":"invalid_issuer"}"#),
+            (400, r#"{"err":"invalid_audience"}"#),
             (401, ""),
             (403, ""),
             (404, ""),
@@ -226,7 +239,7 @@ mod tests {
         ] {
             assert!(
                 matches!(answer(status, body), Answer::Later(..)),
-                "{status}"
+                "{status} {body}"
             );
         }
     }

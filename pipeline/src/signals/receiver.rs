@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use plumbline_detectors::glob;
 use plumbline_schemas::command::{Action, Command, Mode};
 use plumbline_schemas::reject::{Reason, Reject};
-use plumbline_schemas::signals::{Stream, Untold, claims, verification};
+use plumbline_schemas::signals::{Stream, Untold, claims, jti, verification};
 use plumbline_schemas::time::EventTime;
 use plumbline_schemas::{check_raw, log_key};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,9 @@ const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
 pub(super) const VERIFICATION_INTERVAL: i64 = 10;
 
 /// Whether a stream flows (SSF 1.0, section 8.1.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+///
+/// In order of strictness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
     /// Tokens are sent.
     #[default]
@@ -60,15 +62,13 @@ struct Flow {
     verifications: u64,
 }
 
-/// What a record of the control topic means for a receiver.
-#[derive(Debug)]
-pub(super) enum Told {
-    /// It is to be told of it.
-    Of(Box<Signal>),
-    /// It is not.
-    Nothing,
-    /// Nobody can be told of that.
-    Unreadable(Reject),
+/// What a record of the control topic means for a receiver: by itself, nothing.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What it is to be told of.
+    pub(super) signal: Option<Signal>,
+    /// `jti` of what it need not be told of any more.
+    pub(super) withdrawn: Option<String>,
 }
 
 /// One receiver. Its thread reads and commits; who serves HTTP looks into the same window.
@@ -136,11 +136,12 @@ impl Receiver {
         flow.status = status;
     }
 
-    /// So it was when the offsets were last committed.
+    /// So it was when the offsets of a partition were last committed. The strictest counts: the offsets may
+    /// come from a process that was never told to pause.
     pub(super) fn recall_status(&self, status: Status) {
         let mut flow = self.flow();
         if !flow.changed {
-            flow.status = status;
+            flow.status = flow.status.max(status);
         }
     }
 
@@ -189,22 +190,25 @@ impl Receiver {
     }
 
     /// What this record of the control topic, written at that time, is to the receiver.
-    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Told {
-        let command = match read(record) {
-            Ok(command) => command,
-            Err(reject) => return Told::Unreadable(reject),
-        };
-        if !self.is_concerned(&command) || self.status() == Status::Disabled {
-            return Told::Nothing;
+    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Result<Told, Reject> {
+        let command = read(record)?;
+        let signal = self.signal(&command, record, published);
+        let withdrawn = self.withdrawn(&command, signal.is_some());
+        Ok(Told { signal, withdrawn })
+    }
+
+    fn signal(&self, command: &Command, record: &[u8], published: EventTime) -> Option<Signal> {
+        if !self.is_concerned(command) || self.status() == Status::Disabled {
+            return None;
         }
-        match claims(&command, &self.stream, published) {
-            Ok(claims) => Told::Of(Box::new(Signal {
+        match claims(command, &self.stream, published) {
+            Ok(claims) => Some(Signal {
                 claims,
                 subject: log_key(&command.target.tenant, &command.target.identity),
                 expires_at: command.expires_at,
                 record: record.to_vec(),
-            })),
-            Err(Untold::NoEvent) => Told::Nothing,
+            }),
+            Err(Untold::NoEvent) => None,
             Err(Untold::NoSubject) => {
                 self.counters.untold();
                 tracing::debug!(
@@ -212,9 +216,19 @@ impl Receiver {
                     command = command.id,
                     "nobody to tell of"
                 );
-                Told::Nothing
+                None
             }
         }
+    }
+
+    /// The token of the command that this one undoes or replaces. What is replaced by something of which the
+    /// receiver is not told, or not in time, or not as an order, is better than nothing.
+    fn withdrawn(&self, command: &Command, is_told: bool) -> Option<String> {
+        let undoes = command.action.strength().is_none();
+        let replaces = is_told && command.mode == Mode::Enforce && command.expires_at > now();
+        let superseded = command.supersedes.as_deref();
+        let superseded = superseded.filter(|_| undoes || replaces)?;
+        Some(jti(superseded, &self.stream))
     }
 
     fn is_concerned(&self, command: &Command) -> bool {
@@ -267,9 +281,78 @@ pub(super) fn resolve(
     key: &'static str,
 ) -> Result<Option<String>, ConfigError> {
     let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
-    resolved.map_err(|source| ConfigError::Token {
+    let resolved = resolved.map_err(|source| ConfigError::Token {
         receiver: receiver.to_owned(),
         key,
         source,
-    })
+    })?;
+    // A file that is empty by mistake lets in whoever says nothing.
+    match resolved {
+        Some(token) if token.trim().is_empty() => Err(ConfigError::EmptyToken {
+            receiver: receiver.to_owned(),
+            key,
+        }),
+        resolved => Ok(resolved),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn receiver(more: &str) -> Receiver {
+        let text = format!("name = 'bot'\naudience = 'a'\ndelivery = 'kafka'\n{more}");
+        let config = toml::from_str(&text).expect("read");
+        Receiver::new(&config, "https://signals.example.com", None)
+    }
+
+    fn told(receiver: &Receiver, id: &str, action: &str, mode: &str, expires: &str) -> Told {
+        let command: Value = json!({
+            "id": id, "time": "2026-11-16T09:26:00Z", "expires_at": expires,
+            "action": action, "mode": mode, "supersedes": "c-0",
+            "target": { "tenant": "acme", "identity": "ann", "kind": "human", "session_id": "s-1" },
+            "reason": { "summary": "x", "risk": 8, "detectors": [], "finding_ids": [] },
+        });
+        let told = receiver.told_of(command.to_string().as_bytes(), now());
+        told.expect("a command")
+    }
+
+    #[test]
+    fn only_what_undoes_or_is_told_instead_withdraws() {
+        let receiver = receiver("observe = true\nactions = ['step_up', 'revoke_session']");
+        let (later, past) = ("2096-11-16T09:26:00Z", "2026-11-16T10:26:00Z");
+        for (action, mode, expires, expected) in [
+            ("restore", "enforce", later, true),
+            ("resume", "enforce", past, true),
+            ("restore", "observe", later, true),
+            ("revoke_session", "enforce", later, true),
+            ("revoke_session", "enforce", past, false),
+            ("revoke_session", "observe", later, false),
+            ("revoke_all", "enforce", later, false),
+        ] {
+            let told = told(&receiver, "c-1", action, mode, expires);
+            let withdrawn = expected.then(|| "c-0.bot".to_owned());
+            assert_eq!(told.withdrawn, withdrawn, "{action} {mode} {expires}");
+        }
+    }
+
+    #[test]
+    fn the_strictest_status_that_is_recalled_counts_until_the_receiver_says_otherwise() {
+        let receiver = receiver("");
+        for (recalled, expected) in [
+            (Status::Enabled, Status::Enabled),
+            (Status::Paused, Status::Paused),
+            (Status::Enabled, Status::Paused),
+            (Status::Disabled, Status::Disabled),
+            (Status::Paused, Status::Disabled),
+        ] {
+            receiver.recall_status(recalled);
+            assert_eq!(receiver.status(), expected, "{recalled:?}");
+        }
+        receiver.set_status(Status::Enabled);
+        receiver.recall_status(Status::Paused);
+        assert_eq!(receiver.status(), Status::Enabled);
+    }
 }

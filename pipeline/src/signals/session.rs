@@ -18,7 +18,7 @@ use super::keys::Keys;
 use super::outbox::{Outbox, holds, undeliverable};
 use super::push::{Answer, Pusher};
 use super::receiver::{Receiver, Status, Told, now};
-use super::window::{ASIDE, Place, Turn};
+use super::window::{ASIDE, Place, Signal, Turn, wait_after};
 use crate::config::TopicsConfig;
 use crate::kafka::{
     Clients, ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, Rebalance, START_TIMEOUT,
@@ -34,9 +34,6 @@ const ANSWER_PATIENCE: Duration = Duration::from_millis(20);
 /// Records read in one go.
 const RECORDS_PER_ROUND: u32 = 64;
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
-/// The waits between tries: the first, doubled each time up to the last.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What the thread of a receiver is given.
 pub(super) struct Deliverer<'t> {
@@ -197,7 +194,7 @@ impl<'s> Session<'s> {
                 }
             }
         }
-        let unsettled = self.with.receiver.window().unsettled();
+        let unsettled = self.with.receiver.window().len();
         self.with.receiver.counters.set_pending(unsettled);
         Ok(())
     }
@@ -221,23 +218,27 @@ impl<'s> Session<'s> {
         let record = message.payload().unwrap_or_default();
         let written = message.timestamp().to_millis();
         let published = written.map_or_else(now, EventTime::from_millis);
-        let signal = match receiver.told_of(record, published) {
-            Told::Of(signal) => Some(*signal),
-            Told::Nothing => None,
-            Told::Unreadable(reject) => {
+        let told = match receiver.told_of(record, published) {
+            Ok(told) => told,
+            Err(reject) => {
                 tracing::warn!(receiver = receiver.name(), %reject, "no command can be read");
                 let key = message.key().unwrap_or_default();
                 let (topic, name) = (&self.with.topics.deadletter, receiver.name());
                 let origin = self.origin(place);
                 self.outbox
                     .dead_letter(topic, name, key, record, &reject, origin)?;
-                self.outbox.deliver()?;
+                self.deliver_dead_letters()?;
                 receiver.counters.dead_letter();
-                None
+                Told::default()
             }
         };
-        let is_told = signal.is_some();
-        receiver.window().read(place, signal);
+        let is_told = told.signal.is_some();
+        let mut window = receiver.window();
+        if let Some(jti) = told.withdrawn {
+            window.withdraw(&jti);
+        }
+        window.read(place, told.signal);
+        drop(window);
         if is_told {
             receiver.arrived.notify_waiters();
         }
@@ -272,6 +273,10 @@ impl<'s> Session<'s> {
             }
             (None, Some(topic)) if flows => self.write(topic, turns),
             // It polls.
+            (None, None) if flows => {
+                self.give_up_unacknowledged(&turns);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -297,13 +302,27 @@ impl<'s> Session<'s> {
         in_time
     }
 
+    /// Who fetches a token again and again and never says that he has it keeps all others about the same
+    /// identity from himself.
+    fn give_up_unacknowledged(&self, turns: &[Turn]) {
+        let receiver = self.with.receiver;
+        for turn in turns {
+            let since = turn.tries.since;
+            if since.is_some_and(|since| since.elapsed() >= self.with.give_up_after) {
+                let times = turn.tries.failed;
+                let reason = format!("not acknowledged, handed out {times} times");
+                receiver.window().give_up(turn.place, reason);
+            }
+        }
+    }
+
     fn push(&mut self, pusher: &Pusher, turns: Vec<Turn>) -> Result<(), SessionError> {
         let most = if self.is_away { 1 } else { MOST_SENDING };
         let room = most.saturating_sub(self.sending.len());
         for turn in turns.into_iter().take(room) {
             let token = self.sign(&turn)?;
             self.with.receiver.window().sending(turn.place);
-            let pushed = pusher.clone().push(token);
+            let pushed = pusher.clone().push(token, time_left(&turn.signal));
             let sent = async move { (turn, pushed.await) };
             self.sending.spawn_on(sent, self.runtime.handle());
         }
@@ -372,6 +391,8 @@ impl<'s> Session<'s> {
                     );
                 }
                 let wait = wait_after(turn.tries.failed).max(after.unwrap_or_default());
+                // That it has expired is to be known as soon as it has.
+                let wait = wait.min(time_left(&turn.signal));
                 receiver.window().failed(turn.place, now, now + wait);
             }
         }
@@ -426,16 +447,21 @@ impl<'s> Session<'s> {
                 receiver.counters.dead_letter();
             }
         }
-        if let Some(refused) = self.outbox.deliver()?.first() {
-            let bytes = refused_bytes(refused);
-            tracing::error!(
-                receiver = name,
-                bytes,
-                "a dead letter is larger than its topic takes"
-            );
-        }
+        self.deliver_dead_letters()?;
         let mut window = receiver.window();
         owed.iter().for_each(|(place, ..)| window.settle(*place));
+        Ok(())
+    }
+
+    /// What is too large for its topic is lost, and all that can be done is to say so.
+    fn deliver_dead_letters(&self) -> Result<(), SessionError> {
+        for refused in self.outbox.deliver()? {
+            tracing::error!(
+                receiver = self.with.receiver.name(),
+                bytes = refused.payload().map_or(0, <[u8]>::len),
+                "a dead letter is larger than its topic takes; raise max.message.bytes of the topic"
+            );
+        }
         Ok(())
     }
 
@@ -445,7 +471,8 @@ impl<'s> Session<'s> {
         let mut offsets: BTreeMap<i32, i64> = receiver.window().committable().into_iter().collect();
         let is_new = |partition: &i32, at: i64| {
             let known = self.committed.get(partition);
-            known.is_some_and(|known| *known < at)
+            // Backwards as well: the topic may have been created anew.
+            known.is_some_and(|known| *known != at)
         };
         offsets.retain(|partition, at| is_new(partition, *at));
         let changed = receiver.changed_status();
@@ -456,6 +483,8 @@ impl<'s> Session<'s> {
             }
         }
         if offsets.is_empty() {
+            // What failed before is somebody else's by now.
+            receiver.counters.set_failing(false);
             return Ok(());
         }
         let status = changed.unwrap_or_else(|| receiver.status());
@@ -569,29 +598,8 @@ impl<'s> Session<'s> {
     }
 }
 
-fn refused_bytes(message: &rdkafka::message::OwnedMessage) -> usize {
-    message.payload().map_or(0, <[u8]>::len)
-}
-
-/// How long a token waits after so many tries in vain, and one more.
-fn wait_after(failed: u32) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1_u32 << failed.min(16));
-    doubled.min(LONGEST_WAIT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_between_tries_grow_to_a_minute() {
-        let waits: Vec<u64> = (0..11)
-            .map(|failed| wait_after(failed).as_millis() as u64)
-            .collect();
-        let grown = [
-            200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000,
-        ];
-        assert_eq!(waits, grown);
-        assert_eq!(wait_after(u32::MAX), LONGEST_WAIT);
-    }
+/// Until it expires. Nothing, once it has.
+fn time_left(signal: &Signal) -> Duration {
+    let left = signal.expires_at.since(now());
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -109,7 +110,7 @@ impl Site {
     }
 
     /// The receiver that has this bearer token.
-    fn receiver(&self, headers: &HeaderMap) -> Result<&Receiver, Refusal> {
+    fn receiver(&self, headers: &HeaderMap) -> Result<&Arc<Receiver>, Refusal> {
         let given = headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
@@ -121,7 +122,7 @@ impl Site {
         });
         let mut receivers = self.receivers.iter();
         let found = token.and_then(|token| receivers.find(|receiver| receiver.is_let_in(token)));
-        found.map(|receiver| &**receiver).ok_or(Refusal {
+        found.ok_or(Refusal {
             status: StatusCode::UNAUTHORIZED,
             err: "authentication_failed",
             description: "the bearer token is missing, or belongs to no receiver",
@@ -148,6 +149,18 @@ impl Site {
             "events_delivered": delivered,
             "min_verification_interval": VERIFICATION_INTERVAL,
         })
+    }
+}
+
+/// The receiver that asks. Named before the body of a request, it is known before that is read: nothing is
+/// kept for strangers.
+struct Caller(Arc<Receiver>);
+
+impl FromRequestParts<Arc<Site>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Refusal> {
+        site.receiver(&parts.headers).cloned().map(Self)
     }
 }
 
@@ -209,9 +222,8 @@ fn named(uri: &Uri) -> Option<&str> {
         .next()
 }
 
-async fn stream(State(site): State<Arc<Site>>, headers: HeaderMap, uri: Uri) -> Served {
-    let receiver = site.receiver(&headers)?;
-    let stream = site.stream(receiver);
+async fn stream(State(site): State<Arc<Site>>, Caller(receiver): Caller, uri: Uri) -> Served {
+    let stream = site.stream(&receiver);
     match named(&uri) {
         // Without a name all streams are asked for.
         None => Ok(private(&json!([stream]))),
@@ -224,11 +236,10 @@ fn status_of(receiver: &Receiver) -> Response {
     private(&json!({ "stream_id": receiver.name(), "status": receiver.status().as_str() }))
 }
 
-async fn status(State(site): State<Arc<Site>>, headers: HeaderMap, uri: Uri) -> Served {
-    let receiver = site.receiver(&headers)?;
+async fn status(Caller(receiver): Caller, uri: Uri) -> Served {
     match named(&uri) {
         Some(id) if id != receiver.name() => Err(NO_STREAM),
-        _ => Ok(status_of(receiver)),
+        _ => Ok(status_of(&receiver)),
     }
 }
 
@@ -238,8 +249,7 @@ struct NewStatus {
     status: String,
 }
 
-async fn set_status(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Served {
-    let receiver = site.receiver(&headers)?;
+async fn set_status(Caller(receiver): Caller, body: Bytes) -> Served {
     let wanted: NewStatus = read(&body)?;
     if wanted.stream_id != receiver.name() {
         return Err(NO_STREAM);
@@ -252,7 +262,7 @@ async fn set_status(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byt
         status = status.as_str(),
         "the receiver has set the status of its stream"
     );
-    Ok(status_of(receiver))
+    Ok(status_of(&receiver))
 }
 
 #[derive(serde::Deserialize)]
@@ -261,8 +271,7 @@ struct Verify {
     state: Option<String>,
 }
 
-async fn verify(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Served {
-    let receiver = site.receiver(&headers)?;
+async fn verify(Caller(receiver): Caller, body: Bytes) -> Served {
     let wanted: Verify = read(&body)?;
     if wanted.stream_id != receiver.name() {
         return Err(NO_STREAM);
@@ -279,16 +288,15 @@ async fn verify(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) 
 
 async fn fetch(
     State(site): State<Arc<Site>>,
+    Caller(receiver): Caller,
     Path(id): Path<String>,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Served {
-    let receiver = site.receiver(&headers)?;
     if id != receiver.name() || !receiver.is_polling() {
         return Err(NO_STREAM);
     }
     let request: PollRequest = read(&body)?;
-    match poll(receiver, &site.keys, request).await {
+    match poll(&receiver, &site.keys, request).await {
         Ok(answer) => Ok(private(&json!(answer))),
         Err(error) => {
             tracing::error!(receiver = receiver.name(), %error, "tokens cannot be handed out");

@@ -3,14 +3,18 @@
 //! Tokens about one identity are handed out one after another: the next only once the one before is
 //! settled, however often that has to be tried. Those about different identities do not wait for each
 //! other. An offset is committed when everything below it is settled, so what was not settled when the
-//! process died is read again.
+//! process died is read again, and with it what was settled behind it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plumbline_schemas::signals::Claims;
 use plumbline_schemas::time::EventTime;
+
+/// The waits between tries: the first, doubled each time up to the last.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// A token that is to reach the receiver, and the command it is made of.
 #[derive(Debug)]
@@ -32,7 +36,6 @@ pub(super) const ASIDE: i32 = -1;
 
 #[derive(Debug)]
 struct Entry {
-    offset: i64,
     signal: Arc<Signal>,
     tries: Tries,
     state: State,
@@ -43,8 +46,14 @@ struct Entry {
 pub(super) struct Tries {
     /// How often it was tried in vain.
     pub(super) failed: u32,
-    /// When for the first time.
+    /// When that was first known.
     pub(super) since: Option<Instant>,
+}
+
+/// How long a token waits after so many tries in vain, and one more.
+pub(super) fn wait_after(failed: u32) -> Duration {
+    let doubled = FIRST_WAIT.saturating_mul(1_u32 << failed.min(16));
+    doubled.min(LONGEST_WAIT)
 }
 
 #[derive(Debug)]
@@ -55,12 +64,13 @@ enum State {
     Sending,
     /// It is given up, for this reason: a dead letter is owed.
     GivenUp(String),
-    Settled,
 }
 
 #[derive(Debug, Default)]
 struct Partition {
-    entries: VecDeque<Entry>,
+    /// What is not settled, by offset. What is settled takes no room, however long it stands behind
+    /// something that is not.
+    entries: BTreeMap<i64, Entry>,
     /// Everything below this offset has been read.
     read: Option<i64>,
 }
@@ -93,14 +103,19 @@ impl Window {
     /// The record there was read, and this is to be sent; nothing if the receiver is not to be told.
     pub(super) fn read(&mut self, (partition, offset): Place, signal: Option<Signal>) {
         let partition = self.partitions.entry(partition).or_default();
+        if partition.read.is_some_and(|read| offset < read) {
+            // Offsets only go backwards when the topic was created anew: nothing of the old one stands
+            // anywhere any more.
+            partition.entries.clear();
+        }
         partition.read = Some(offset + 1);
         if let Some(signal) = signal {
-            partition.entries.push_back(Entry {
-                offset,
+            let entry = Entry {
                 signal: Arc::new(signal),
                 tries: Tries::default(),
                 state: State::Waiting(None),
-            });
+            };
+            partition.entries.insert(offset, entry);
         }
     }
 
@@ -110,19 +125,10 @@ impl Window {
         self.read((ASIDE, next.unwrap_or(0)), Some(signal));
     }
 
-    /// How many it holds: all from the oldest one on that is not settled.
+    /// How many are not settled.
     pub(super) fn len(&self) -> usize {
         let partitions = self.partitions.values();
         partitions.map(|partition| partition.entries.len()).sum()
-    }
-
-    /// How many of them are not settled.
-    pub(super) fn unsettled(&self) -> usize {
-        let partitions = self.partitions.values();
-        let entries = partitions.flat_map(|partition| &partition.entries);
-        entries
-            .filter(|entry| !matches!(entry.state, State::Settled))
-            .count()
     }
 
     /// Those that have their turn, oldest first within a partition: nothing before them about the
@@ -131,15 +137,15 @@ impl Window {
         let mut turns = Vec::new();
         for (number, partition) in &self.partitions {
             let mut taken = BTreeSet::new();
-            for entry in &partition.entries {
-                if matches!(entry.state, State::Settled) || !taken.insert(&*entry.signal.subject) {
+            for (offset, entry) in &partition.entries {
+                if !taken.insert(&*entry.signal.subject) {
                     continue;
                 }
                 if let State::Waiting(from) = entry.state
                     && from.is_none_or(|from| from <= now)
                 {
                     turns.push(Turn {
-                        place: (*number, entry.offset),
+                        place: (*number, *offset),
                         signal: Arc::clone(&entry.signal),
                         tries: entry.tries,
                     });
@@ -165,6 +171,26 @@ impl Window {
         }
     }
 
+    /// It was handed to who polls, and it is on him to say that he has it. That he has not is known when
+    /// it has to be handed out once more.
+    pub(super) fn handed_out(&mut self, place: Place, now: Instant) {
+        if let Some(entry) = self.entry(place) {
+            if entry.tries.failed > 0 {
+                entry.tries.since.get_or_insert(now);
+            }
+            entry.tries.failed = entry.tries.failed.saturating_add(1);
+        }
+    }
+
+    /// Who polls has it and cannot use it yet. That it did not work was counted when it was handed out.
+    pub(super) fn put_off(&mut self, place: Place, now: Instant) {
+        if let Some(entry) = self.entry(place) {
+            entry.tries.since.get_or_insert(now);
+            let again = now + wait_after(entry.tries.failed.saturating_sub(1));
+            entry.state = State::Waiting(Some(again));
+        }
+    }
+
     /// It never will work.
     pub(super) fn give_up(&mut self, place: Place, reason: String) {
         if let Some(entry) = self.entry(place) {
@@ -176,9 +202,9 @@ impl Window {
     pub(super) fn given_up(&self) -> Vec<(Place, Arc<Signal>, String)> {
         let mut owed = Vec::new();
         for (number, partition) in &self.partitions {
-            for entry in &partition.entries {
+            for (offset, entry) in &partition.entries {
                 if let State::GivenUp(reason) = &entry.state {
-                    let place = (*number, entry.offset);
+                    let place = (*number, *offset);
                     owed.push((place, Arc::clone(&entry.signal), reason.clone()));
                 }
             }
@@ -187,15 +213,19 @@ impl Window {
     }
 
     /// It has reached the receiver, or never will and that is known.
-    pub(super) fn settle(&mut self, place: Place) {
-        if let Some(entry) = self.entry(place) {
-            entry.state = State::Settled;
+    pub(super) fn settle(&mut self, (partition, offset): Place) {
+        if let Some(partition) = self.partitions.get_mut(&partition) {
+            partition.entries.remove(&offset);
         }
-        if let Some(partition) = self.partitions.get_mut(&place.0) {
-            let settled = |entry: &Entry| matches!(entry.state, State::Settled);
-            while partition.entries.front().is_some_and(settled) {
-                partition.entries.pop_front();
-            }
+    }
+
+    /// The receiver need not be told of this any more. What somebody is sending stays.
+    pub(super) fn withdraw(&mut self, jti: &str) {
+        let is_withdrawn = |entry: &Entry| {
+            matches!(entry.state, State::Waiting(_)) && entry.signal.claims.jti == jti
+        };
+        for partition in self.partitions.values_mut() {
+            partition.entries.retain(|_, entry| !is_withdrawn(entry));
         }
     }
 
@@ -203,10 +233,8 @@ impl Window {
     pub(super) fn place_of(&self, jti: &str) -> Option<Place> {
         self.partitions.iter().find_map(|(number, partition)| {
             let mut entries = partition.entries.iter();
-            let found = entries.find(|entry| {
-                !matches!(entry.state, State::Settled) && entry.signal.claims.jti == jti
-            })?;
-            Some((*number, found.offset))
+            let (offset, _) = entries.find(|(_, entry)| entry.signal.claims.jti == jti)?;
+            Some((*number, *offset))
         })
     }
 
@@ -218,23 +246,22 @@ impl Window {
             .iter()
             .filter(|(number, _)| **number != ASIDE);
         let settled = of_topic.filter_map(|(number, partition)| {
-            let oldest = partition.entries.front().map(|entry| entry.offset);
+            let oldest = partition.entries.keys().next().copied();
             Some((*number, oldest.or(partition.read)?))
         });
         settled.collect()
     }
 
     fn entry(&mut self, (partition, offset): Place) -> Option<&mut Entry> {
-        let entries = &mut self.partitions.get_mut(&partition)?.entries;
-        let at = entries.binary_search_by_key(&offset, |entry| entry.offset);
-        at.ok().and_then(|at| entries.get_mut(at))
+        self.partitions
+            .get_mut(&partition)?
+            .entries
+            .get_mut(&offset)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -252,6 +279,18 @@ mod tests {
             window.read((7, offset), Some(signal(who, &format!("c-{offset}"))));
         }
         window
+    }
+
+    #[test]
+    fn waits_between_tries_grow_to_a_minute() {
+        let waits: Vec<u64> = (0..11)
+            .map(|failed| wait_after(failed).as_millis() as u64)
+            .collect();
+        let grown = [
+            200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000,
+        ];
+        assert_eq!(waits, grown);
+        assert_eq!(wait_after(u32::MAX), LONGEST_WAIT);
     }
 
     #[test]
@@ -276,8 +315,7 @@ mod tests {
         window.read((7, 9), None);
         assert_eq!(window.committable(), [(7, 0)]);
         window.settle((7, 1));
-        assert_eq!((window.committable(), window.len()), (vec![(7, 0)], 3));
-        assert_eq!(window.unsettled(), 2);
+        assert_eq!((window.committable(), window.len()), (vec![(7, 0)], 2));
         window.settle((7, 0));
         assert_eq!((window.committable(), window.len()), (vec![(7, 2)], 1));
         window.settle((7, 2));
@@ -290,6 +328,46 @@ mod tests {
         window.disown(7);
         window.settle((7, 0));
         assert_eq!((window.len(), window.committable()), (0, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_settled_unless_it_is_on_its_way() {
+        let (mut window, now) = (three(), Instant::now());
+        // Sent once more by the engine: it is the same token.
+        window.read((7, 3), Some(signal("ann", "c-0")));
+        window.sending((7, 1));
+        window.withdraw("c-0");
+        window.withdraw("c-1");
+        window.withdraw("c-unknown");
+        assert_eq!((offsets(&window, now), window.len()), (vec![2], 2));
+        assert_eq!(window.committable(), [(7, 1)]);
+        // It was not taken, and by now nobody wants it.
+        window.failed((7, 1), now, now);
+        window.withdraw("c-1");
+        assert_eq!(window.committable(), [(7, 2)]);
+    }
+
+    #[test]
+    fn of_a_topic_that_was_created_anew_nothing_old_is_left() {
+        let mut window = Window::default();
+        window.read((7, 500), Some(signal("ann", "old")));
+        window.read((7, 0), Some(signal("ann", "new")));
+        assert_eq!(offsets(&window, Instant::now()), [0]);
+        assert_eq!(window.committable(), [(7, 0)]);
+        window.settle((7, 0));
+        assert_eq!(window.committable(), [(7, 1)]);
+    }
+
+    #[test]
+    fn who_polls_has_failed_when_he_has_to_be_handed_it_again() {
+        let (mut window, now) = (three(), Instant::now());
+        let tries = |window: &Window| window.turns(now)[0].tries;
+        window.handed_out((7, 0), now);
+        let once = tries(&window);
+        assert_eq!((once.failed, once.since), (1, None));
+        window.handed_out((7, 0), now);
+        let twice = tries(&window);
+        assert_eq!((twice.failed, twice.since), (2, Some(now)));
     }
 
     #[test]

@@ -5,10 +5,16 @@ use serde_json::{Value, json};
 use crate::support::{AUDIENCE, Door, Line, await_that, command, command_of};
 
 fn polled() -> Line {
-    Line::new(&format!(
+    polled_with("")
+}
+
+/// `settings`: more lines of `[signals]`.
+fn polled_with(settings: &str) -> Line {
+    let receiver = format!(
         "[[signals.receiver]]\nname = \"bot\"\naudience = \"{AUDIENCE}\"\ndelivery = \"poll\"\n\
          access_token = \"secret\"\n"
-    ))
+    );
+    Line::with(settings, &receiver)
 }
 
 impl Door {
@@ -109,6 +115,47 @@ fn what_the_receiver_cannot_use_is_a_dead_letter() {
         letters[0].header("plumbline_detail"),
         "receiver bot: the receiver says invalid_request: who is ann?"
     );
+}
+
+#[test]
+fn what_the_receiver_cannot_use_yet_comes_again() {
+    let line = polled();
+    let _transmitter = line.start();
+    line.publish(&[command("c-1", "ann", "revoke_session")]);
+    line.await_polled(&["c-1"]);
+    let key = json!({ "c-1.bot": { "err": "invalid_key", "description": "which key?" } });
+    // It has to wait a little, and nobody is told that there is more at once.
+    let (ids, more) = line.poll(&at_once(&[("setErrs", key)]));
+    assert_eq!((ids, more), (Vec::new(), false));
+    line.await_polled(&["c-1"]);
+}
+
+#[test]
+fn what_is_handed_out_and_not_acknowledged_is_given_up_after_the_time_that_is_set() {
+    let line = polled_with("give_up_after = \"1s\"");
+    let _transmitter = line.start();
+    line.publish(&[
+        command("c-1", "ann", "step_up"),
+        command("c-2", "ann", "step_up"),
+    ]);
+    line.await_polled(&["c-1"]);
+    line.await_polled(&["c-2"]);
+    let letters = line.await_records("plumbline.deadletter", 1);
+    let detail = letters[0].header("plumbline_detail");
+    let expected = "receiver bot: not acknowledged, handed out ";
+    assert!(detail.starts_with(expected), "{detail}");
+}
+
+#[test]
+fn who_was_handed_a_token_once_and_was_away_is_handed_it_again() {
+    let line = polled_with("give_up_after = \"1s\"");
+    let _transmitter = line.start();
+    line.publish(&[command("c-1", "ann", "step_up")]);
+    line.await_polled(&["c-1"]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let ack = at_once(&[("ack", json!(["c-1.bot"]))]);
+    assert_eq!(line.poll(&at_once(&[])).0, ["c-1"]);
+    assert_eq!(line.poll(&ack).0, [""; 0]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -164,6 +164,52 @@ fn tokens_about_one_identity_keep_their_order_and_others_do_not_wait() {
 }
 
 #[test]
+fn one_token_that_is_not_taken_holds_up_nobody_else() {
+    let endpoint = Endpoint::new(|id| match id {
+        "stuck" => (404, String::new()),
+        _ => taken(),
+    });
+    let line = Line::new(&endpoint.receiver(""));
+    let _transmitter = line.start();
+    let others =
+        (0..1200).map(|number| command(&format!("b-{number}"), &format!("b-{number}"), "step_up"));
+    let mut commands = vec![command("stuck", "ann", "revoke_session")];
+    commands.extend(others);
+    commands.push(command("last", "carol", "revoke_session"));
+    line.publish_together(&commands);
+    endpoint.await_id("last");
+}
+
+#[test]
+fn what_is_undone_or_replaced_before_it_was_taken_is_not_sent_any_more() {
+    let endpoint = Endpoint::new(|_| away());
+    let line = Line::new(&endpoint.receiver("actions = ['step_up', 'revoke_session']"));
+    let _transmitter = line.start();
+    let replacing = |id: &str, action: &str, replaced: &str| {
+        let mut command = command(id, "ann", action);
+        command["supersedes"] = json!(replaced);
+        command
+    };
+    line.publish(&[command("a-1", "ann", "revoke_session")]);
+    endpoint.await_id("a-1");
+    // Of the restoring itself it is not told, of what replaces the second it is.
+    line.publish(&[
+        replacing("a-2", "restore", "a-1"),
+        command("a-3", "ann", "step_up"),
+    ]);
+    endpoint.await_id("a-3");
+    line.publish(&[replacing("a-4", "revoke_session", "a-3")]);
+    endpoint.await_id("a-4");
+    // Of what replaces this one it is not told: the weaker one is better than nothing.
+    line.publish(&[replacing("a-5", "revoke_all", "a-4")]);
+    let before = endpoint.ids().len();
+    await_that("one more try", || match &endpoint.ids()[before..] {
+        [] => Err("none".to_owned()),
+        more => Ok(assert!(more.iter().all(|id| id == "a-4"), "{more:?}")),
+    });
+}
+
+#[test]
 fn what_is_refused_for_good_is_a_dead_letter_and_the_next_goes_on() {
     let endpoint = Endpoint::new(|id| match id {
         "a-1" => refused("invalid_request"),
@@ -258,6 +304,29 @@ fn what_expires_while_it_is_tried_is_a_dead_letter() {
 }
 
 #[test]
+fn nobody_is_still_being_told_of_a_command_after_it_has_expired() {
+    // It lets connect, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let line = Line::with(
+        "timeout = \"40s\"",
+        &format!(
+            "[[signals.receiver]]\nname = \"bot\"\naudience = \"{AUDIENCE}\"\n\
+             delivery = \"push\"\nendpoint = \"http://{address}/\"\n"
+        ),
+    );
+    let transmitter = line.start();
+    let started = Instant::now();
+    line.publish(&[command_at("a-1", "ann", "step_up", 0, 4)]);
+    let letters = line.await_records("plumbline.deadletter", 1);
+    let detail = letters[0].header("plumbline_detail");
+    assert_eq!(detail, "receiver bot: expired after 1 tries");
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_secs(30), "{waited:?}");
+    transmitter.stop();
+}
+
+#[test]
 fn who_asks_for_it_is_told_of_what_is_only_observed_as_a_risk() {
     let endpoint = Endpoint::willing();
     let line = Line::new(&endpoint.receiver("observe = true"));
@@ -275,7 +344,7 @@ fn who_asks_for_it_is_told_of_what_is_only_observed_as_a_risk() {
 }
 
 #[test]
-fn a_restart_loses_nothing_and_repeats_nothing_that_was_taken() {
+fn a_restart_loses_nothing_and_repeats_what_was_taken_behind_a_waiting_token() {
     let open = Arc::new(AtomicBool::new(false));
     let is_open = Arc::clone(&open);
     let endpoint = Endpoint::new(move |id| match id {
@@ -284,28 +353,53 @@ fn a_restart_loses_nothing_and_repeats_nothing_that_was_taken() {
     });
     let line = Line::new(&endpoint.receiver(""));
     let transmitter = line.start();
-    let ids: Vec<String> = (1..=4).map(|number| format!("a-{number}")).collect();
-    line.publish(
-        &ids.iter()
-            .map(|id| command(id, "ann", "step_up"))
-            .collect::<Vec<_>>(),
-    );
-    await_that("the third to be tried", || match endpoint.ids().len() {
-        3.. => Ok(()),
-        few => Err(few.to_string()),
-    });
+    line.publish_together(&[
+        command("a-1", "ann", "step_up"),
+        command("a-2", "ann", "step_up"),
+        command("a-3", "ann", "step_up"),
+        command("b-1", "bob", "step_up"),
+        command("a-4", "ann", "step_up"),
+    ]);
+    endpoint.await_id("a-3");
+    endpoint.await_id("b-1");
     transmitter.stop();
     open.store(true, Ordering::Relaxed);
     let before = endpoint.ids();
     assert!(!before.contains(&"a-4".to_owned()), "{before:?}");
     let _next = line.start();
-    await_that("the last", || match endpoint.ids() {
-        ids if ids.last().is_some_and(|id| id == "a-4") => Ok(()),
-        ids => Err(format!("{ids:?}")),
+    endpoint.await_id("a-4");
+    await_that("what was taken behind the waiting one", || {
+        match endpoint.ids()[before.len()..].contains(&"b-1".to_owned()) {
+            true => Ok(()),
+            false => Err(format!("{:?}", endpoint.ids())),
+        }
     });
-    let mut ids = endpoint.ids();
-    ids.dedup();
-    assert_eq!(ids, ["a-1", "a-2", "a-3", "a-4"]);
+    let ids = endpoint.ids();
+    let mut anns: Vec<_> = ids.iter().filter(|id| id.starts_with('a')).collect();
+    anns.dedup();
+    assert_eq!(anns, ["a-1", "a-2", "a-3", "a-4"]);
+    let got = endpoint.got().into_iter().zip(&ids);
+    let bobs: Vec<String> = got
+        .filter(|(_, id)| *id == "b-1")
+        .map(|(got, _)| got.token)
+        .collect();
+    assert_eq!(bobs.len(), 2);
+    assert_eq!(bobs[0], bobs[1], "the receiver knows it by its jti");
+}
+
+#[test]
+fn who_has_read_further_than_there_is_begins_anew_and_remembers_how_far() {
+    let endpoint = Endpoint::willing();
+    let line = Line::new(&endpoint.receiver(""));
+    // As after the control topic was deleted and created again.
+    line.commit(1000);
+    line.publish_together(&[command("c-1", "ann", "step_up")]);
+    let transmitter = line.start();
+    endpoint.await_ids(&["c-1"]);
+    transmitter.stop();
+    let _next = line.start();
+    line.publish_together(&[command("c-2", "ann", "step_up")]);
+    endpoint.await_ids(&["c-1", "c-2"]);
 }
 
 #[test]

@@ -1,8 +1,14 @@
 //! Discovery and management of streams (SSF 1.0, sections 7 and 8).
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{AUDIENCE, Endpoint, ISSUER, Line, await_that, command};
+
+/// In this time a token arrives, if it is sent at all.
+const A_WHILE: Duration = Duration::from_millis(1500);
 
 #[test]
 fn the_transmitter_is_found_and_says_what_it_can() {
@@ -59,6 +65,16 @@ fn a_receiver_sees_its_own_stream_alone_and_no_secret() {
 }
 
 #[test]
+fn who_is_a_stranger_is_told_so_before_a_body_is_read() {
+    let endpoint = Endpoint::willing();
+    let line = Line::new(&endpoint.receiver(""));
+    let _transmitter = line.start();
+    for path in ["/ssf/status", "/ssf/verify", "/ssf/poll/bot"] {
+        assert_eq!(line.promise_body(path, "wrong"), 401, "{path}");
+    }
+}
+
+#[test]
 fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
     let endpoint = Endpoint::willing();
     let line = Line::new(&endpoint.receiver(""));
@@ -75,6 +91,8 @@ fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
     );
     assert_eq!(set("asleep").0, 400);
     line.publish(&[command("c-2", "ann", "step_up")]);
+    thread::sleep(A_WHILE);
+    endpoint.await_ids(&["c-1"]);
     transmitter.stop();
     let _next = line.start();
     await_that("the status", || {
@@ -83,12 +101,13 @@ fn a_paused_stream_keeps_what_comes_also_over_a_restart() {
             other => Err(format!("{other:?}")),
         }
     });
+    thread::sleep(A_WHILE);
     endpoint.await_ids(&["c-1"]);
     set("enabled");
     endpoint.await_ids(&["c-1", "c-2"]);
     set("disabled");
     line.publish(&[command("c-3", "ann", "step_up")]);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    thread::sleep(A_WHILE);
     set("enabled");
     line.publish(&[command("c-4", "ann", "step_up")]);
     endpoint.await_ids(&["c-1", "c-2", "c-4"]);

@@ -20,10 +20,10 @@ use plumbline::config::Config;
 use plumbline::kafka::embedded::EmbeddedBroker;
 use plumbline::run::Shutdown;
 use plumbline::signals::{TransmitError, transmit_until};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://signals.example.com";
@@ -129,32 +129,69 @@ impl Line {
         self.write(&records.collect::<Vec<_>>());
     }
 
+    /// Publishes commands to one partition, whomever they are about: what waits there waits together.
+    pub(crate) fn publish_together(&self, commands: &[Value]) {
+        let values: Vec<String> = commands.iter().map(Value::to_string).collect();
+        let records = values.iter().map(|value| {
+            BaseRecord::<str, str>::to("plumbline.control")
+                .partition(0)
+                .payload(value)
+        });
+        self.send(records);
+    }
+
     /// Writes records to the control topic.
     pub(crate) fn write(&self, records: &[(String, String)]) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
-            .create()
-            .unwrap();
-        for (key, value) in records {
-            let record = BaseRecord::to("plumbline.control").key(key).payload(value);
+        let records = records.iter().map(|(key, value)| {
+            BaseRecord::<str, str>::to("plumbline.control")
+                .key(key)
+                .payload(value)
+        });
+        self.send(records);
+    }
+
+    fn send<'r>(&self, records: impl Iterator<Item = BaseRecord<'r, str, str>>) {
+        let producer: BaseProducer = self.client().create().unwrap();
+        for record in records {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
         producer.flush(LIMIT).unwrap();
     }
 
+    fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.broker.bootstrap_servers());
+        client
+    }
+
+    /// Commits that the group of the receiver has come as far as this, in every partition.
+    pub(crate) fn commit(&self, at: i64) {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", "plumbline-signals-bot")
+            .create()
+            .unwrap();
+        let list = self.partitions("plumbline.control", Offset::Offset(at));
+        consumer.commit(&list, CommitMode::Sync).unwrap();
+    }
+
+    fn partitions(&self, topic: &str, at: Offset) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..3 {
+            list.add_partition_offset(topic, partition, at).unwrap();
+        }
+        list
+    }
+
     /// Waits for so many records of a topic: their keys, values and headers.
     pub(crate) fn await_records(&self, topic: &str, count: usize) -> Vec<Record> {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
+        let consumer: BaseConsumer = self
+            .client()
             .set("group.id", "reader")
             .set("fetch.wait.max.ms", "50")
             .create()
             .unwrap();
-        let mut list = rdkafka::TopicPartitionList::new();
-        for partition in 0..3 {
-            list.add_partition_offset(topic, partition, rdkafka::Offset::Beginning)
-                .unwrap();
-        }
+        let list = self.partitions(topic, Offset::Beginning);
         consumer.assign(&list).unwrap();
         let mut records = Vec::new();
         await_that(&format!("{count} records of {topic}"), || {
@@ -195,11 +232,7 @@ pub(crate) struct Door(u16);
 impl Door {
     /// Asks the transmitter as its receivers do. The status and the body.
     pub(crate) fn ask(&self, method: &str, path: &str, token: &str, body: &Value) -> (u16, Value) {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.0));
-        let mut stream = await_that("transmitter", || {
-            TcpStream::connect(address).map_err(|error| error.to_string())
-        });
-        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = self.connect();
         let body = if body.is_null() {
             String::new()
         } else {
@@ -212,11 +245,28 @@ impl Door {
             body.len()
         )
         .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        answer_of(stream)
+    }
+
+    /// Posts a head that promises a body, and no body. The status.
+    pub(crate) fn promise_body(&self, path: &str, token: &str) -> u16 {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "POST {path} HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+        )
+        .unwrap();
+        answer_of(stream).0
+    }
+
+    fn connect(&self) -> TcpStream {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.0));
+        let stream = await_that("transmitter", || {
+            TcpStream::connect(address).map_err(|error| error.to_string())
+        });
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
@@ -249,6 +299,14 @@ impl Door {
         assert_eq!(claims["events"].as_object().unwrap().len(), 1);
         claims
     }
+}
+
+fn answer_of(mut stream: TcpStream) -> (u16, Value) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 /// A record of a topic.
@@ -387,6 +445,15 @@ impl Endpoint {
     pub(crate) fn ids(&self) -> Vec<String> {
         let got = self.got();
         got.iter().map(|got| command_of(&got.token)).collect()
+    }
+
+    /// Waits until it got this one.
+    #[track_caller]
+    pub(crate) fn await_id(&self, id: &str) {
+        await_that(id, || match self.ids() {
+            ids if ids.iter().any(|found| found == id) => Ok(()),
+            ids => Err(format!("{ids:?}")),
+        });
     }
 
     #[track_caller]

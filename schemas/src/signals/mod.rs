@@ -157,7 +157,7 @@ pub fn claims(command: &Command, stream: &Stream, published: EventTime) -> Resul
     Ok(Claims {
         iss: stream.issuer.clone(),
         aud: stream.audience.clone(),
-        jti: format!("{}.{}", command.id, stream.id),
+        jti: jti(&command.id, stream),
         iat: seconds(command.time.min(published)),
         txn: Some(
             command
@@ -170,6 +170,11 @@ pub fn claims(command: &Command, stream: &Stream, published: EventTime) -> Resul
         sub_id: subject,
         events: BTreeMap::from([(event_type.to_owned(), Value::Object(body))]),
     })
+}
+
+/// `jti` of the token that tells this receiver of the command with that id.
+pub fn jti(command_id: &str, stream: &Stream) -> String {
+    format!("{command_id}.{}", stream.id)
 }
 
 /// The token that a receiver gets for having asked for one. `jti` and time are the transmitter's.

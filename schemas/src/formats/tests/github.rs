@@ -64,7 +64,7 @@ fn a_revocation_is_not_of_the_token_that_asked_for_it_nor_an_approval_of_who_app
             r#"{{"@timestamp": 1795169734000, "_document_id": "1", "action": "{action}", "actor": "root", "actor_id": 1, "token_id": 7{fields}}}"#
         );
         let told = story("github", raw.as_bytes()).replace("}\n{", "}\u{0}{");
-        let events = told.split('\u{0}').map(|it| serde_json::from_str(it));
+        let events = told.split('\u{0}').map(serde_json::from_str);
         let events: Result<Vec<serde_json::Value>, _> = events.collect();
         events.expect("events")
     };

@@ -79,6 +79,8 @@ enum Mark {
 }
 
 const CHUNK: usize = 1024;
+/// So many are looked at to know about how large all are.
+const SAMPLE: usize = 1024;
 
 impl Identities {
     pub(crate) fn push(&mut self, identity: Identity) -> usize {
@@ -219,12 +221,23 @@ impl Identities {
     }
 
     pub(crate) fn bytes(&self) -> usize {
+        self.fixed_bytes() + self.iter().map(Identity::heap_bytes).sum::<usize>()
+    }
+
+    /// The same, by one in so many that not much more than a thousand are looked at.
+    pub(crate) fn bytes_about(&self) -> usize {
+        let step = self.len().div_ceil(SAMPLE).max(1);
+        let sample = self.iter().step_by(step).map(Identity::heap_bytes);
+        let (count, bytes) = sample.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+        self.fixed_bytes() + bytes * self.len() / usize::max(count, 1)
+    }
+
+    fn fixed_bytes(&self) -> usize {
         let saving = &self.saving;
         let lists = self.vacant.capacity() + saving.changed.capacity() + saving.waiting.capacity();
         self.chunks.capacity() * size_of::<Vec<Identity>>()
             + lists * size_of::<u32>()
             + self.slots() * size_of::<Identity>()
-            + self.iter().map(Identity::heap_bytes).sum::<usize>()
     }
 }
 

@@ -101,6 +101,11 @@ fn needed(config: &Config) -> Vec<Needed<'_>> {
         role,
         policy: if role == "state" { "compact" } else { "delete" },
     });
+    let ocsf = topics.ocsf.as_deref().map(|name| Needed {
+        name,
+        role: "ocsf",
+        policy: "delete",
+    });
     let mut needed: Vec<Needed<'_>> = Vec::new();
     let sources = config.source.iter().map(|source| Needed {
         name: &source.topic,
@@ -115,7 +120,7 @@ fn needed(config: &Config) -> Vec<Needed<'_>> {
             policy: "delete",
         })
     });
-    for topic in sources.chain(own).chain(signals) {
+    for topic in sources.chain(own).chain(ocsf).chain(signals) {
         if needed.iter().all(|known| known.name != topic.name) {
             needed.push(topic);
         }

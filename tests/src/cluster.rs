@@ -51,6 +51,8 @@ pub struct Read {
     pub value: Vec<u8>,
     /// Its headers.
     pub headers: BTreeMap<String, String>,
+    /// When its producer took it, in milliseconds since 1970.
+    pub millis: i64,
 }
 
 impl Read {
@@ -70,6 +72,7 @@ impl Read {
                     )
                 })
                 .collect(),
+            millis: message.timestamp().to_millis().unwrap_or_default(),
         }
     }
 
@@ -148,29 +151,38 @@ impl Reader {
         }
     }
 
-    /// All that has been committed to a topic, partition by partition.
+    /// All that has been committed to a topic by now, partition by partition. What an open transaction hides is
+    /// waited for.
     pub fn read(&self, topic: &str) -> Vec<Read> {
         let consumer = consumer(&self.bootstrap, "plumbline-tests");
-        let partitions = self.partitions(topic);
         let mut list = TopicPartitionList::new();
-        for partition in 0..partitions {
-            list.add_partition_offset(topic, partition, Offset::Beginning)
-                .expect("an offset");
+        let mut open = BTreeMap::new();
+        for (partition, (start, end)) in (0..).zip(self.bounds(topic)) {
+            if start < end {
+                list.add_partition_offset(topic, partition, Offset::Beginning)
+                    .expect("an offset");
+                open.insert(partition, end);
+            }
         }
         consumer.assign(&list).expect("an assignment");
         let mut records = Vec::new();
-        let mut open = partitions;
         let deadline = Instant::now() + READ_LIMIT;
-        while open > 0 {
+        while !open.is_empty() {
             assert!(
                 Instant::now() < deadline,
-                "{topic} cannot be read to its end: a transaction is open, or the broker is away"
+                "{topic} cannot be read to its ends {open:?}: a transaction is open, or the broker is away"
             );
             match consumer.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => records.push(Read::of(&message)),
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                // The end for who reads what is committed, be it before an open transaction.
+                Some(Err(KafkaError::PartitionEOF(_))) | None => {
+                    for element in consumer.position().expect("positions").elements() {
+                        if let Offset::Offset(position) = element.offset() {
+                            open.retain(|at, end| *at != element.partition() || position < *end);
+                        }
+                    }
+                }
                 Some(Err(error)) => panic!("{topic} cannot be read: {error}"),
-                None => {}
             }
         }
         records.sort_by_key(|record| (record.partition, record.offset));
@@ -206,12 +218,16 @@ impl Reader {
 
     /// The end of each partition, markers of transactions included.
     pub fn ends(&self, topic: &str) -> Vec<i64> {
-        let end = |partition| {
+        self.bounds(topic).into_iter().map(|(_, end)| end).collect()
+    }
+
+    fn bounds(&self, topic: &str) -> Vec<(i64, i64)> {
+        let bounds = |partition| {
             self.observer
                 .fetch_watermarks(topic, partition, REQUEST_LIMIT)
-                .map_or_else(|error| panic!("{topic}: {error}"), |(_, high)| high)
+                .unwrap_or_else(|error| panic!("{topic}: {error}"))
         };
-        (0..self.partitions(topic)).map(end).collect()
+        (0..self.partitions(topic)).map(bounds).collect()
     }
 
     /// What a group has committed of each partition of a topic, 0 where that is nothing. An error

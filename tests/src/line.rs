@@ -34,6 +34,7 @@ pub struct Line {
     replication: u16,
     properties: Vec<(String, String)>,
     sources: Vec<(String, &'static str)>,
+    own_topics: Vec<&'static str>,
     extra: String,
     runs: AtomicU32,
 }
@@ -70,6 +71,14 @@ impl Line {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
             sources: Vec::new(),
+            own_topics: vec![
+                "events",
+                "findings",
+                "control",
+                "feedback",
+                "state",
+                "deadletter",
+            ],
             extra: String::new(),
             runs: AtomicU32::new(0),
         }
@@ -79,6 +88,12 @@ impl Line {
     pub fn source(mut self, format: &'static str) -> Self {
         self.sources
             .push((format!("{}.raw-{format}", self.prefix), format));
+        self
+    }
+
+    /// Findings as OCSF, in a topic of their own.
+    pub fn with_ocsf(mut self) -> Self {
+        self.own_topics.push("ocsf");
         self
     }
 
@@ -152,14 +167,7 @@ impl Line {
              [kafka.topics]\n",
             self.bootstrap, self.prefix, self.partitions, self.replication
         );
-        for name in [
-            "events",
-            "findings",
-            "control",
-            "feedback",
-            "state",
-            "deadletter",
-        ] {
+        for name in &self.own_topics {
             let _ = writeln!(toml, "{name} = \"{}\"", self.topic(name));
         }
         toml.push_str("[kafka.properties]\n");

@@ -104,6 +104,9 @@ pub struct TopicsConfig {
     /// What could not be read.
     #[serde(deserialize_with = "topic_name")]
     pub deadletter: String,
+    /// Findings once more, in the words of OCSF, where that is wanted.
+    #[serde(deserialize_with = "topic_name_if_any")]
+    pub ocsf: Option<String>,
 }
 
 impl Default for TopicsConfig {
@@ -116,12 +119,13 @@ impl Default for TopicsConfig {
             feedback: name("feedback"),
             state: name("state"),
             deadletter: name("deadletter"),
+            ocsf: None,
         }
     }
 }
 
 impl TopicsConfig {
-    /// Every topic with the name of its setting, in the order of the documentation.
+    /// Every topic that there always is with the name of its setting, in the order of the documentation.
     pub fn named(&self) -> [(&'static str, &str); 6] {
         [
             ("events", &self.events),
@@ -207,6 +211,12 @@ pub(super) fn topic_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<S
     Err(de::Error::custom(
         "this is no name of a topic; write 1 to 249 of a-z, A-Z, 0-9, `.`, `_` and `-`",
     ))
+}
+
+fn topic_name_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    topic_name(deserializer).map(Some)
 }
 
 fn not_blank<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

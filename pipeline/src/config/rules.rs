@@ -134,11 +134,20 @@ fn own_topics<'a>(
         kafka.get("topics")?.get_ref().get(key)
     };
     let mut own = BTreeMap::new();
-    for (key, default) in TopicsConfig::default().named() {
+    // Unlike the others this one has no name of its own.
+    let optional = ("ocsf", "");
+    for (key, default) in TopicsConfig::default()
+        .named()
+        .into_iter()
+        .chain([optional])
+    {
         let set = set(key);
         let span = set.map(Spanned::span);
         let name = set.and_then(|value| value.get_ref().as_str());
         let name = name.unwrap_or(default).to_owned();
+        if name.is_empty() {
+            continue;
+        }
         let Some((other, other_span)) = own.insert(name.clone(), (key, span.clone())) else {
             continue;
         };

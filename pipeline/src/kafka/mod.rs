@@ -24,3 +24,8 @@ pub(crate) use positions::{Ends, Progress, ends_of, lag, positions};
 
 /// How long anything at start may take before it is given up with an error.
 pub(crate) const START_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// The time of day, as brokers stamp records.
+pub(crate) fn now_millis() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}

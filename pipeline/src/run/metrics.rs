@@ -51,6 +51,8 @@ pub(crate) struct Kinds {
     checkpoints: Histogram,
     state_written: Counter,
     commits: Histogram,
+    normalised: Histogram,
+    judged: Histogram,
     answers: Histogram,
 }
 
@@ -65,6 +67,8 @@ impl Default for Kinds {
             checkpoints: Histogram::new(buckets()),
             state_written: Counter::default(),
             commits: Histogram::new(buckets()),
+            normalised: Histogram::new(buckets()),
+            judged: Histogram::new(buckets()),
             answers: Histogram::new(buckets()),
         };
         kinds.begin_at_zero();
@@ -134,11 +138,19 @@ impl Counters {
         self.kinds.commits.observe(took.as_secs_f64());
     }
 
+    /// The last raw record of a round is on its way to the log, so many milliseconds after it came.
+    pub(crate) fn normalised_after(&self, millis: i64) {
+        self.kinds.normalised.observe(seconds(millis));
+    }
+
+    /// The last record of a partition in a batch is committed, so many milliseconds after it came into the log.
+    pub(crate) fn judged(&self, millis: i64) {
+        self.kinds.judged.observe(seconds(millis));
+    }
+
     /// A command is committed, so many milliseconds after the record that led to it came into the log.
     pub(crate) fn answered(&self, millis: i64) {
-        let millis = u64::try_from(millis).unwrap_or(0);
-        let took = Duration::from_millis(millis);
-        self.kinds.answers.observe(took.as_secs_f64());
+        self.kinds.answers.observe(seconds(millis));
     }
 
     /// A checkpoint is committed: so long after it began, with so many bytes.
@@ -154,6 +166,11 @@ impl Counters {
     }
 }
 
+/// Clocks of brokers and of this machine may differ: nothing takes less than no time.
+fn seconds(millis: i64) -> f64 {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0)).as_secs_f64()
+}
+
 /// What a thread is at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -161,6 +178,8 @@ pub(crate) struct Standing {
     pub(crate) joined: bool,
     pub(crate) partitions: usize,
     pub(crate) identities: usize,
+    /// About what the engines of its partitions hold.
+    pub(crate) state_bytes: usize,
     /// Partitions whose state it is reading.
     pub(crate) reading_state: usize,
     /// Partitions of others whose state it has read to the end, and follows.
@@ -287,6 +306,18 @@ impl Tally {
             kinds.commits.clone(),
         );
         registry.register_with_unit(
+            "normalise_latency",
+            "From the timestamp of a raw record to its events being on their way to the log, of the last of each round",
+            Unit::Seconds,
+            kinds.normalised.clone(),
+        );
+        registry.register_with_unit(
+            "detect_latency",
+            "From the timestamp of a record of the log to the commit of what it led to, of the last of each batch",
+            Unit::Seconds,
+            kinds.judged.clone(),
+        );
+        registry.register_with_unit(
             "command_latency",
             "From the timestamp of a record of the log to the commit of the command that it led to",
             Unit::Seconds,
@@ -322,7 +353,7 @@ impl Collector for Tally {
             .map(|thread| thread.standing().clone())
             .collect();
         let sum = |of: fn(&Standing) -> i64| standings.iter().map(of).sum();
-        let gauges: [(&str, &str, i64); 6] = [
+        let gauges: [(&str, &str, i64); 7] = [
             (
                 "restoring_partitions",
                 "Partitions whose state is being read.",
@@ -342,6 +373,11 @@ impl Collector for Tally {
                 "identities",
                 "Identities whose profiles this process holds.",
                 sum(|standing| standing.identities as i64),
+            ),
+            (
+                "state_bytes",
+                "About what the engines of this process hold in memory.",
+                sum(|standing| standing.state_bytes as i64),
             ),
             (
                 "restore_remaining_records",
@@ -422,6 +458,8 @@ mod tests {
         counters.refused(Reason::NotJson);
         counters.committed(Duration::from_millis(12));
         counters.answered(45);
+        counters.normalised_after(3);
+        counters.judged(20);
         let labels = FindingLabels {
             detector: "impossible_travel".to_owned(),
             severity: "high",

@@ -22,7 +22,7 @@ use crate::config::{Config, TopicsConfig};
 use crate::enrich::Enricher;
 use crate::kafka::{
     Clients, ConnectError, Context, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance,
-    close, ends_of, positions, retry_after,
+    close, ends_of, now_millis, positions, retry_after,
 };
 use crate::normalise::Normaliser;
 
@@ -149,6 +149,8 @@ struct Session<'s> {
     /// Offsets that may be committed once their epoch is complete.
     closing: Option<(usize, TopicPartitionList)>,
     epoch_begun: Instant,
+    /// When the last raw record came that is written.
+    came: Option<i64>,
 }
 
 impl<'s> Session<'s> {
@@ -176,6 +178,7 @@ impl<'s> Session<'s> {
             },
             closing: None,
             epoch_begun: Instant::now(),
+            came: None,
         })
     }
 
@@ -192,6 +195,9 @@ impl<'s> Session<'s> {
     fn work(&mut self) -> Result<(), SessionError> {
         while !self.stage.is_stopping() {
             let idle = self.write_in_turn()?;
+            if let Some(came) = self.came.take() {
+                self.stage.counters.normalised_after(now_millis() - came);
+            }
             self.serve()?;
             self.log.take_deliveries()?;
             self.answer_rebalances()?;
@@ -249,6 +255,7 @@ impl<'s> Session<'s> {
                 offset: record.offset,
             };
             self.log.write(&record, origin)?;
+            self.came = record.broker_millis;
         }
         self.partitions.taken(number);
         Ok(())

@@ -21,6 +21,8 @@ pub(super) struct Source {
 #[derive(Debug, Default)]
 pub(super) struct RawRecord {
     pub(super) offset: i64,
+    /// When it came into its topic.
+    pub(super) broker_millis: Option<i64>,
     /// The earliest time of its events; none where nothing in it could be read.
     pub(super) time: Option<i64>,
     pub(super) events: Vec<LogRecord>,
@@ -50,6 +52,7 @@ impl Source {
         let raw = message.payload().unwrap_or_default();
         let mut record = RawRecord {
             offset: message.offset(),
+            broker_millis,
             ..RawRecord::default()
         };
         let (mut refused, mut first) = (0, None);

@@ -59,6 +59,7 @@ pub(super) fn supervise(
     needed.extend([topics.events.as_str(), topics.deadletter.as_str()]);
     if config.run.stage != Stage::Normalise {
         needed.extend([&*topics.findings, &*topics.control, &*topics.state]);
+        needed.extend(topics.ocsf.as_deref());
     }
     let observer = connect(&config.kafka, &clients, &needed)?;
     if config.run.stage != Stage::Normalise {

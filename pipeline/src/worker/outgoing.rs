@@ -4,6 +4,7 @@ use plumbline_detectors::context;
 use plumbline_detectors::engine::Output;
 use plumbline_detectors::state::Entry;
 use plumbline_schemas::log_key;
+use plumbline_schemas::ocsf::detection_finding;
 use plumbline_schemas::time::EventTime;
 use rdkafka::message::OwnedHeaders;
 use serde::Serialize;
@@ -14,12 +15,23 @@ use crate::kafka::headers;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
     Findings,
+    /// Findings once more, as OCSF.
+    Ocsf,
     Control,
     DeadLetter,
     /// The log itself, one partition of it.
     Log(i32),
     /// The state of one partition of the log.
     State(i32),
+}
+
+/// To whom one partition speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Audience {
+    /// How many partitions the log has.
+    pub(super) partitions: i32,
+    /// Whether findings are told as OCSF too.
+    pub(super) ocsf: bool,
 }
 
 /// One record to be published.
@@ -34,21 +46,27 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// What the engine of a partition says, as JSON; to the engines of the other partitions, each a copy.
-    pub(super) fn of(output: &Output, partition: i32, partitions: i32) -> Vec<Self> {
+    pub(super) fn of(output: &Output, partition: i32, audience: Audience) -> Vec<Self> {
         match output {
-            Output::Finding(finding) => vec![Self {
-                destination: Destination::Findings,
-                key: log_key(&finding.tenant, &finding.identity.id).into_bytes(),
-                value: Some(json(finding)),
-                headers: None,
-            }],
+            Output::Finding(finding) => {
+                let told = |destination, value| Self {
+                    destination,
+                    key: log_key(&finding.tenant, &finding.identity.id).into_bytes(),
+                    value: Some(value),
+                    headers: None,
+                };
+                let ocsf = audience.ocsf.then(|| json(&detection_finding(finding)));
+                std::iter::once(told(Destination::Findings, json(finding)))
+                    .chain(ocsf.map(|value| told(Destination::Ocsf, value)))
+                    .collect()
+            }
             Output::Command(command) => vec![Self {
                 destination: Destination::Control,
                 key: log_key(&command.target.tenant, &command.target.identity).into_bytes(),
                 value: Some(json(command)),
                 headers: Some(headers(&command.cloud_event_headers())),
             }],
-            Output::Context(value) => (0..partitions)
+            Output::Context(value) => (0..audience.partitions)
                 .filter(|other| *other != partition)
                 .map(|other| Self::to_log(other, value.clone()))
                 .collect(),

@@ -10,7 +10,7 @@ use plumbline_schemas::formats::read_event;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
 
-use super::outgoing::{Destination, Outgoing};
+use super::outgoing::{Audience, Destination, Outgoing};
 use crate::kafka::{Origin, dead_letter, headers, too_far_ahead};
 use crate::run::Counters;
 
@@ -44,8 +44,9 @@ pub(super) struct Partition {
     outputs: Vec<Outgoing>,
     /// When the records came into the log that led to commands among the outputs.
     answers: Vec<i64>,
-    /// How many partitions the log has.
-    partitions: i32,
+    /// When the last record that was applied came into the log.
+    came: Option<i64>,
+    audience: Audience,
     /// The clock as the last record left it, and when that was.
     clock: Option<(EventTime, Instant)>,
     /// When it was last told that time goes on.
@@ -102,7 +103,7 @@ struct Restoring {
 impl Partition {
     /// A partition with the state of its log up to a position, of which the group has committed everything
     /// below this offset.
-    pub(super) fn new(known: Known, committed: Option<i64>) -> Self {
+    pub(super) fn new(known: Known, committed: Option<i64>, ocsf: bool) -> Self {
         let Known {
             engine,
             position,
@@ -122,7 +123,8 @@ impl Partition {
             }),
             outputs: Vec::new(),
             answers: Vec::new(),
-            partitions,
+            came: None,
+            audience: Audience { partitions, ocsf },
             ticked: None,
             stale,
             saved: Saved {
@@ -231,6 +233,7 @@ impl Partition {
             return None;
         }
         self.restored(record.origin.partition);
+        self.came = record.broker_millis;
         if refused != Ok(Disposition::Told) {
             counters.event();
         }
@@ -244,10 +247,10 @@ impl Partition {
                 self.outputs.push(refuse(record, &reject));
             }
         }
-        let (own, partitions) = (record.origin.partition, self.partitions);
+        let (own, audience) = (record.origin.partition, self.audience);
         let outgoing = scratch.iter().inspect(|output| counters.decided(output));
         self.outputs
-            .extend(outgoing.flat_map(|output| Outgoing::of(output, own, partitions)));
+            .extend(outgoing.flat_map(|output| Outgoing::of(output, own, audience)));
         let added = self.added_since(first);
         if added.command {
             self.answers.extend(record.broker_millis);
@@ -303,6 +306,11 @@ impl Partition {
         (self.next > self.committed || !self.outputs.is_empty()).then_some(self.next)
     }
 
+    /// When the last record came of those that are about to be committed.
+    pub(super) fn take_came(&mut self) -> Option<i64> {
+        self.came.take()
+    }
+
     /// Everything applied so far is committed. Says when the records came that commands answer.
     pub(super) fn set_committed(&mut self) -> impl Iterator<Item = i64> {
         self.committed = self.committed.max(self.next);
@@ -323,6 +331,11 @@ impl Partition {
     /// How many identities there are.
     pub(super) fn identities(&self) -> usize {
         self.engine.identities()
+    }
+
+    /// About how many bytes of state there are.
+    pub(super) fn bytes_about(&self) -> usize {
+        self.engine.state_bytes_about()
     }
 
     /// How many identities and bytes of state there are.
@@ -365,7 +378,7 @@ mod tests {
 
     fn partition(committed: Option<i64>) -> Partition {
         let nothing = Known::nothing(Arc::default(), 1, Vec::new());
-        Partition::new(nothing, committed)
+        Partition::new(nothing, committed, false)
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::partition::{Partition, Record};
 use super::restore::Restorations;
 use super::transaction::{AttemptError, Transactor};
 use crate::kafka::{
-    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, TRANSACTION_TIMEOUT, positions,
-    retry_after,
+    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, TRANSACTION_TIMEOUT, now_millis,
+    positions, retry_after,
 };
 
 /// How long a commit is tried otherwise; well within `max.poll.interval.ms`.
@@ -219,7 +219,8 @@ impl<'w> Session<'w> {
         };
         let mut standing = self.worker.counters.standing();
         standing.to_restore = partitions.clone().map(left).sum();
-        standing.identities = partitions.map(Partition::identities).sum();
+        standing.identities = partitions.clone().map(Partition::identities).sum();
+        standing.state_bytes = partitions.map(Partition::bytes_about).sum();
         standing.partitions = self.partitions.len();
         standing.reading_state = self.restorations.len();
     }
@@ -327,6 +328,9 @@ impl<'w> Session<'w> {
             if let Some(offset) = partition.to_commit() {
                 let progress = &self.worker.progress;
                 progress.committed(&self.worker.topics.events, *number, offset);
+                if let Some(came) = partition.take_came() {
+                    counters.judged(now - came);
+                }
                 for came in partition.set_committed() {
                     counters.answered(now - came);
                 }
@@ -370,11 +374,6 @@ impl<'w> Session<'w> {
         }
         Ok(())
     }
-}
-
-/// The time of day, as brokers stamp records.
-fn now_millis() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
 
 /// Applies a record in place: the message is borrowed from the consumer and never copied.

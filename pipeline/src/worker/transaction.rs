@@ -246,11 +246,13 @@ fn send(
     outgoing: &Outgoing,
 ) -> Result<(), KafkaError> {
     let (topic, partition) = match outgoing.destination {
-        Destination::Findings => (&topics.findings, None),
-        Destination::Control => (&topics.control, None),
-        Destination::DeadLetter => (&topics.deadletter, None),
-        Destination::Log(partition) => (&topics.events, Some(partition)),
-        Destination::State(partition) => (&topics.state, Some(partition)),
+        Destination::Findings => (&*topics.findings, None),
+        // Only made where there is a topic for it.
+        Destination::Ocsf => (topics.ocsf.as_deref().unwrap_or_default(), None),
+        Destination::Control => (&*topics.control, None),
+        Destination::DeadLetter => (&*topics.deadletter, None),
+        Destination::Log(partition) => (&*topics.events, Some(partition)),
+        Destination::State(partition) => (&*topics.state, Some(partition)),
     };
     let mut record = BaseRecord::with_opaque_to(topic, 0).key(&outgoing.key);
     record.payload = outgoing.value.as_ref();

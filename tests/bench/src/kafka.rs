@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hdrhistogram::Histogram;
 use plumbline_replay_data::{Options, Simulation};
@@ -44,6 +44,8 @@ pub(crate) struct Answered {
     pub(crate) cpu: Duration,
     pub(crate) asked: u64,
     pub(crate) latency: Histogram<u64>,
+    /// The parts of it: until the record is in the log, until its command is on its way, until that is read.
+    pub(crate) parts: [Histogram<u64>; 3],
 }
 
 /// Key and value of a record; of the second event of a victim, whose it is.
@@ -138,7 +140,7 @@ pub(crate) fn answer(
             from = Some((Instant::now(), cpu_time(&service)?, at as u64));
         }
         if let (Some(victim), Some(_)) = (&record.victim, &from) {
-            sent.insert(victim.clone(), Instant::now());
+            sent.insert(victim.clone(), now_micros());
         }
         send(&producer, &topic, record)?;
     }
@@ -149,9 +151,20 @@ pub(crate) fn answer(
     service.terminate();
     service.wait(PATIENCE).well();
     let mut latency = Histogram::<u64>::new(3)?;
+    let mut parts = [(); 3].map(|()| latency.clone());
+    let logged = stamps(&line, &line.topic("events"));
+    let commanded = stamps(&line, &line.topic("control"));
     for (victim, sent) in &sent {
-        if let Some(read) = seen.get(victim) {
-            latency.record(read.saturating_duration_since(*sent).as_micros() as u64)?;
+        let Some(read) = seen.get(victim) else {
+            continue;
+        };
+        latency.record(read.saturating_sub(*sent))?;
+        let key = log_key("acme", victim);
+        if let (Some(logged), Some(commanded)) = (logged.get(&key), commanded.get(&key)) {
+            let spans = [(*sent, *logged), (*logged, *commanded), (*commanded, *read)];
+            for (part, (from, to)) in parts.iter_mut().zip(spans) {
+                part.record(to.saturating_sub(from))?;
+            }
         }
     }
     Ok(Answered {
@@ -160,7 +173,23 @@ pub(crate) fn answer(
         cpu,
         asked: sent.len() as u64,
         latency,
+        parts,
     })
+}
+
+/// When the last record of each key was given to its producer.
+fn stamps(line: &Line, topic: &str) -> HashMap<String, u64> {
+    let records = line.reader.read(topic).into_iter();
+    let stamp = |millis: i64| u64::try_from(millis).unwrap_or_default() * 1000;
+    records
+        .map(|record| (record.key, stamp(record.millis)))
+        .collect()
+}
+
+/// The time of day, as records are stamped with it, in microseconds.
+fn now_micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros() as u64)
 }
 
 /// Lets the service work off a log that is there already. Events, wall and CPU time.
@@ -227,7 +256,8 @@ fn cpu_time(service: &Running) -> Result<Duration, Box<dyn Error>> {
     Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
 }
 
-type Seen = HashMap<String, Instant>;
+/// Microseconds since 1970.
+type Seen = HashMap<String, u64>;
 
 /// Reads the control topic as a bot does, and notes when each identity was first commanded.
 struct Answers {
@@ -265,7 +295,7 @@ impl Answers {
                 let Some(Ok(message)) = consumer.poll(Duration::from_millis(5)) else {
                     continue;
                 };
-                let now = Instant::now();
+                let now = now_micros();
                 let command: Value = serde_json::from_slice(message.payload().unwrap_or_default())
                     .unwrap_or_default();
                 if let Some(identity) = command["target"]["identity"].as_str() {
@@ -278,7 +308,7 @@ impl Answers {
     }
 
     /// Waits for the answers that are still out.
-    fn finish(self, expected: &HashMap<String, Instant>) -> Result<Seen, Box<dyn Error>> {
+    fn finish(self, expected: &Seen) -> Result<Seen, Box<dyn Error>> {
         let deadline = Instant::now() + PATIENCE;
         let all_there = || {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -166,6 +166,19 @@ fn answered(name: &str, run: &Answered) {
         run.asked,
         run.events as f64 / run.cpu.as_secs_f64(),
     );
+    for (part, name) in run
+        .parts
+        .iter()
+        .zip(["to the log", "to the command", "to its reader"])
+    {
+        let ms = |quantile: f64| part.value_at_quantile(quantile) as f64 / 1000.0;
+        println!(
+            "  {name}: p50 {:.0} ms, p99 {:.0} ms, max {:.0} ms",
+            ms(0.5),
+            ms(0.99),
+            ms(1.0)
+        );
+    }
 }
 
 fn restored(run: &restore::Restored) {

@@ -19,6 +19,7 @@ fn stolen_identities_are_commanded_and_all_others_left_alone() {
         .source("okta")
         .source("cloudtrail")
         .source("kong")
+        .with_ocsf()
         .created();
     let ann = Person::new("00u-ann", OSLO);
     let bob = Person::new("00u-bob", LONDON);
@@ -64,7 +65,18 @@ fn stolen_identities_are_commanded_and_all_others_left_alone() {
         );
     }
     assert_eq!(line.read("deadletter"), []);
-    check_commands(&commands, &line.read("findings"), &line.read("events"));
+    let findings = line.read("findings");
+    check_commands(&commands, &findings, &line.read("events"));
+    check_ocsf(&line.read("ocsf"), &findings);
+}
+
+/// What a SIEM relies on: each finding once, under the same key, in the same order.
+fn check_ocsf(told: &[Read], findings: &[Read]) {
+    let uid = |record: &Read| text(&record.json()["finding_info"]["uid"]).to_owned();
+    let id = |record: &Read| text(&record.json()["id"]).to_owned();
+    let told: Vec<_> = told.iter().map(|it| (it.key.clone(), uid(it))).collect();
+    let findings: Vec<_> = findings.iter().map(|it| (it.key.clone(), id(it))).collect();
+    assert_eq!(told, findings);
 }
 
 /// What a bot relies on: key, headers, schema, and findings and events that exist.

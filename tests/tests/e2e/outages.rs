@@ -1,10 +1,13 @@
-//! What stops for a while and comes back: a process that others took for dead, and the broker.
+//! What stops for a while and comes back: a process that others took for dead, and the broker. And what comes all at
+//! once.
 
 use std::thread;
 use std::time::Duration;
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
+use plumbline_tests::story::{Person, in_order};
+use plumbline_tests::vendor::OSLO;
 use plumbline_tests::{Broker, Line, admin, feed};
 
 use crate::stories::impersonations;
@@ -116,4 +119,66 @@ fn while_commands_cannot_be_written_nothing_is_taken_for_done() {
         both.collect::<std::collections::BTreeMap<_, _>>(),
         replayed.commands
     );
+}
+
+/// A day's work of so many people comes in a moment, far more of it than the program may hold.
+#[test]
+fn a_flood_is_worked_off_in_bounded_memory_and_answers_come_at_once_again() {
+    const MEBIBYTE: u64 = 1 << 20;
+    let line = Line::new("flood", 2)
+        .source("okta")
+        .property("queued.max.messages.kbytes", "2048")
+        .property("queue.buffering.max.kbytes", "4096")
+        .created();
+    let victim = Person::new("00u-victim", OSLO);
+    let before = victim.days(0..21, 12);
+    let mut service = line.start_service(&[]);
+    feed::day_by_day(&line, &before);
+    line.await_detected();
+    let memory = peak_memory(service.id());
+
+    let crowd = (0..8).map(|number| Person::new(&format!("00u-crowd-{number}"), OSLO));
+    let flood = in_order(crowd.map(|person| person.days(21..22, 12_500)));
+    let bytes: usize = flood
+        .iter()
+        .map(|told| told.raw.value.as_ref().map_or(0, Vec::len))
+        .sum();
+    assert!(bytes as u64 > 100 * MEBIBYTE, "{bytes}");
+    feed::write(&line, &flood);
+    let log = line.topic("events");
+    let behind = |committed: Vec<i64>| committed.iter().sum::<i64>() < flood.len() as i64;
+    assert!(
+        line.reader.committed(line.group(), &log).is_ok_and(behind),
+        "no flood"
+    );
+    line.await_log(before.len() + flood.len());
+    line.await_detected();
+    let grown = peak_memory(service.id()) - memory;
+    assert!(grown < 64 * MEBIBYTE, "{} MiB more", grown / MEBIBYTE);
+    assert!(service.is_running(), "{}", service.stderr());
+    assert_eq!(line.read("deadletter"), []);
+
+    let commands = Outputs::of(&line).commands.len();
+    feed::write(&line, &victim.is_impersonated(22));
+    line.reader.await_count(
+        &line.topic("control"),
+        commands + 1,
+        Duration::from_secs(10),
+    );
+    service.terminate();
+    service.wait(WORK_LIMIT).well();
+    let outputs = Outputs::of(&line);
+    outputs.assert_none_twice();
+    outputs.assert_same(&line.replay());
+}
+
+/// The most that a process has held in memory so far, in bytes.
+fn peak_memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kibibytes
+        .and_then(|number| number.trim().parse::<u64>().ok())
+        .expect("kibibytes")
+        * 1024
 }

@@ -2,6 +2,7 @@
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
+use plumbline_tests::story::Told;
 use plumbline_tests::{Line, feed};
 
 use crate::stories::impersonations;
@@ -26,33 +27,52 @@ fn stages_in_two_processes_give_the_same_as_one_process() {
 }
 
 #[test]
-fn processes_and_workers_of_one_group_give_the_same_as_a_single_one() {
+fn however_many_processes_and_workers_the_same_is_published() {
     let story = impersonations(PEOPLE);
-    let line = Line::new("group", 6).source("okta").created();
-    let (first, second) = story.split_at(story.len() / 2);
-    let flags = ["run", "--config", "plumbline.toml", "--workers", "2"];
-    let one = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "one")]);
-    feed::write(&line, first);
-    line.await_detected();
-    // The second takes partitions over, with their state, while the first goes on.
-    let two = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "two")]);
-    feed::write(&line, second);
-    line.await_members(4);
-    line.await_log(story.len());
-    line.await_detected();
-    for service in [one, two] {
-        service.terminate();
-        service.wait(WORK_LIMIT).well();
-    }
-
-    let outputs = Outputs::of(&line);
-    outputs.assert_none_twice();
-    assert_eq!(outputs.commands.len(), PEOPLE as usize);
-    outputs.assert_same(&line.replay());
     let single = Line::new("single", 6).source("okta").created();
     feed::write(&single, &story);
     single.run_until_end(&[]);
-    outputs.assert_same(&Outputs::of(&single));
+    let single = Outputs::of(&single);
+    assert_eq!(single.commands.len(), PEOPLE as usize);
+
+    // Of three processes with four workers each, half of the workers have nothing to do.
+    for (processes, workers) in [(1, 2), (1, 4), (3, 1), (3, 2), (3, 4)] {
+        let shared = shared_by(processes, workers, &story);
+        shared.assert_none_twice();
+        shared.assert_same(&single);
+    }
+}
+
+/// What so many processes publish, each with so many workers. The first is alone for half of the story; then the
+/// others take partitions over, with their state, while it goes on.
+fn shared_by(processes: usize, workers: usize, story: &[Told]) -> Outputs {
+    let name = format!("group-{processes}-{workers}");
+    let line = Line::new(&name, 6).source("okta").created();
+    let (first, second) = story.split_at(story.len() / 2);
+    let workers_flag = workers.to_string();
+    let flags = [
+        "run",
+        "--config",
+        "plumbline.toml",
+        "--workers",
+        &workers_flag,
+    ];
+    let start = |nth: usize| line.start_with(&flags, &[("PLUMBLINE_INSTANCE", &nth.to_string())]);
+    let mut services = vec![start(0)];
+    feed::write(&line, first);
+    line.await_detected();
+    services.extend((1..processes).map(start));
+    feed::write(&line, second);
+    line.await_members(processes * workers);
+    line.await_log(story.len());
+    line.await_detected();
+    for service in services {
+        service.terminate();
+        service.wait(WORK_LIMIT).well();
+    }
+    let outputs = Outputs::of(&line);
+    outputs.assert_same(&line.replay());
+    outputs
 }
 
 #[test]

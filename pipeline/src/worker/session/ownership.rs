@@ -92,7 +92,8 @@ impl Session<'_> {
                 0 => Offset::Beginning,
                 position => Offset::Offset(position),
             };
-            let partition = Partition::new(known, restored.committed);
+            let partition =
+                Partition::new(known, restored.committed, self.worker.topics.ocsf.is_some());
             self.partitions.insert(number, partition);
             let mut list = TopicPartitionList::new();
             list.add_partition_offset(&self.worker.topics.events, number, position)

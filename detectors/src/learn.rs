@@ -119,7 +119,7 @@ fn settle(session: &mut Session, event: &Event<'_>) {
         }
     }
     let ends = matches!(class, Some(ActionClass::Logout | ActionClass::TokenRevoke));
-    if session.in_order {
+    if session.in_order && class != Some(ActionClass::Posture) {
         session.succeeded = succeeded && !ends;
     }
     if succeeded && class == Some(ActionClass::Logout) {

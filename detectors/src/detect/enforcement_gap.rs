@@ -23,7 +23,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if subject.facts.revoked().is_empty() || !moment.succeeded() {
         return None;
     }
-    if matches!(moment.class, ActionClass::TokenRevoke | ActionClass::Logout) {
+    // The end of it is no use of it, nor is what is said of its device.
+    if matches!(moment.class, ActionClass::TokenRevoke | ActionClass::Logout | ActionClass::Posture) {
         return None;
     }
     let (session, credential) = (moment.bearer.session, moment.bearer.credential);

@@ -20,6 +20,9 @@
 //! | `otel` | OpenTelemetry of AI agents, spans and Claude Code's logs |
 //! | `auto` | whichever of the others each record is of |
 //!
+//! [`SecurityEventToken`] reads the claims of tokens whose signature somebody has checked; it has no place in
+//! [`ALL`], where formats are that need nothing but the record.
+//!
 //! A [`Format`] turns one raw record (a Kafka value, or one record of a file) into any number of
 //! [`Event`]s. It is pure: geolocation and everything else that needs a file or a network comes
 //! later. Secrets are hashed and dropped here, before anything else sees them ([`secret`]).
@@ -66,6 +69,7 @@ mod otel;
 mod otel_values;
 mod read;
 pub mod secret;
+mod set;
 #[cfg(test)]
 mod tests;
 mod unfold;
@@ -73,6 +77,7 @@ mod workspace;
 mod workspace_actions;
 
 pub use native::read_event;
+pub use set::SecurityEventToken;
 
 use serde_json::Value;
 

@@ -326,6 +326,31 @@ fn b5_twin_a_success_that_happened_before_and_arrives_after() {
 }
 
 #[test]
+fn b5_twin_what_is_said_of_the_device_after_the_revocation() {
+    each_seed("B5", |story| {
+        let days = story.history_days();
+        let ann = Person::new(story, "ann");
+        ann.lives(story, days);
+        let start = ann.morning(days);
+        let session = ann.logs_in(story, &ann.laptop, start);
+        let revoked = start + HOUR;
+        // The device manager is behind, in its clock as well as in what it sends.
+        let report = session.does("posture", "device.compliance");
+        if story.dice.between(0, 2) == 0 {
+            story.add(
+                report
+                    .clone()
+                    .at(revoked + 2 * SECOND)
+                    .arriving(revoked - SECOND),
+            );
+        }
+        story.add(session.is_revoked().at(revoked));
+        story.add(report.at(revoked + 5 * MINUTE));
+        story.run().silent();
+    });
+}
+
+#[test]
 fn b5_twin_a_log_out_is_no_revocation() {
     each_seed("B5", |story| {
         let days = story.history_days();

@@ -16,15 +16,20 @@ mod ocsf;
 mod okta;
 mod otel;
 mod secrets;
+mod set;
 mod workspace;
 
 use super::{Decoded, Source, by_name};
 
 /// What came of a record, as a person would want to read it.
 fn story(format: &str, raw: &[u8]) -> String {
-    let mut lines = Vec::new();
     let tenant = Some("acme");
     let format = by_name(format).expect("a registered format");
+    story_of(format, raw, tenant)
+}
+
+fn story_of(format: &dyn super::Format, raw: &[u8], tenant: Option<&str>) -> String {
+    let mut lines = Vec::new();
     format.decode(raw, Source { tenant }, &mut |decoded| {
         lines.push(match decoded {
             Decoded::Event(event) => {

@@ -132,7 +132,7 @@ fn read_source<'s>(
                 }
             }
             Decoded::Rejected(reject) => refused = Some(reject.to_string()),
-            Decoded::Skipped(_) => {}
+            Decoded::Skipped(_) | Decoded::Drift(_) => {}
         });
         if let Some(reason) = refused {
             return Err(damaged(reason));

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use plumbline_detectors::{Disposition, Engine, Output};
+use plumbline_schemas::drift::DriftCounts;
 use plumbline_schemas::event::Event;
 
 use crate::analyst::{ArchiveError, RowsError};
@@ -235,7 +236,12 @@ pub fn replay_sides(
         runs.push(Run::begin(side, enricher, files.len() as u64)?);
     }
     let mut events = 0;
+    let mut drifted = DriftCounts::default();
     merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
+        if let Taken::Drift(drift) = &taken {
+            drifted.add(drift);
+            return Ok(());
+        }
         progress.events(events);
         events += 1;
         if let Taken::Event(event) = &taken {
@@ -246,6 +252,10 @@ pub fn replay_sides(
     })?;
     progress.finish();
     labels.warn();
+    // A record is decoded once for all sides.
+    for run in &mut runs {
+        run.summary.drifted(&drifted);
+    }
     // Either all sides have new results or none.
     runs.iter_mut().try_for_each(|run| run.finish(started))?;
     let mut summaries = Vec::with_capacity(sides.len());
@@ -336,12 +346,13 @@ impl Run {
                 self.summary.skipped += 1;
                 Ok(())
             }
+            // Of no side alone.
+            Taken::Drift(_) => Ok(()),
         }
     }
 
     fn apply(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
         self.summary.saw(event.time);
-        self.summary.unrecognised_words += event.unrecognised_words() as u64;
         self.results.event(event)?;
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}

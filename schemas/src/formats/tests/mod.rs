@@ -4,6 +4,7 @@ mod auth0;
 mod auto;
 mod cloudtrail;
 mod costs;
+mod drift;
 mod entra;
 mod gateways;
 mod gcp;
@@ -33,6 +34,7 @@ fn story(format: &str, raw: &[u8]) -> String {
             }
             Decoded::Rejected(reject) => format!("rejected: {reject}"),
             Decoded::Skipped(why) => format!("skipped: {why}"),
+            Decoded::Drift(drift) => format!("drift: {} {}", drift.field, drift.kind),
         });
     });
     lines.join("\n")

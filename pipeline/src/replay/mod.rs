@@ -25,6 +25,7 @@ mod progress;
 mod reader;
 mod records;
 mod results;
+mod sample;
 mod summary;
 mod tables;
 
@@ -41,6 +42,7 @@ use plumbline_schemas::event::Event;
 use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
+use crate::log_format::FormatError;
 use crate::normalise::Normaliser;
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
@@ -48,6 +50,7 @@ use progress::Progress;
 use reader::Reader;
 use results::Results;
 pub(crate) use results::Writing;
+pub use sample::{Sampled, sample};
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -75,9 +78,9 @@ pub enum ReplayError {
         "{0} is read, and belongs to the tables that the results would replace; name another --out"
     )]
     InputInOutput(PathBuf),
-    /// A log format that this build does not have.
-    #[error("there is no log format `{0}`; `plumbline replay --help` names those there are")]
-    Format(String),
+    /// The log format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// A file of `[geo]`.
     #[error(transparent)]
     Enrich(#[from] EnrichError),
@@ -219,8 +222,8 @@ pub fn replay_sides(
     }
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
-    let normaliser = Normaliser::new(format, input.tenant.as_deref(), enrichers.common)
-        .ok_or_else(|| ReplayError::Format(format.clone()))?;
+    let (program, tenant) = (input.program.as_deref(), input.tenant.as_deref());
+    let normaliser = Normaliser::new(format, program, tenant, enrichers.common)?;
     let progress = Progress::new(inputs::total_bytes(&files));
     let mut feeds = Vec::with_capacity(files.len());
     for path in &files {

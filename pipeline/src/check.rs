@@ -7,6 +7,7 @@ use plumbline_detectors::config::{DetectorMode, PolicyMode};
 use plumbline_schemas::command::Action;
 
 use crate::config::{Config, ConfigError, ConfigFile, Delivery};
+use crate::log_format::{LogFormat, VRL};
 
 /// A line of names is no longer than this, beside the title of the section.
 const WIDTH: usize = 100;
@@ -14,6 +15,7 @@ const WIDTH: usize = 100;
 /// Reads the file and says what it puts in force.
 pub fn check(path: &Path) -> Result<String, ConfigError> {
     let file = ConfigFile::read(path)?;
+    programs(&file.config)?;
     let mut text = format!("{}: ok\n\n", path.display());
     // Writing to a `String` cannot fail.
     let _ = in_force(&file.config, &mut text);
@@ -25,6 +27,24 @@ pub fn check(path: &Path) -> Result<String, ConfigError> {
         let _ = writeln!(text, "note: {note}");
     }
     Ok(text)
+}
+
+/// Whether the programs of the log formats are right.
+fn programs(config: &Config) -> Result<(), ConfigError> {
+    let sources = config.source.iter();
+    let sources = sources.map(|source| {
+        let section = format!("the source {}", source.topic);
+        (section, &source.format, &source.program)
+    });
+    let replay = &config.replay;
+    let replay = ("[replay]".to_owned(), &replay.format, &replay.program);
+    for (section, format, program) in sources.chain([replay]) {
+        if format == VRL {
+            LogFormat::open(format, program.as_deref())
+                .map_err(|source| ConfigError::Program { section, source })?;
+        }
+    }
+    Ok(())
 }
 
 fn in_force(config: &Config, out: &mut String) -> fmt::Result {
@@ -74,7 +94,11 @@ fn kafka(config: &Config, out: &mut String) -> fmt::Result {
 fn sources(config: &Config, out: &mut String) -> fmt::Result {
     let source = config.source.iter().map(|source| {
         let tenant = source.tenant.as_deref().unwrap_or("default");
-        format!("{} ({}, tenant {tenant})", source.topic, source.format)
+        let program = source.program.as_ref().filter(|_| source.format == VRL);
+        let program = program.map(|path| format!(" {}", path.display()));
+        let (topic, format) = (&source.topic, &source.format);
+        let program = program.unwrap_or_default();
+        format!("{topic} ({format}{program}, tenant {tenant})")
     });
     let none = format!(
         "none: only what is written to {} is read",
@@ -280,6 +304,7 @@ fn receivers(config: &Config, out: &mut String) -> fmt::Result {
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = unknown_detectors(config);
     notes.extend(not_found(config));
+    notes.extend(not_read(config));
     notes.extend(unresolved(config));
     notes.extend(signals(config));
     notes
@@ -307,6 +332,16 @@ fn unknown_detectors(config: &Config) -> Vec<String> {
             format!("policy.suppress: this version has no detector `{name}`")
         })
         .collect()
+}
+
+/// Programs of sources whose format is none.
+fn not_read(config: &Config) -> impl Iterator<Item = String> {
+    let sources = config.source.iter();
+    let sources = sources.filter(|source| source.format != VRL && source.program.is_some());
+    sources.map(|source| {
+        let (topic, format) = (&source.topic, &source.format);
+        format!("source {topic}: `program` is not read, its format is {format}, not {VRL}")
+    })
 }
 
 fn not_found(config: &Config) -> Vec<String> {

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod enrich;
 pub mod explain;
 pub mod kafka;
+pub mod log_format;
 pub mod normalise;
 mod page;
 pub mod query;

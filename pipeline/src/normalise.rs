@@ -1,25 +1,32 @@
 //! From a raw record to enriched events.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use plumbline_schemas::formats::{self, Decoded, Format, Source};
 
 use crate::enrich::Enricher;
+use crate::log_format::{FormatError, LogFormat};
 
 /// Decodes the records of one source and adds what is known about their addresses.
 pub struct Normaliser {
-    format: &'static dyn Format,
-    native: &'static dyn Format,
+    format: LogFormat,
+    native: LogFormat,
     tenant: Option<String>,
     enricher: Arc<Enricher>,
 }
 
 impl Normaliser {
-    /// For a format of that name; `None` if this build has none.
-    pub fn new(format: &str, tenant: Option<&str>, enricher: Arc<Enricher>) -> Option<Self> {
-        Some(Self {
-            format: formats::by_name(format)?,
-            native: formats::by_name("native")?,
+    /// For a format of that name; of `vrl` the program in that file.
+    pub fn new(
+        format: &str,
+        program: Option<&Path>,
+        tenant: Option<&str>,
+        enricher: Arc<Enricher>,
+    ) -> Result<Self, FormatError> {
+        Ok(Self {
+            format: LogFormat::open(format, program)?,
+            native: LogFormat::open("native", None)?,
             tenant: tenant.map(str::to_owned),
             enricher,
         })
@@ -27,12 +34,12 @@ impl Normaliser {
 
     /// Hands everything in a raw record to `sink`, in order.
     pub fn decode(&self, raw: &[u8], sink: &mut formats::Sink<'_>) {
-        self.decode_as(self.format, raw, sink);
+        self.decode_as(&*self.format, raw, sink);
     }
 
     /// The same for a record that is a native event, whatever the format of the others.
     pub fn decode_native(&self, raw: &[u8], sink: &mut formats::Sink<'_>) {
-        self.decode_as(self.native, raw, sink);
+        self.decode_as(&*self.native, raw, sink);
     }
 
     fn decode_as(&self, format: &dyn Format, raw: &[u8], sink: &mut formats::Sink<'_>) {

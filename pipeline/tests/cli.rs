@@ -99,3 +99,160 @@ fn a_reader_that_has_gone_away_is_no_failure() {
         assert_eq!((output.status.code(), &*stderr), (Some(0), ""));
     }
 }
+
+/// A directory with these files.
+fn files(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    }
+    directory
+}
+
+const RECORDS: &str = r#"{"id":"e1","time":"2026-11-20T10:15:30Z","kind":"api","identity":{"id":"svc","kind":"robot"},"action":{"name":"GET /v1"}}
+{"id":"e2","time":"soon","kind":"api","identity":{"id":"svc"},"action":{"name":"GET /v1"}}
+no JSON
+"#;
+
+#[test]
+fn a_sample_is_told_record_by_record_and_a_refused_one_ends_with_1() {
+    let directory = files(&[("records.ndjson", RECORDS)]);
+    let (status, stdout, stderr) = ended(
+        plumbline(&["check", "--sample", "records.ndjson", "--format", "native"])
+            .current_dir(directory.path()),
+    );
+    assert_eq!(status, 1);
+    insta::assert_snapshot!(format!("{stdout}---\n{stderr}"));
+}
+
+#[test]
+fn a_sample_is_read_as_the_source_of_the_configuration() {
+    let okta = r#"{"uuid":"u1","published":"2026-11-20T10:15:30Z","eventType":"user.session.start","actor":{"id":"00u1","type":"Robot"},"outcome":{"result":"SUCCESS"}}"#;
+    let one = "[[source]]\ntopic = 'a'\nformat = 'okta'\ntenant = 'acme'\n";
+    let two = format!("{one}[[source]]\ntopic = 'b'\nformat = 'kong'\n");
+    let directory = files(&[("okta.ndjson", okta), ("one.toml", one), ("two.toml", &two)]);
+    let checked = |arguments: &[&str]| {
+        let sample = ["check", "--sample", "okta.ndjson"];
+        let (status, stdout, stderr) =
+            ended(plumbline(&[&sample, arguments].concat()).current_dir(directory.path()));
+        format!(
+            "{arguments:?} {status}\n{stdout}{}",
+            stderr.lines().next().unwrap_or("")
+        )
+    };
+    let told = [
+        checked(&["--", "one.toml"]),
+        checked(&["--source", "a", "two.toml"]),
+        checked(&["--source", "c", "two.toml"]),
+        checked(&["--", "two.toml"]),
+        checked(&["--format", "auto"]),
+        checked(&["--format", "okta", "--program", "acme.vrl"]),
+        checked(&[]),
+    ];
+    insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+const PROGRAM: &str = "[[source]]\ntopic = 'acme'\nformat = 'vrl'\nprogram = 'acme.vrl'\n";
+
+#[cfg(not(feature = "vrl"))]
+#[test]
+fn a_build_without_vrl_says_so() {
+    let directory = files(&[("acme.toml", PROGRAM), ("acme.vrl", ".")]);
+    for arguments in [
+        &["check", "acme.toml"][..],
+        &["run", "--config", "acme.toml"],
+        &["check", "--sample", "acme.toml", "--format", "vrl"],
+    ] {
+        let (status, _, stderr) = ended(plumbline(arguments).current_dir(directory.path()));
+        assert_eq!(status, 2, "{stderr}");
+        assert!(
+            stderr.contains("this build of plumbline has no VRL"),
+            "{stderr}"
+        );
+    }
+}
+
+#[cfg(feature = "vrl")]
+#[test]
+fn a_program_that_is_wrong_ends_with_2_and_its_lines() {
+    let wrong = ". = {\n  \"id\": now(),\n  \"n\": upcase(.a)\n}\n";
+    let directory = files(&[("acme.toml", PROGRAM), ("acme.vrl", wrong)]);
+    let told = [
+        &["check", "acme.toml"][..],
+        &["run", "--config", "acme.toml"],
+        &[
+            "replay",
+            "--input",
+            "acme.toml",
+            "--format",
+            "vrl",
+            "--program",
+            "acme.vrl",
+            "--out",
+            "x",
+        ],
+        &[
+            "replay",
+            "--input",
+            "acme.toml",
+            "--format",
+            "vrl",
+            "--out",
+            "x",
+        ],
+        &[
+            "check",
+            "--sample",
+            "acme.toml",
+            "--format",
+            "vrl",
+            "--program",
+            "none.vrl",
+        ],
+    ]
+    .map(|arguments| {
+        let (status, _, stderr) = ended(plumbline(arguments).current_dir(directory.path()));
+        format!("{arguments:?} {status}\n{stderr}")
+    });
+    insta::assert_snapshot!(told.join("---\n"));
+}
+
+#[cfg(feature = "vrl")]
+#[test]
+fn a_program_reads_a_sample_and_a_replay() {
+    let program = "if .skip == true { abort \"not for us\" }\n. = {\n  \"id\": string!(.id), \
+                   \"time\": .at, \"kind\": \"api\",\n  \"identity\": { \"id\": .who, \"kind\": \"robot\" },\n  \
+                   \"action\": { \"name\": \"x\" }\n}\n";
+    let records = r#"{"id": "1", "at": "2026-11-20T10:15:30Z", "who": "ann"}
+{"skip": true}
+{"id": 2, "at": "2026-11-20T10:15:30Z", "who": "ann"}
+{"id": "3", "who": "ann"}
+"#;
+    let directory = files(&[
+        ("acme.toml", PROGRAM),
+        ("acme.vrl", program),
+        ("a.ndjson", records),
+    ]);
+    let sample = ["check", "acme.toml", "--sample", "a.ndjson"];
+    let (status, stdout, _) = ended(plumbline(&sample).current_dir(directory.path()));
+    assert_eq!(status, 1);
+    let replay = [
+        "replay",
+        "--input",
+        "a.ndjson",
+        "--format",
+        "vrl",
+        "--program",
+        "acme.vrl",
+        "--out",
+        "out",
+        "--parquet=false",
+    ];
+    let (status, _, stderr) = ended(plumbline(&replay).current_dir(directory.path()));
+    assert_eq!(status, 0, "{stderr}");
+    let dead = directory.path().join("out/deadletter.ndjson");
+    let dead = std::fs::read_to_string(dead).expect("written");
+    let summary = std::fs::read(directory.path().join("out/summary.json")).expect("written");
+    let summary: serde_json::Value = serde_json::from_slice(&summary).expect("JSON");
+    insta::assert_snapshot!(format!("{stdout}---\n{dead}---\n{}", summary["drift"]));
+}

@@ -328,3 +328,40 @@ proptest! {
         prop_assert_eq!(place.results("whole"), place.results("split"));
     }
 }
+
+/// The file of a jump, or of several files, writes events down before it takes them: what was not
+/// known then is counted all the same.
+#[test]
+fn drift_is_counted_however_the_log_is_split_and_said_at_the_end() {
+    let place = Place::new();
+    let mut lines: Vec<String> = office().into_iter().take(60).collect();
+    for (at, line) in lines.iter_mut().enumerate() {
+        *line = match at % 5 {
+            0 => line.replace(r#""class":"read""#, r#""class":"teleport""#),
+            1 => line.replace(r#""name":"mail.read""#, r#""name":["mail","read"]"#),
+            2 => line.replace(r#""kind":"api""#, r#""kind":"teleport""#),
+            _ => continue,
+        };
+    }
+    let whole = place
+        .replay(&[place.write("whole.ndjson", &lines)], "whole")
+        .unwrap();
+    let parts: Vec<String> = lines
+        .chunks(17)
+        .enumerate()
+        .map(|(at, part)| place.write(&format!("part{at}.ndjson"), part))
+        .collect();
+    let parts = place.replay(&parts, "parts").unwrap();
+    assert_eq!(whole.drift, parts.drift);
+    assert_eq!(
+        serde_json::to_value(&whole.drift).unwrap(),
+        json!({ "native": {
+            "action.class": { "unknown": 12 },
+            "action.name": { "mistyped": 12 },
+            "kind": { "unknown": 12 },
+        } })
+    );
+    let said = whole.to_string();
+    let drift = "drift:        native action.class unknown 12, native action.name mistyped 12, native kind unknown 12";
+    assert_eq!(said.lines().last(), Some(drift), "{said}");
+}

@@ -22,6 +22,7 @@ mod vocabulary;
 pub mod address;
 pub mod arrow;
 pub mod command;
+pub mod drift;
 pub mod event;
 pub mod finding;
 pub mod formats;

@@ -31,6 +31,8 @@ vocabulary! {
         TimeAhead = "time_ahead",
         /// Not a record of the format its source was configured with.
         WrongFormat = "wrong_format",
+        /// A program that reads records of its source failed on it.
+        ProgramFailed = "program_failed",
         /// A command that a receiver of Shared Signals does not take.
         Undeliverable = "undeliverable",
     }

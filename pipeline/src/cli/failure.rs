@@ -57,6 +57,12 @@ pub(super) enum Failure {
     /// The topics.
     #[error(transparent)]
     Topics(#[from] TopicsError),
+    /// Records that a format refuses.
+    #[error("{rejected} of what was read would go to the dead letter")]
+    Sample {
+        /// How many.
+        rejected: u64,
+    },
     /// Stdout.
     #[error("the result cannot be written to stdout")]
     Output(#[source] io::Error),
@@ -87,7 +93,9 @@ impl Failure {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Config(_) | Self::Telemetry(TelemetryError::Level(_)) => WRONG,
-            Self::Telemetry(TelemetryError::Running(_)) | Self::Output(_) => FAILED,
+            Self::Telemetry(TelemetryError::Running(_)) | Self::Sample { .. } | Self::Output(_) => {
+                FAILED
+            }
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Transmit(error) => error.exit_code(),

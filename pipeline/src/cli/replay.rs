@@ -36,6 +36,14 @@ pub(super) struct ReplayArgs {
     /// Their log format [file: replay.format] [default: native]
     #[arg(long, value_parser = format, env = "PLUMBLINE_FORMAT", hide_env_values = true)]
     format: Option<String>,
+    /// The program that format vrl is [file: replay.program]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLUMBLINE_PROGRAM",
+        hide_env_values = true
+    )]
+    program: Option<PathBuf>,
     /// Tenant of native events that name none, and of every record of the other formats [file: replay.tenant] [default: default]
     #[arg(long, env = "PLUMBLINE_TENANT", hide_env_values = true)]
     tenant: Option<String>,
@@ -130,6 +138,7 @@ impl ReplayArgs {
         if let Some(format) = self.format {
             replay.format = format;
         }
+        replay.program = self.program.or(replay.program.take());
         replay.tenant = self.tenant.or(replay.tenant.take());
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
@@ -174,7 +183,7 @@ fn usage(kind: ErrorKind, message: &str) -> Failure {
     Failure::Usage(super::Cli::command().error(kind, message))
 }
 
-fn format(name: &str) -> Result<String, String> {
+pub(super) fn format(name: &str) -> Result<String, String> {
     config::check_format(name).map(|()| name.to_owned())
 }
 

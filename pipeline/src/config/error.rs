@@ -13,6 +13,7 @@ use super::mask::mask;
 use super::problem::Note;
 use super::read::MOST_NOTES;
 use super::secret::SecretError;
+use crate::log_format::FormatError;
 
 /// What can be wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +54,14 @@ pub enum ConfigError {
         receiver: String,
         /// `endpoint_token` or `access_token`.
         key: &'static str,
+    },
+    /// The program of a source.
+    #[error("the log format of {section} cannot be had")]
+    Program {
+        /// The source, or `[replay]`.
+        section: String,
+        /// Why.
+        source: FormatError,
     },
     /// An environment variable that overrides the file is wrong.
     #[error("{variable}: {message}")]

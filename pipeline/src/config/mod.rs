@@ -143,6 +143,10 @@ impl Config {
 
     /// Relative paths in the file are relative to the file.
     fn rebase(&mut self, directory: &Path) {
+        let sources = self.source.iter_mut().map(|source| &mut source.program);
+        for program in sources.chain([&mut self.replay.program]).flatten() {
+            *program = directory.join(&*program);
+        }
         self.geo.rebase(directory);
         self.signals.rebase(directory);
         self.kafka.directory = directory.to_owned();

@@ -9,12 +9,14 @@ use toml::de::{DeTable, DeValue};
 use super::kafka::TopicsConfig;
 use super::problem::Note;
 use super::signal_rules::signals;
+use crate::log_format::VRL;
 
 /// Everything that is right in itself and wrong beside something else.
 pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     let mut notes = Vec::new();
     let own = own_topics(document, &mut notes);
     source_topics(document, &own, &mut notes);
+    programs(document, &mut notes);
     signals(document, &own, &mut notes);
     let properties = document
         .get("kafka")
@@ -162,6 +164,25 @@ fn own_topics<'a>(
         });
     }
     own
+}
+
+/// Format `vrl` is a program, and needs its file.
+fn programs(document: &DeTable<'_>, notes: &mut Vec<Note>) {
+    let sources = document.get("source");
+    let sources = sources.and_then(|list| list.get_ref().as_array());
+    for source in sources.into_iter().flatten() {
+        let source = source.get_ref();
+        let (Some(format), None) = (source.get("format"), source.get("program")) else {
+            continue;
+        };
+        if format.get_ref().as_str() == Some(VRL) {
+            notes.push(Note {
+                message: "the log format `vrl` is a program".to_owned(),
+                help: Some("name its file, such as program = \"acme.vrl\"".to_owned()),
+                labels: vec![(format.span(), "without `program`".to_owned())],
+            });
+        }
+    }
 }
 
 fn source_topics(

@@ -10,6 +10,7 @@ use plumbline_schemas::formats;
 use serde::de::{self, Deserialize, Deserializer};
 
 use crate::compare::{FailIf, Sweep};
+use crate::log_format::{FormatError, VRL};
 use crate::{analyst, telemetry};
 
 /// `[[source]]`: a topic of raw logs.
@@ -22,6 +23,9 @@ pub struct SourceConfig {
     /// Name of the log format of its records.
     #[serde(deserialize_with = "known_format")]
     pub format: String,
+    /// The program that format `vrl` is. Relative to the configuration file.
+    #[serde(default)]
+    pub program: Option<PathBuf>,
     /// Tenant of `native` events that name none, and of every record of the other formats.
     #[serde(default)]
     pub tenant: Option<String>,
@@ -152,6 +156,8 @@ pub struct ReplayConfig {
     /// Name of their log format.
     #[serde(deserialize_with = "known_format")]
     pub format: String,
+    /// The program that format `vrl` is. Relative to the configuration file.
+    pub program: Option<PathBuf>,
     /// Tenant of `native` events that name none, and of every record of the other formats.
     pub tenant: Option<String>,
     /// Where findings, commands and the summary are written.
@@ -169,6 +175,7 @@ impl Default for ReplayConfig {
         Self {
             input: Vec::new(),
             format: "native".to_owned(),
+            program: None,
             tenant: None,
             out: None,
             compare: None,
@@ -284,7 +291,10 @@ fn known_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D:
 
 /// Whether this build reads a log format of that name, and if not, which it reads.
 pub fn check_format(name: &str) -> Result<(), String> {
-    if formats::by_name(name).is_some() {
+    if name == VRL && !cfg!(feature = "vrl") {
+        return Err(FormatError::Absent.to_string());
+    }
+    if name == VRL || formats::by_name(name).is_some() {
         return Ok(());
     }
     Err(format!(
@@ -295,7 +305,8 @@ pub fn check_format(name: &str) -> Result<(), String> {
 
 /// The log formats that this build reads.
 pub(super) fn format_names() -> Vec<&'static str> {
-    formats::ALL.iter().map(|format| format.name()).collect()
+    let built_in = formats::ALL.iter().map(|format| format.name());
+    built_in.chain([VRL]).collect()
 }
 
 pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(

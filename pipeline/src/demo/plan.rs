@@ -116,8 +116,9 @@ fn read_source<'s>(
         topic: sample.topic,
         reason,
     };
-    let normaliser = Normaliser::new(sample.format, Some(super::TENANT), Arc::clone(enricher))
-        .ok_or_else(|| damaged(format!("there is no log format `{}`", sample.format)))?;
+    let tenant = Some(super::TENANT);
+    let normaliser = Normaliser::new(sample.format, None, tenant, Arc::clone(enricher))
+        .map_err(|error| damaged(error.to_string()))?;
     let mut arrival = EventTime::from_millis(i64::MIN);
     let mut records = Vec::new();
     for raw in sample.records() {
@@ -132,7 +133,7 @@ fn read_source<'s>(
                 }
             }
             Decoded::Rejected(reject) => refused = Some(reject.to_string()),
-            Decoded::Skipped(_) => {}
+            Decoded::Skipped(_) | Decoded::Drift(_) => {}
         });
         if let Some(reason) = refused {
             return Err(damaged(reason));

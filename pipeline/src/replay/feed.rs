@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use plumbline_schemas::drift::Drift;
 use plumbline_schemas::event::{Event, MAX_AHEAD_MILLIS};
 use plumbline_schemas::formats::Decoded;
 use plumbline_schemas::reject::{Reason, Reject};
@@ -29,6 +30,8 @@ pub(super) enum Taken<'t> {
     Rejected(u64, Reject, &'t [u8]),
     /// A record that says nothing of any identity.
     Skipped,
+    /// A field in which the next record is not what its format expects.
+    Drift(Drift),
 }
 
 /// Takes what a file holds.
@@ -126,6 +129,7 @@ fn hand_on(
         Decoded::Event(event) => take(Taken::Event(&event)),
         Decoded::Rejected(reject) => take(Taken::Rejected(line, reject, raw)),
         Decoded::Skipped(_) => take(Taken::Skipped),
+        Decoded::Drift(drift) => take(Taken::Drift(drift)),
     }
 }
 
@@ -141,6 +145,7 @@ fn settle(
         Decoded::Event(event) => event,
         Decoded::Rejected(reject) => return take(Taken::Rejected(line, reject, raw)),
         Decoded::Skipped(_) => return take(Taken::Skipped),
+        Decoded::Drift(drift) => return take(Taken::Drift(drift)),
     };
     if let Some(jump) = jump.take() {
         let confirmed = event.time.since(jump.time) >= -MAX_AHEAD_MILLIS;

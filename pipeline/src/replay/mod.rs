@@ -25,6 +25,7 @@ mod progress;
 mod reader;
 mod records;
 mod results;
+mod sample;
 mod summary;
 mod tables;
 
@@ -35,11 +36,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use plumbline_detectors::{Disposition, Engine, Output};
+use plumbline_schemas::drift::DriftCounts;
 use plumbline_schemas::event::Event;
 
 use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
+use crate::log_format::FormatError;
 use crate::normalise::Normaliser;
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
@@ -47,6 +50,7 @@ use progress::Progress;
 use reader::Reader;
 use results::Results;
 pub(crate) use results::Writing;
+pub use sample::{Sampled, sample};
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -74,9 +78,9 @@ pub enum ReplayError {
         "{0} is read, and belongs to the tables that the results would replace; name another --out"
     )]
     InputInOutput(PathBuf),
-    /// A log format that this build does not have.
-    #[error("there is no log format `{0}`; `plumbline replay --help` names those there are")]
-    Format(String),
+    /// The log format.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// A file of `[geo]`.
     #[error(transparent)]
     Enrich(#[from] EnrichError),
@@ -218,8 +222,8 @@ pub fn replay_sides(
     }
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
-    let normaliser = Normaliser::new(format, input.tenant.as_deref(), enrichers.common)
-        .ok_or_else(|| ReplayError::Format(format.clone()))?;
+    let (program, tenant) = (input.program.as_deref(), input.tenant.as_deref());
+    let normaliser = Normaliser::new(format, program, tenant, enrichers.common)?;
     let progress = Progress::new(inputs::total_bytes(&files));
     let mut feeds = Vec::with_capacity(files.len());
     for path in &files {
@@ -235,7 +239,12 @@ pub fn replay_sides(
         runs.push(Run::begin(side, enricher, files.len() as u64)?);
     }
     let mut events = 0;
+    let mut drifted = DriftCounts::default();
     merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
+        if let Taken::Drift(drift) = &taken {
+            drifted.add(drift);
+            return Ok(());
+        }
         progress.events(events);
         events += 1;
         if let Taken::Event(event) = &taken {
@@ -246,6 +255,10 @@ pub fn replay_sides(
     })?;
     progress.finish();
     labels.warn();
+    // A record is decoded once for all sides.
+    for run in &mut runs {
+        run.summary.drifted(&drifted);
+    }
     // Either all sides have new results or none.
     runs.iter_mut().try_for_each(|run| run.finish(started))?;
     let mut summaries = Vec::with_capacity(sides.len());
@@ -336,12 +349,13 @@ impl Run {
                 self.summary.skipped += 1;
                 Ok(())
             }
+            // Of no side alone.
+            Taken::Drift(_) => Ok(()),
         }
     }
 
     fn apply(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
         self.summary.saw(event.time);
-        self.summary.unrecognised_words += event.unrecognised_words() as u64;
         self.results.event(event)?;
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use plumbline_detectors::Output;
+use plumbline_schemas::drift::{DriftCounts, DriftKind};
 use plumbline_schemas::time::EventTime;
 use serde::Serialize;
 
@@ -22,8 +23,10 @@ pub struct Summary {
     pub dead_letters_by_reason: BTreeMap<&'static str, u64>,
     /// Readable, but of no identity.
     pub skipped: u64,
-    /// Fields that hold a word outside their vocabulary, read as not known.
+    /// Fields that hold a word that is not known: all of kind `unknown` in `drift`.
     pub unrecognised_words: u64,
+    /// Records that are not what their format expects, by format, field, and what is wrong there.
+    pub drift: DriftCounts,
     /// Findings by detector.
     pub findings: BTreeMap<String, u64>,
     /// Commands by action.
@@ -62,6 +65,11 @@ impl Summary {
         }
     }
 
+    pub(super) fn drifted(&mut self, counts: &DriftCounts) {
+        self.unrecognised_words = counts.of_kind(DriftKind::Unknown);
+        self.drift.clone_from(counts);
+    }
+
     pub(super) fn saw(&mut self, time: EventTime) {
         self.event_time_first = Some(self.event_time_first.map_or(time, |first| first.min(time)));
         self.event_time_last = self.event_time_last.max(Some(time));
@@ -87,7 +95,11 @@ impl fmt::Display for Summary {
             f,
             "not applied:  {} duplicates, {} late, {} dead letters, {} of no identity",
             self.duplicates, self.late, self.dead_letters, self.skipped
-        )
+        )?;
+        if !self.drift.is_empty() {
+            write!(f, "\ndrift:        {}", self.drift)?;
+        }
+        Ok(())
     }
 }
 

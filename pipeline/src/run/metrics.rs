@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use plumbline_detectors::engine::Output;
 use plumbline_schemas::command::{Action, Mode};
+use plumbline_schemas::drift::Drift;
 use plumbline_schemas::finding::Severity;
 use plumbline_schemas::reject::Reason;
 use prometheus_client::collector::Collector;
@@ -42,12 +43,21 @@ struct DeadLetterLabels {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DriftLabels {
+    source: String,
+    format: &'static str,
+    field: String,
+    kind: &'static str,
+}
+
 /// What is counted by kind, and how long things took; of all threads together.
 #[derive(Clone, Debug)]
 pub(crate) struct Kinds {
     findings: Family<FindingLabels, Counter>,
     commands: Family<CommandLabels, Counter>,
     dead_letters: Family<DeadLetterLabels, Counter>,
+    drift: Family<DriftLabels, Counter>,
     checkpoints: Histogram,
     state_written: Counter,
     commits: Histogram,
@@ -64,6 +74,7 @@ impl Default for Kinds {
             findings: Family::default(),
             commands: Family::default(),
             dead_letters: Family::default(),
+            drift: Family::default(),
             checkpoints: Histogram::new(buckets()),
             state_written: Counter::default(),
             commits: Histogram::new(buckets()),
@@ -131,6 +142,17 @@ impl Counters {
             reason: reason.as_str(),
         };
         self.kinds.dead_letters.get_or_create(&labels).inc();
+    }
+
+    /// A record of this topic is not what its format expects.
+    pub(crate) fn drifted(&self, topic: &str, drift: &Drift) {
+        let labels = DriftLabels {
+            source: topic.to_owned(),
+            format: drift.format,
+            field: drift.field.clone(),
+            kind: drift.kind.as_str(),
+        };
+        self.kinds.drift.get_or_create(&labels).inc();
     }
 
     /// A transaction is committed; that took so long.
@@ -299,6 +321,11 @@ impl Tally {
             "Records that could not be read, by reason",
             kinds.dead_letters.clone(),
         );
+        registry.register(
+            "drift",
+            "Records that are not what their format expects, by source, format, field and what is wrong there",
+            kinds.drift.clone(),
+        );
         registry.register_with_unit(
             "commit_duration",
             "How long a transaction of a worker took",
@@ -422,6 +449,8 @@ pub(crate) struct Shared {
 
 #[cfg(test)]
 mod tests {
+    use plumbline_schemas::drift::DriftKind;
+
     use super::*;
 
     #[test]
@@ -456,6 +485,12 @@ mod tests {
         let counters = tally.new_counters("detect-0");
         counters.event();
         counters.refused(Reason::NotJson);
+        let drift = Drift {
+            format: "okta",
+            field: "outcome.result".to_owned(),
+            kind: DriftKind::Unknown,
+        };
+        counters.drifted("okta-system-log", &drift);
         counters.committed(Duration::from_millis(12));
         counters.answered(45);
         counters.normalised_after(3);

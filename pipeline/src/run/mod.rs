@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::config::{Config, Stage};
 use crate::enrich::{EnrichError, Enricher};
 use crate::kafka::ConnectError;
+use crate::log_format::FormatError;
 
 pub(crate) use counters::Counters;
 pub use counters::{Counts, Tally};
@@ -34,14 +35,12 @@ pub enum RunError {
     #[error(transparent)]
     Enrich(#[from] EnrichError),
     /// A source whose format this build does not read.
-    #[error(
-        "source {topic}: there is no log format `{format}`; `plumbline check FILE` names those there are"
-    )]
+    #[error("the log format of the source {topic} cannot be had")]
     Format {
         /// Topic of the source.
         topic: String,
-        /// What is configured.
-        format: String,
+        /// Why.
+        source: FormatError,
     },
     /// Where metrics are to be served.
     #[error(

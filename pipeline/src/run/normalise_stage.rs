@@ -65,46 +65,48 @@ impl From<KafkaError> for SessionError {
     }
 }
 
+/// What reads the raw topics and the feedback.
+pub(super) fn sources(config: &Config, enricher: &Arc<Enricher>) -> Result<Vec<Source>, RunError> {
+    let source = |topic: &str, format: &str, program, tenant, feedback| {
+        let normaliser = Normaliser::new(format, program, tenant, Arc::clone(enricher));
+        let normaliser = normaliser.map_err(|source| RunError::Format {
+            topic: topic.to_owned(),
+            source,
+        })?;
+        Ok(Source {
+            topic: topic.to_owned(),
+            normaliser,
+            feedback,
+        })
+    };
+    let configured = config.source.iter().map(|it| {
+        let (program, tenant) = (it.program.as_deref(), it.tenant.as_deref());
+        source(&it.topic, &it.format, program, tenant, false)
+    });
+    let feedback = &config.kafka.topics.feedback;
+    let feedback = std::iter::once_with(|| source(feedback, "native", None, None, true));
+    configured.chain(feedback).collect()
+}
+
 impl NormaliseStage {
     pub(super) fn new(
         config: &Config,
         clients: Clients,
-        enricher: Arc<Enricher>,
+        sources: Vec<Source>,
         stop: Arc<AtomicBool>,
         counters: Arc<Counters>,
         progress: Arc<Progress>,
-    ) -> Result<Self, RunError> {
-        let topics = config.kafka.topics.clone();
-        let feedback = (topics.feedback.as_str(), "native", None, true);
-        let configured = config.source.iter().map(|source| {
-            let tenant = source.tenant.as_deref();
-            (source.topic.as_str(), source.format.as_str(), tenant, false)
-        });
-        let mut sources: Vec<Source> = Vec::new();
-        for (topic, format, tenant, feedback) in configured.chain([feedback]) {
-            let normaliser =
-                Normaliser::new(format, tenant, Arc::clone(&enricher)).ok_or_else(|| {
-                    RunError::Format {
-                        topic: topic.to_owned(),
-                        format: format.to_owned(),
-                    }
-                })?;
-            sources.push(Source {
-                topic: topic.to_owned(),
-                normaliser,
-                feedback,
-            });
-        }
-        Ok(Self {
+    ) -> Self {
+        Self {
             clients,
-            topics,
+            topics: config.kafka.topics.clone(),
             sources,
             lateness: super::supervise::span(config.engine.lateness),
             commit_interval: super::supervise::span(config.run.commit_interval),
             stop,
             counters,
             progress,
-        })
+        }
     }
 
     /// Works until it is told to stop. Whatever Kafka does meanwhile is waited out.

@@ -67,6 +67,10 @@ impl Source {
                     counters.skipped();
                     None
                 }
+                Decoded::Drift(drift) => {
+                    counters.drifted(&self.topic, &drift);
+                    None
+                }
             };
             if let Some(reject) = reject {
                 refused += 1;

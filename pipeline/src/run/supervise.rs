@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use plumbline_detectors::config::{Config as EngineConfig, Span};
 use rdkafka::consumer::BaseConsumer;
 
-use super::normalise_stage::NormaliseStage;
-use super::{Counts, RunError, Shutdown, Tally};
+use super::normalise_stage::{self, NormaliseStage};
+use super::{Counts, RunError, Shutdown, Tally, raw_record};
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
 use crate::kafka::{
@@ -49,6 +49,11 @@ pub(super) fn supervise(
         started.map_err(|source| RunError::Listen { address, source })
     });
     let _served = served.transpose()?;
+    // Programs are compiled before anything is waited for.
+    let read_by = match config.run.stage {
+        Stage::Detect => Vec::new(),
+        Stage::Normalise | Stage::All => normalise_stage::sources(config, &enricher)?,
+    };
     let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
     let sources = source_topics(config);
     let mut needed: Vec<&str> = match config.run.stage {
@@ -75,7 +80,7 @@ pub(super) fn supervise(
         progress: Arc::default(),
         reported: Report::new(),
     };
-    let started = service.start(enricher, &sources);
+    let started = service.start(read_by, &sources);
     let watched = started.and_then(|target| service.watch(target, shutdown));
     let ended = watched.and(service.end());
     let counts = service.counts();
@@ -116,7 +121,11 @@ impl Report {
 }
 
 impl Service<'_> {
-    fn start(&mut self, enricher: Arc<Enricher>, sources: &[&str]) -> Result<Target, RunError> {
+    fn start(
+        &mut self,
+        read_by: Vec<raw_record::Source>,
+        sources: &[&str],
+    ) -> Result<Target, RunError> {
         let stage = self.config.run.stage;
         let target = match stage {
             _ if !self.config.run.until_end => Target::Never,
@@ -128,7 +137,7 @@ impl Service<'_> {
             )?),
         };
         if stage != Stage::Detect {
-            self.start_normalising(enricher)?;
+            self.start_normalising(read_by)?;
         }
         if stage != Stage::Normalise {
             self.start_detecting()?;
@@ -137,15 +146,15 @@ impl Service<'_> {
         Ok(target)
     }
 
-    fn start_normalising(&mut self, enricher: Arc<Enricher>) -> Result<(), RunError> {
+    fn start_normalising(&mut self, sources: Vec<raw_record::Source>) -> Result<(), RunError> {
         let stage = NormaliseStage::new(
             self.config,
             self.clients.clone(),
-            enricher,
+            sources,
             Arc::clone(&self.normalise.stop),
             self.tally.new_counters("normalise"),
             Arc::clone(&self.progress),
-        )?;
+        );
         self.normalise
             .spawn("normalise".to_owned(), move || stage.run())
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use plumbline_detectors::config::Config as EngineConfig;
 use plumbline_detectors::engine::{Disposition, Engine, Output};
 use plumbline_detectors::state::Entry;
+use plumbline_schemas::drift::{self, Drift};
 use plumbline_schemas::formats::read_event;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
@@ -218,7 +219,12 @@ impl Partition {
         }
         self.next = offset + 1;
         scratch.clear();
-        let refused = self.judge(record, scratch);
+        let is_live = offset >= self.live_from;
+        let refused = self.judge(record, scratch, |drift| {
+            if is_live {
+                counters.drifted(record.origin.topic, &drift);
+            }
+        });
         if let Some(clock) = self.engine.clock()
             && self.clock.is_none_or(|(before, _)| clock > before)
         {
@@ -262,9 +268,12 @@ impl Partition {
         &mut self,
         record: &Record<'_>,
         outputs: &mut Vec<Output>,
+        mut drifted: impl FnMut(Drift),
     ) -> Result<Disposition, Reject> {
         // Whoever speaks the schema may write to the log: a secret must not reach what is published.
-        let event = read_event(record.value)?;
+        let event = read_event(record.value)
+            .inspect_err(|reject| drift::of_refusal(reject, &mut drifted))?;
+        drift::of_event(&event, drifted);
         match too_far_ahead(event.time, record.broker_millis) {
             Some(reject) => Err(reject),
             None => Ok(self.engine.apply(&event, outputs)),

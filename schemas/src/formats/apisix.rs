@@ -43,11 +43,11 @@ impl Format for Apisix {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, &[], sink, read);
+        each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }
 
@@ -97,7 +97,11 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
         .map(|ip| ip.to_string().into());
     event.device.user_agent = headers.get("user-agent").short();
     event.action.class = http::class(&method).into();
-    event.action.status = response.get("status").count().filter(|status| *status > 0);
+    event.action.status = response
+        .get("status")
+        .always()
+        .count()
+        .filter(|status| *status > 0);
     event.action.outcome = event.action.status.map(http::outcome).into();
     event.action.bytes_out = response.get("size").count();
     event.action.resource = http::resource(path);

@@ -60,11 +60,11 @@ impl Format for Auth0 {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, BATCH, sink, read);
+        each(self, raw, source, BATCH, sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, BATCH, sink, read);
+        each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -126,19 +126,25 @@ const TYPES: &[(&str, EventKind, ActionClass, Option<Outcome>)] = {
     ]
 };
 
-/// What a type of two to six letters or a longer name means. Exchanges for a token are told by
-/// their rule, `se…ft` and `fe…ft` among them, as are calls of the Management API.
-fn classify(code: &str, method: Option<&str>) -> (EventKind, ActionClass, Option<Outcome>) {
-    if let Some((_, kind, class, outcome)) = TYPES.iter().find(|(name, ..)| *name == code) {
-        return (*kind, *class, *outcome);
-    }
-    let by_letter = match code.as_bytes().first() {
+/// The outcome that most types begin or end with.
+fn by_letter(code: &str) -> Option<Outcome> {
+    match code.as_bytes().first() {
         _ if code.ends_with("_failed") => Some(Outcome::Failure),
         _ if code.ends_with("_succeeded") => Some(Outcome::Success),
         Some(b's') if code.len() <= 9 => Some(Outcome::Success),
         Some(b'f') if code.len() <= 9 => Some(Outcome::Failure),
         _ => None,
-    };
+    }
+}
+
+/// What a type of two to six letters or a longer name means. Exchanges for a token are told by
+/// their rule, `se…ft` and `fe…ft` among them, as are calls of the Management API. None of a type
+/// that is not known.
+fn classify(code: &str, method: Option<&str>) -> Option<(EventKind, ActionClass, Option<Outcome>)> {
+    if let Some((_, kind, class, outcome)) = TYPES.iter().find(|(name, ..)| *name == code) {
+        return Some((*kind, *class, *outcome));
+    }
+    let by_letter = by_letter(code);
     let exchange = |code: &str| {
         let rest = code.strip_prefix("se").or_else(|| code.strip_prefix("fe"));
         rest.is_some_and(|rest| rest.ends_with("ft") || matches!(rest, "de" | "cte"))
@@ -151,18 +157,18 @@ fn classify(code: &str, method: Option<&str>) -> (EventKind, ActionClass, Option
         } else {
             ActionClass::Admin
         };
-        return (EventKind::Admin, class, by_letter);
+        return Some((EventKind::Admin, class, by_letter));
     }
     if exchange(code) {
-        return (EventKind::Token, ActionClass::TokenIssue, by_letter);
+        return Some((EventKind::Token, ActionClass::TokenIssue, by_letter));
     }
     if code.contains("logout") {
-        return (EventKind::Auth, ActionClass::Logout, by_letter);
+        return Some((EventKind::Auth, ActionClass::Logout, by_letter));
     }
     if code.starts_with("gd_send_") {
-        return (EventKind::Auth, ActionClass::Mfa, Some(Outcome::Challenged));
+        return Some((EventKind::Auth, ActionClass::Mfa, Some(Outcome::Challenged)));
     }
-    (EventKind::Auth, ActionClass::Other, by_letter)
+    None
 }
 
 fn read<'v>(part: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
@@ -177,7 +183,10 @@ fn read<'v>(part: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusa
     let request = record.at("details.request");
     let method = request.get("method").text();
     let method = method.map(|method| method.to_ascii_uppercase());
-    let (kind, class, outcome) = classify(&code, method.as_deref());
+    let (kind, class, outcome) = classify(&code, method.as_deref()).unwrap_or_else(|| {
+        record.get("type").unknown();
+        (EventKind::Auth, ActionClass::Other, by_letter(&code))
+    });
     let nobody = Refusal::Skip("names nobody");
     let (identity, identity_kind) = who(record, &code).ok_or(nobody)?;
     let path = request.get("path").text().map(http::path);

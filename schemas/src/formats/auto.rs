@@ -40,7 +40,7 @@ impl Format for Auto {
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
         let parts = match record {
             Value::Array(parts) if parts.is_empty() => {
-                return sink(Decoded::Skipped("empty batch"));
+                return sink(Decoded::Skipped("empty batch".into()));
             }
             Value::Array(parts) => parts.as_slice(),
             record => enveloped(record),

@@ -24,7 +24,7 @@ pub(super) fn read<'v>(
 ) -> Result<Vec<Event<'v>>, Refusal> {
     let own = Attributes::new(record.get("attributes"));
     let name = name(record, &own, &resource).ok_or(Refusal::Skip("not a log of an agent"))?;
-    let either = |names: &[&str]| own.first(names).or_else(|| resource.first(names));
+    let either = |names: &[&'static str]| own.first(names).or_else(|| resource.first(names));
     let user = either(&[
         "user.account_uuid",
         "user.account_id",
@@ -110,7 +110,7 @@ fn time(record: Node<'_>, own: &Attributes<'_>) -> Result<EventTime, Refusal> {
 
 /// The tool that was used or asked for. Of a tool of an MCP server only the parameters tell which.
 fn tool<'v>(own: &Attributes<'v>, parameters: Option<&Value>) -> Option<Text<'v>> {
-    let named = |name: &str| {
+    let named = |name: &'static str| {
         let parameter = Node::from(parameters?).get(name).short()?;
         Some(parameter.into_owned())
     };
@@ -190,7 +190,7 @@ fn resource_of<'v>(
     own: &Attributes<'v>,
     parameters: Option<&Value>,
 ) -> Option<Text<'v>> {
-    let parameter = |name: &str| {
+    let parameter = |name: &'static str| {
         let text = Node::from(parameters?).get(name).short()?;
         Some(text.into_owned().into())
     };

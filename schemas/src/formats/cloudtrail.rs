@@ -66,16 +66,16 @@ impl Format for CloudTrail {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, BATCH, sink, read);
+        each(self, raw, source, BATCH, sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, BATCH, sink, read);
+        each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
 
 fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
-    let who = record.get("userIdentity");
+    let who = record.get("userIdentity").always();
     let name = record.get("eventName").text();
     let name = name.ok_or_else(|| Refusal::missing("eventName", "expected a CloudTrail record"))?;
     let service = record.get("eventSource").text();
@@ -143,7 +143,8 @@ fn identity<'v>(
         false => IdentityKind::ServiceAccount,
     };
     let mfa = mfa(record, who) == Some(true);
-    match who.get("type").text().as_deref() {
+    let kind = who.get("type");
+    match kind.text().as_deref() {
         Some("Root") => Some((arn.or(principal)?, IdentityKind::Human)),
         Some("AssumedRole") => role(who, mfa),
         Some("IAMUser") => {
@@ -177,7 +178,11 @@ fn identity<'v>(
             ))
         }
         Some("AWSService") => Some((who.get("invokedBy").text()?, IdentityKind::Workload)),
-        _ => None,
+        Some(_) => {
+            kind.unknown();
+            None
+        }
+        None => None,
     }
     .filter(|(id, _)| !is_hidden(id))
 }

@@ -63,7 +63,7 @@ impl Format for Entra {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_unfolded(raw, source, BATCHES, unfold, sink, read);
+        each_unfolded(self, raw, source, BATCHES, unfold, sink, read);
     }
 }
 
@@ -177,7 +177,7 @@ fn who<'v>(
     fields: Node<'v>,
     flow: Flow,
 ) -> Option<((Text<'v>, IdentityKind), Option<Delegate<'v>>)> {
-    let agent = |field: &str| {
+    let agent = |field: &'static str| {
         let kind = fields.get("agent").get(field).text();
         kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("notAgentic"))
     };
@@ -221,7 +221,11 @@ pub(super) fn is_somebody(id: &Text<'_>) -> bool {
 }
 
 /// The time of what happened, else that of the export.
-pub(super) fn time(record: Node<'_>, fields: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
+pub(super) fn time(
+    record: Node<'_>,
+    fields: Node<'_>,
+    field: &'static str,
+) -> Result<EventTime, Refusal> {
     if fields.get(field).text().is_some() {
         return required_time(fields, field);
     }
@@ -344,7 +348,7 @@ fn credential<'v>(
     succeeded: bool,
     device: &Device<'v>,
 ) -> Credential<'v> {
-    let text = |field: &str| fields.get(field).short();
+    let text = |field: &'static str| fields.get(field).short();
     if matches!(flow, Flow::Interactive | Flow::NonInteractive) {
         // An attempt has an identifier too, of a token that nobody got.
         let token = text("uniqueTokenIdentifier").filter(|_| succeeded);
@@ -404,12 +408,11 @@ fn network<'v>(record: Node<'v>, fields: Node<'v>) -> Network<'v> {
     let place = place.map(|name| fields.get(name));
     let place = place.into_iter().find(|it| it.is_object());
     let place = place.unwrap_or(Node::ABSENT);
-    let country = [
-        place.get("countryOrRegion"),
-        fields.get("location"),
-        record.get("location"),
-    ];
-    let country = country.iter().find_map(|node| node.text());
+    // The country alone, in some exports.
+    let alone = [fields.get("location"), record.get("location")];
+    let mut alone = alone.into_iter().filter(|node| !node.is_object());
+    let country = place.get("countryOrRegion").text();
+    let country = country.or_else(|| alone.find_map(Node::text));
     let position = position(
         place.at("geoCoordinates.latitude"),
         place.at("geoCoordinates.longitude"),
@@ -471,7 +474,12 @@ fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
         record.get("resultType"),
         fields.get("resultType"),
     ];
-    let code = codes.iter().find(|node| node.text().is_some())?;
+    let code = codes.into_iter().find(|node| node.text().is_some());
+    let code = code.unwrap_or_else(|| codes[0].always());
+    let stated = code.text()?;
+    if stated.eq_ignore_ascii_case("success") {
+        return Some(Outcome::Success);
+    }
     match code.count() {
         Some(0) => Some(Outcome::Success),
         Some(code) if INTERRUPTS.contains(&code) => Some(Outcome::Challenged),
@@ -479,7 +487,6 @@ fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
         Some(53_000..=53_099 | 530_000..=530_099) => Some(Outcome::Denied),
         Some(code) if BLOCKS.contains(&code) => Some(Outcome::Denied),
         Some(_) => Some(Outcome::Failure),
-        None if code.text()?.eq_ignore_ascii_case("success") => Some(Outcome::Success),
         None => Some(Outcome::Failure),
     }
 }

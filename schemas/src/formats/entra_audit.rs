@@ -139,7 +139,7 @@ pub(super) fn read<'v>(
 }
 
 fn who<'v>(by: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
-    let id = |path: &str| by.at(path).text().filter(is_somebody);
+    let id = |path: &'static str| by.at(path).text().filter(is_somebody);
     let user = id("user.id").or_else(|| by.at("user.userPrincipalName").text());
     if let Some(user) = user {
         return Some((user, IdentityKind::Human));
@@ -214,8 +214,9 @@ fn about_target<'v>(
 }
 
 fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
-    let stated = fields.get("result").text();
-    let stated = stated.or_else(|| record.get("resultSignature").text())?;
+    let results = [fields.get("result"), record.get("resultSignature")];
+    let result = results.into_iter().find(|it| it.text().is_some());
+    let stated = result.unwrap_or_else(|| results[0].always()).text()?;
     let denied = fields.get("activityDisplayName").text();
     if denied.is_some_and(|it| it.to_lowercase().contains("request denied")) {
         return Some(Outcome::Denied);
@@ -223,7 +224,10 @@ fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
     match stated.to_lowercase().as_str() {
         "success" | "0" => Some(Outcome::Success),
         "failure" | "timeout" => Some(Outcome::Failure),
-        _ => None,
+        _ => {
+            result.into_iter().for_each(Node::unknown);
+            None
+        }
     }
 }
 

@@ -115,7 +115,7 @@ pub(super) fn read<'v>(
 }
 
 fn who<'v>(fields: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
-    let id = |field: &str| fields.get(field).text().filter(is_somebody);
+    let id = |field: &'static str| fields.get(field).text().filter(is_somebody);
     if let Some(user) = id("userId").or_else(|| id("UserPrincipalObjectID")) {
         return Some((user, IdentityKind::Human));
     }

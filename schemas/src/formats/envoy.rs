@@ -48,11 +48,11 @@ impl Format for Envoy {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, &[], sink, read);
+        each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }
 
@@ -73,7 +73,7 @@ const SESSIONS: &[&str] = &[
 ];
 
 /// The first text among several fields.
-fn first<'v>(entry: Node<'v>, fields: &[&str]) -> Option<Text<'v>> {
+fn first<'v>(entry: Node<'v>, fields: &[&'static str]) -> Option<Text<'v>> {
     fields.iter().find_map(|field| entry.at(field).text())
 }
 
@@ -123,6 +123,7 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.action.class = http::class(&method).into();
     event.action.status = entry
         .get("response_code")
+        .always()
         .count()
         .filter(|status| *status > 0);
     event.action.outcome = outcome(entry, event.action.status).into();
@@ -214,7 +215,7 @@ fn subject_kind(entry: Node<'_>, subject: &str) -> IdentityKind {
 }
 
 fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
-    let header = |name: &str| entry.get(&name.replace('-', "_"));
+    let header = |name: &str| entry.member(&name.replace('-', "_"));
     let certificate = first(
         entry,
         &["downstream_peer_fingerprint_256", "downstream_peer_serial"],

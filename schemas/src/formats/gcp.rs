@@ -59,7 +59,7 @@ impl Format for Gcp {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_unfolded(raw, source, BATCHES, unfold, sink, read);
+        each_unfolded(self, raw, source, BATCHES, unfold, sink, read);
     }
 }
 

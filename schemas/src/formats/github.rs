@@ -58,7 +58,7 @@ impl Format for Github {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 }
 
@@ -152,7 +152,7 @@ fn about_target<'v>(
 
 fn who<'v>(entry: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     let name = entry.get("actor").text();
-    let yes = |field: &str| entry.get(field).truth() == Some(true);
+    let yes = |field: &'static str| entry.get(field).truth() == Some(true);
     let bot = yes("actor_is_bot") || name.as_deref().is_some_and(|it| it.ends_with("[bot]"));
     let kind = if yes("actor_is_agent") {
         IdentityKind::AiAgent

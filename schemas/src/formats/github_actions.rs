@@ -243,7 +243,7 @@ pub(super) fn target<'v>(entry: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
 
 /// Whether a change of a member's permission takes some of it away.
 pub(super) fn is_demotion(entry: Node<'_>) -> bool {
-    let rank = |field: &str| {
+    let rank = |field: &'static str| {
         let ranks = ["none", "read", "triage", "write", "maintain", "admin"];
         let permission = entry.get(field).text()?.to_lowercase();
         ranks.iter().position(|rank| *rank == permission)

@@ -21,8 +21,8 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 /// password has no fingerprint, because one could be found by trial. `header` and `parameter` give
 /// the value of a header (lower-case) and of a parameter of the query.
 pub(super) fn presented<'v>(
-    header: impl Fn(&str) -> Node<'v>,
-    parameter: impl Fn(&str) -> Node<'v>,
+    header: impl Fn(&'static str) -> Node<'v>,
+    parameter: impl Fn(&'static str) -> Node<'v>,
 ) -> Option<(Option<Text<'v>>, CredentialKind)> {
     let authorization = raw(header("authorization"));
     match authorization.as_deref().map(Authorization::of) {
@@ -67,8 +67,8 @@ impl<'a> Authorization<'a> {
 }
 
 fn secret<'v>(
-    header: impl Fn(&str) -> Node<'v>,
-    parameter: impl Fn(&str) -> Node<'v>,
+    header: impl Fn(&'static str) -> Node<'v>,
+    parameter: impl Fn(&'static str) -> Node<'v>,
 ) -> Option<(Text<'v>, CredentialKind)> {
     let key = API_KEY_HEADERS
         .iter()

@@ -83,7 +83,7 @@ impl Format for Keycloak {
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(&unwrapped(record), raw.len(), source, &[], sink, read);
+        each_part(self, &unwrapped(record), raw.len(), source, &[], sink, read);
     }
 }
 
@@ -176,12 +176,14 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     })?;
     let details = record.get("details");
     let action = code.strip_suffix("_ERROR").unwrap_or(&code).to_owned();
-    let (kind, class) = CLASSES
-        .iter()
-        .find(|(name, ..)| *name == action)
-        .map_or((EventKind::Auth, ActionClass::Other), |(_, kind, class)| {
-            (*kind, *class)
-        });
+    let listed = CLASSES.iter().find(|(name, ..)| *name == action);
+    let (kind, class) = match listed {
+        Some((_, kind, class)) => (*kind, *class),
+        None => {
+            record.get("type").unknown();
+            (EventKind::Auth, ActionClass::Other)
+        }
+    };
     let time = time(record)?;
     let (identity, identity_kind) = who(record, details, &action)?;
     let opening = Opening {
@@ -297,7 +299,7 @@ fn session<'v>(
 }
 
 fn credential<'v>(details: Node<'v>, action: &str, class: ActionClass) -> Credential<'v> {
-    let word = |name: &str| details.get(name).text();
+    let word = |name: &'static str| details.get(name).text();
     let of_refresh = matches!(action, "REFRESH_TOKEN" | "REVOKE_GRANT");
     let refresh = word("refresh_token_id").filter(|_| of_refresh);
     let token = word("token_id");
@@ -369,11 +371,14 @@ fn outcome(record: Node<'_>, failed: bool) -> Outcome {
     }
 }
 
+const OPERATIONS: &[&str] = &["CREATE", "UPDATE", "DELETE", "ACTION"];
+
 fn read_admin<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
     // A line of the log has the administrator's own fields beside the others.
     let inside = record.get("authDetails");
     let actor = if inside.is_object() { inside } else { record };
-    let operation = record.get("operationType").text().unwrap_or_default();
+    let operation = record.get("operationType").among(OPERATIONS);
+    let operation = operation.text().unwrap_or_default();
     let thing = record.get("resourceType").text();
     let time = time(record)?;
     let nobody = Refusal::Skip("the administrator is not known");
@@ -426,9 +431,10 @@ fn roles<'v>(representation: Node<'v>) -> Vec<Text<'v>> {
     let Some(given) = representation.embedded() else {
         return Vec::new();
     };
-    Node::from(&*given)
+    representation
+        .within(&given)
         .items()
-        .filter_map(|role| role.get("name").short())
+        .filter_map(|role| role.get("name").always().short())
         .map(|name| name.into_owned().into())
         .collect()
 }

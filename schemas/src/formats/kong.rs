@@ -47,11 +47,11 @@ impl Format for Kong {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, BATCH, sink, read);
+        each(self, raw, source, BATCH, sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, BATCH, sink, read);
+        each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -91,7 +91,11 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     event.device.user_agent = headers.get("user-agent").short();
     event.action.class = http::class(&method).into();
     let response = entry.get("response");
-    event.action.status = response.get("status").count().filter(|status| *status > 0);
+    event.action.status = response
+        .get("status")
+        .always()
+        .count()
+        .filter(|status| *status > 0);
     event.action.outcome = event.action.status.map(http::outcome).into();
     event.action.bytes_out = response.get("size").count();
     event.action.resource = http::resource(path);
@@ -142,7 +146,10 @@ fn credential<'v>(
     identity: &Identity<'_>,
 ) -> Credential<'v> {
     let query = request.get("querystring");
-    let presented = http::presented(|name| headers.get(name), |name| query.get(name));
+    let presented = http::presented(
+        |name: &'static str| headers.get(name),
+        |name: &'static str| query.get(name),
+    );
     let by_identity = match identity.kind.known() {
         Some(IdentityKind::ApiKey) => CredentialKind::ApiKey,
         _ => CredentialKind::AccessToken,

@@ -55,7 +55,7 @@ impl Format for Kubernetes {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_unfolded(raw, source, BATCHES, unfold, sink, read);
+        each_unfolded(self, raw, source, BATCHES, unfold, sink, read);
     }
 }
 
@@ -74,9 +74,16 @@ fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
     take(event);
 }
 
+const STAGES: &[&str] = &[
+    "RequestReceived",
+    "ResponseStarted",
+    "ResponseComplete",
+    "Panic",
+];
+
 fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
     let id = event.get("auditID").text().ok_or_else(|| no_event(event))?;
-    let stage = event.get("stage").text();
+    let stage = event.get("stage").among(STAGES).text();
     if matches!(
         stage.as_deref(),
         Some("RequestReceived" | "ResponseStarted")
@@ -85,7 +92,8 @@ fn read<'v>(event: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     }
     let user = event.get("user");
     let nobody = || Refusal::Skip("names nobody");
-    let identity = user.get("username").text().ok_or_else(nobody)?;
+    let identity = user.get("username").always();
+    let identity = identity.text().ok_or_else(nobody)?;
     let identity_kind = kind_of(&identity).ok_or_else(nobody)?;
     let verb = event.get("verb").text();
     let verb = verb.ok_or_else(|| Refusal::missing("verb", "expected an audit event"))?;
@@ -168,7 +176,7 @@ fn time_field(event: Node<'_>) -> &'static str {
         "stageTimestamp",
         "RequestReceivedTime",
     ];
-    let there = |field: &&&str| event.get(field).text().is_some();
+    let there = |field: &&&'static str| event.get(field).text().is_some();
     FIELDS.iter().find(there).unwrap_or(&FIELDS[0])
 }
 

@@ -79,8 +79,11 @@ mod workspace_actions;
 pub use native::read_event;
 pub use set::SecurityEventToken;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
+use crate::drift::Drift;
 use crate::event::Event;
 use crate::reject::Reject;
 
@@ -126,10 +129,12 @@ pub enum Decoded<'a> {
     /// Something that could not be read: it goes to the dead letter.
     Rejected(Reject),
     /// Something that is readable but says nothing of any identity, with the reason: counted only.
-    Skipped(&'static str),
+    Skipped(Cow<'static, str>),
+    /// A field in which what comes next is not what its format expects: counted only.
+    Drift(Drift),
 }
 
-/// Takes what a record held, in order.
+/// Takes what a record held, in order; before each part of it where that drifted.
 pub type Sink<'s> = dyn FnMut(Decoded<'_>) + 's;
 
 /// A log format.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Decoded, Format, Sink, Source, secret};
+use crate::drift;
 use crate::event::{DEFAULT_TENANT, Event};
 use crate::reject::Reject;
 
@@ -26,10 +27,16 @@ impl Format for Native {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        sink(match read(raw, source) {
-            Ok(event) => Decoded::Event(Box::new(event)),
-            Err(reject) => Decoded::Rejected(reject),
-        });
+        match read(raw, source) {
+            Ok(event) => {
+                drift::of_event(&event, |drift| sink(Decoded::Drift(drift)));
+                sink(Decoded::Event(Box::new(event)));
+            }
+            Err(reject) => {
+                drift::of_refusal(&reject, |drift| sink(Decoded::Drift(drift)));
+                sink(Decoded::Rejected(reject));
+            }
+        }
     }
 }
 

@@ -46,22 +46,15 @@ impl Format for Nginx {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, &[], sink, read);
+        each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }
 
-const TIMES: &[&str] = &[
-    "msec",
-    "time_iso8601",
-    "time",
-    "timestamp",
-    "@timestamp",
-    "time_local",
-];
+const TIMES: &[&str] = &["msec", "time_iso8601", "time", "timestamp", "@timestamp"];
 
 fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusal> {
     let (method, target) = asked(entry).ok_or_else(|| {
@@ -78,7 +71,10 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
     let request_id = request_id.or_else(|| entry.get("http_x_request_id").text());
     let opening = Opening {
         id: http::entry_id(request_id, entry).into(),
-        time: required_instant(entry, TIMES).or_else(|refusal| local.ok_or(refusal))?,
+        time: match local {
+            Some(local) => required_instant(entry, TIMES).unwrap_or(local),
+            None => required_instant(entry, &[TIMES, &["time_local"]].concat())?,
+        },
         kind: EventKind::Api,
         identity,
         identity_kind,
@@ -95,7 +91,11 @@ fn read<'v>(entry: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refus
         .iter()
         .find_map(|name| entry.get(name).short());
     event.action.class = http::class(&method).into();
-    event.action.status = entry.get("status").count().filter(|status| *status > 0);
+    event.action.status = entry
+        .get("status")
+        .always()
+        .count()
+        .filter(|status| *status > 0);
     event.action.outcome = event.action.status.map(http::outcome).into();
     let sent = entry.get("bytes_sent").count();
     event.action.bytes_out = sent.or_else(|| entry.get("body_bytes_sent").count());
@@ -110,7 +110,7 @@ fn asked<'v>(entry: Node<'v>) -> Option<(Text<'v>, Text<'v>)> {
     let line = entry.get("request").text();
     let mut words = line.as_deref().unwrap_or_default().split(' ');
     let (method, target) = (words.next(), words.next());
-    let named = |name: &str| entry.get(name).text();
+    let named = |name: &'static str| entry.get(name).text();
     let method = named("request_method").or_else(|| {
         method
             .filter(|method| !method.is_empty())
@@ -149,8 +149,8 @@ fn who<'v>(entry: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
 }
 
 fn credential<'v>(entry: Node<'v>) -> Credential<'v> {
-    let header = |name: &str| entry.get(&format!("http_{}", name.replace('-', "_")));
-    let argument = |name: &str| entry.get(&format!("arg_{}", name.replace('-', "_")));
+    let header = |name: &str| entry.member(&format!("http_{}", name.replace('-', "_")));
+    let argument = |name: &str| entry.member(&format!("arg_{}", name.replace('-', "_")));
     let certificate = entry.get("ssl_client_fingerprint").text();
     let token = http::presented(header, argument).or_else(|| {
         let id = entry.get("jwt_claim_jti").text()?;

@@ -48,11 +48,11 @@ impl Format for Ocsf {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, &[], sink, read);
+        each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }
 
@@ -219,7 +219,7 @@ fn who<'v>(
 }
 
 fn user_id<'v>(user: Node<'v>, session: Node<'v>) -> Option<Text<'v>> {
-    let named = |name: &str| user.get(name).text();
+    let named = |name: &'static str| user.get(name).text();
     let of_cluster = named("name").filter(|name| name.starts_with("system:"));
     let own = of_cluster
         .or_else(|| named("uid"))
@@ -259,9 +259,9 @@ fn kind_of(user: Node<'_>, id: &str, signs_in: bool) -> IdentityKind {
 }
 
 fn read_session<'v>(record: Node<'v>, session: Node<'v>) -> Session<'v> {
-    let time = |name: &str| {
+    let time = |name: &'static str| {
         let plain = session.get(name).moment();
-        plain.or_else(|| session.get(&format!("{name}_dt")).moment())
+        plain.or_else(|| session.member(&format!("{name}_dt")).moment())
     };
     let mfa = [
         record.get("is_mfa"),
@@ -357,16 +357,24 @@ fn outcome(record: Node<'_>, status: Option<u64>) -> Option<Outcome> {
     let denied = ["denied", "unauthorized", "notauthorized", "forbidden"]
         .iter()
         .any(|word| error.contains(word));
-    let succeeded = match record.get("status_id").count() {
+    let (status_id, stated) = (record.get("status_id"), record.get("status"));
+    if !stated.exists() {
+        status_id.always();
+    }
+    let succeeded = match status_id.count() {
         Some(1) => Some(true),
         Some(2) => Some(false),
-        _ => record.get("status").text().and_then(|stated| {
-            match stated.to_ascii_lowercase().as_str() {
+        // Unknown, and other; what other is stands in words.
+        _ => stated
+            .text()
+            .and_then(|word| match word.to_ascii_lowercase().as_str() {
                 "success" => Some(true),
                 "failure" => Some(false),
-                _ => None,
-            }
-        }),
+                _ => {
+                    stated.unknown();
+                    None
+                }
+            }),
     };
     match succeeded {
         Some(true) => Some(Outcome::Success),

@@ -60,11 +60,11 @@ impl Format for Okta {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, BATCH, sink, read);
+        each(self, raw, source, BATCH, sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, BATCH, sink, read);
+        each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
 
@@ -243,8 +243,19 @@ fn about_target<'v>(
     vec![event, about]
 }
 
+/// The types of actors. Whatever is of another is taken for a human.
+const ACTORS: &[&str] = &[
+    "User",
+    "PublicClientApp",
+    "PublicClientAppEntity",
+    "AppInstance",
+    "SystemPrincipal",
+    "IP address",
+];
+
 fn who<'v>(actor: Node<'v>) -> Result<(Text<'v>, IdentityKind), Refusal> {
-    let kind = match actor.get("type").text().as_deref() {
+    let word = actor.get("type").among(ACTORS).text();
+    let kind = match word.as_deref() {
         Some("IP address") => return Err(Refusal::Skip("the actor is an address")),
         Some("PublicClientApp" | "PublicClientAppEntity" | "AppInstance") => {
             IdentityKind::ServiceAccount
@@ -252,7 +263,7 @@ fn who<'v>(actor: Node<'v>) -> Result<(Text<'v>, IdentityKind), Refusal> {
         Some("SystemPrincipal") => IdentityKind::Workload,
         _ => IdentityKind::Human,
     };
-    let id = actor.get("id").text();
+    let id = actor.get("id").always().text();
     // A sign-in under a name that the directory does not have is nobody's.
     id.map(|id| (id, kind))
         .ok_or(Refusal::Skip("the actor is not known"))
@@ -397,10 +408,11 @@ fn network<'v>(record: Node<'v>, debug: Node<'v>) -> Network<'v> {
 }
 
 fn anonymizer(security: Node<'_>, debug: Node<'_>) -> Option<Anonymizer> {
-    let tunnels = debug.get("tunnels").embedded();
+    let text = debug.get("tunnels");
+    let tunnels = text.embedded();
     let tunnel = tunnels.as_deref().and_then(|tunnels: &Value| {
-        let first = Node::from(tunnels).items().next()?;
-        let kind = first.get("type").text()?.to_ascii_lowercase();
+        let first = text.within(tunnels).items().next()?;
+        let kind = first.get("type").always().text()?.to_ascii_lowercase();
         Some(match kind.as_str() {
             "vpn" => Anonymizer::Vpn,
             "tor" => Anonymizer::Tor,
@@ -428,7 +440,7 @@ fn device<'v>(record: Node<'v>, debug: Node<'v>) -> Device<'v> {
 
 /// An unmanaged device is not a broken one: only what is wrong with it makes it non-compliant.
 fn posture(device: Node<'_>) -> Option<Posture> {
-    let yes = |field: &str| device.get(field).truth() == Some(true);
+    let yes = |field: &'static str| device.get(field).truth() == Some(true);
     let unencrypted = device
         .get("diskEncryptionType")
         .text_or_none_word()
@@ -444,19 +456,18 @@ fn posture(device: Node<'_>) -> Option<Posture> {
 }
 
 fn outcome(record: Node<'_>) -> Option<Outcome> {
-    match record
-        .at("outcome.result")
-        .text()?
-        .to_ascii_uppercase()
-        .as_str()
-    {
+    let result = record.at("outcome.result").always();
+    match result.text()?.to_ascii_uppercase().as_str() {
         "SUCCESS" | "ALLOW" => Some(Outcome::Success),
         "FAILURE" => Some(Outcome::Failure),
         "DENY" => Some(Outcome::Denied),
         "CHALLENGE" => Some(Outcome::Challenged),
         // Okta skipped the step: nothing was achieved by it.
         "SKIPPED" => Some(Outcome::Failure),
-        _ => None,
+        _ => {
+            result.unknown();
+            None
+        }
     }
 }
 

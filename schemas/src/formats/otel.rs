@@ -36,6 +36,7 @@ use super::agent_tools;
 use super::otel_values::Attributes;
 use super::read::{Node, Opening, Refusal, give, open, parse, required_instant};
 use super::{Decoded, Format, Sink, Source, claude_code, http};
+use crate::drift::Seen;
 use crate::event::{ActionClass, Delegate, Event, EventKind, IdentityKind, Outcome};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
@@ -76,7 +77,7 @@ impl Format for Otel {
             read_payload(root, "", raw.len(), source, sink);
         }
         if !any {
-            sink(Decoded::Skipped("empty batch"));
+            sink(Decoded::Skipped("empty batch".into()));
         }
     }
 }
@@ -144,12 +145,16 @@ fn read_payload(
             format!("{before}expected resourceSpans or resourceLogs, as OTLP writes them in JSON");
         return sink(Decoded::Rejected(Reject::new(Reason::WrongFormat, detail)));
     };
-    let items = items(payload, signal);
+    let envelope = Seen::default();
+    let items = items(payload.noting(&envelope), signal);
+    envelope.tell(Otel.name(), None, |drift| sink(Decoded::Drift(drift)));
     if items.is_empty() {
-        return sink(Decoded::Skipped("empty batch"));
+        return sink(Decoded::Skipped("empty batch".into()));
     }
     let family = Family::of(&items);
     for (resource, item, [a, b, c]) in items {
+        let seen = Seen::default();
+        let (resource, item) = (resource.noting(&seen), item.noting(&seen));
         let events = match signal.items {
             "spans" => read_span(item, resource, &family, source),
             "logRecords" => claude_code::read(item, resource, source),
@@ -163,7 +168,7 @@ fn read_payload(
             } = signal;
             Some(format!("{before}{many}[{a}].{scopes}[{b}].{items}[{c}]"))
         };
-        give(events, raw_bytes, place, sink);
+        give(&Otel, events, &seen, raw_bytes, place, sink);
     }
 }
 
@@ -215,7 +220,7 @@ fn read_span<'v>(
     let own = Attributes::new(span.get("attributes"));
     let (name, class) = action(&own).ok_or(Refusal::Skip("not a span of an agent"))?;
     let line = family.line(span, own.clone());
-    let inherited = |names: &[&str]| line.iter().find_map(|above| above.first(names));
+    let inherited = |names: &[&'static str]| line.iter().find_map(|above| above.first(names));
     let user = inherited(USERS).or_else(|| resource.first(USERS));
     let mut agents = agents(&line);
     let is_server = matches!(

@@ -11,7 +11,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{Decoded, Sink, Source, secret};
+use super::{Decoded, Format, Sink, Source, secret};
+use crate::drift::{DriftKind, Field, Seen};
 use crate::event::{
     Action, ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind,
     MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT_BYTES,
@@ -22,20 +23,82 @@ use crate::reject::{Reason, Reject};
 use crate::time::{EARLIEST, EventTime};
 use crate::vocabulary::Word;
 
-/// A place in a record, which may not be there.
+/// A place in a record, which may not be there. What is asked of it and cannot be read is noted in
+/// [`Seen`] under the names by which it was reached, once for each part of a record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node<'v>(Option<&'v Value>);
+pub(super) struct Node<'v> {
+    value: Option<&'v Value>,
+    seen: Option<&'v Seen>,
+    field: Field,
+}
 
 impl<'v> Node<'v> {
     /// No place at all.
-    pub(super) const ABSENT: Self = Self(None);
+    pub(super) const ABSENT: Self = Self {
+        value: None,
+        seen: None,
+        field: Field::ROOT,
+    };
+
+    /// The whole of a part of a record.
+    pub(super) fn root(part: &'v Value, seen: &'v Seen) -> Self {
+        Self::from(part).noting(seen)
+    }
+
+    /// The same place, of which is noted what cannot be read.
+    pub(super) fn noting<'s>(self, seen: &'s Seen) -> Node<'s>
+    where
+        'v: 's,
+    {
+        Node {
+            seen: Some(seen),
+            ..self
+        }
+    }
+
+    /// What was put into this place as text.
+    pub(super) fn within<'s>(self, value: &'s Value) -> Node<'s>
+    where
+        'v: 's,
+    {
+        Node {
+            value: Some(value),
+            ..self
+        }
+    }
+
+    /// The same place under a name of its own.
+    pub(super) fn named(self, name: &'static str) -> Self {
+        Self {
+            field: Field::ROOT.then(name),
+            ..self
+        }
+    }
+
+    /// Another value that stands for this place.
+    fn with(self, value: Option<&'v Value>) -> Self {
+        Self { value, ..self }
+    }
 
     /// The member of that name, by exact case or else by any.
-    pub(super) fn get(self, key: &str) -> Self {
-        let Some(Value::Object(members)) = self.0 else {
-            return Self(None);
+    pub(super) fn get(self, key: &'static str) -> Self {
+        Self {
+            field: self.field.then(key),
+            ..self.member(key)
+        }
+    }
+
+    /// As [`get`](Self::get), by a name that is made up at run time and is not told in drift.
+    pub(super) fn member(self, key: &str) -> Self {
+        let members = match self.value {
+            Some(Value::Object(members)) => members,
+            None | Some(Value::Null) => return self.with(None),
+            Some(_) => {
+                self.mistyped();
+                return self.with(None);
+            }
         };
-        Self(members.get(key).or_else(|| {
+        self.with(members.get(key).or_else(|| {
             let (_, value) = members
                 .iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case(key))?;
@@ -44,72 +107,122 @@ impl<'v> Node<'v> {
     }
 
     /// The member at a dotted path.
-    pub(super) fn at(self, path: &str) -> Self {
-        path.split('.').fold(self, Self::get)
+    pub(super) fn at(self, path: &'static str) -> Self {
+        Self {
+            field: self.field.then(path),
+            ..path.split('.').fold(self, Self::get)
+        }
+    }
+
+    /// A place that every record of its format has: where it is not there, that is noted. Words by
+    /// which a source says that it does not know are an answer.
+    pub(super) fn always(self) -> Self {
+        if matches!(self.value, None | Some(Value::Null)) {
+            self.note(DriftKind::Missing);
+        }
+        self
+    }
+
+    /// An enumeration of which the format knows these words: where it holds another, that is noted.
+    pub(super) fn among(self, words: &[&str]) -> Self {
+        if self.text().is_some_and(|word| !words.contains(&&*word)) {
+            self.unknown();
+        }
+        self
+    }
+
+    /// Notes that what is here is no word of an enumeration that the format knows.
+    pub(super) fn unknown(self) {
+        self.note(DriftKind::Unknown);
+    }
+
+    /// Notes that what is here cannot be read as what it should be.
+    fn mistyped(self) {
+        self.note(DriftKind::Mistyped);
+    }
+
+    /// The value, or a note that something else is here. Absent and `null` are neither.
+    fn or_mistyped<T>(self, value: Option<T>) -> Option<T> {
+        if value.is_none() && !matches!(self.value, None | Some(Value::Null)) {
+            self.mistyped();
+        }
+        value
+    }
+
+    #[cold]
+    fn note(self, kind: DriftKind) {
+        if let Some(seen) = self.seen {
+            seen.note(self.field, kind);
+        }
     }
 
     pub(super) fn exists(self) -> bool {
-        self.0.is_some()
+        self.value.is_some()
     }
 
     pub(super) fn is_array(self) -> bool {
-        matches!(self.0, Some(Value::Array(_)))
+        matches!(self.value, Some(Value::Array(_)))
     }
 
     pub(super) fn is_object(self) -> bool {
-        matches!(self.0, Some(Value::Object(_)))
+        matches!(self.value, Some(Value::Object(_)))
     }
 
     /// Whether the record has it, known or not.
     pub(super) fn is_there(self) -> bool {
-        self.0.is_some()
+        self.value.is_some()
     }
 
     /// The elements of an array; of a single object, that one.
     pub(super) fn items(self) -> impl Iterator<Item = Node<'v>> {
-        let items = match self.0 {
-            Some(Value::Array(items)) => items.as_slice(),
-            Some(one @ Value::Object(_)) => std::slice::from_ref(one),
-            _ => &[],
+        let items = match self.value {
+            Some(Value::Array(items)) => Some(items.as_slice()),
+            Some(one @ Value::Object(_)) => Some(std::slice::from_ref(one)),
+            _ => None,
         };
-        items.iter().map(|item| Node(Some(item)))
+        let items = self.or_mistyped(items).unwrap_or_default();
+        items.iter().map(move |item| self.with(Some(item)))
     }
 
     /// The members of an object.
     pub(super) fn members(self) -> impl Iterator<Item = (&'v str, Node<'v>)> {
-        let members = match self.0 {
+        let members = match self.value {
             Some(Value::Object(members)) => Some(members),
             _ => None,
         };
         let members = members.into_iter().flatten();
-        members.map(|(name, value)| (name.as_str(), Node(Some(value))))
+        members.map(move |(name, value)| (name.as_str(), self.with(Some(value))))
     }
 
     /// The elements of an array, whatever they are.
     pub(super) fn elements(self) -> impl Iterator<Item = Node<'v>> {
-        let elements = match self.0 {
+        let elements = match self.value {
             Some(Value::Array(elements)) => elements.as_slice(),
             _ => &[],
         };
-        elements.iter().map(|element| Node(Some(element)))
+        elements.iter().map(move |element| self.with(Some(element)))
     }
 
     /// The text: a string that says something, or a number. Of an array, its first element.
     pub(super) fn text(self) -> Option<Text<'v>> {
-        match self.0? {
+        match self.value? {
             Value::String(text) => known(text).map(Cow::Borrowed),
             Value::Number(number) => Some(Cow::Owned(number.to_string())),
-            Value::Array(items) => Node(items.first()).text(),
-            Value::Null | Value::Bool(_) | Value::Object(_) => None,
+            Value::Array(items) => self.with(items.first()).text(),
+            Value::Null => None,
+            Value::Bool(_) | Value::Object(_) => {
+                self.mistyped();
+                None
+            }
         }
     }
 
     /// The texts of an array, or the one text.
     pub(super) fn texts(self) -> Vec<Text<'v>> {
-        match self.0 {
+        match self.value {
             Some(Value::Array(items)) => items
                 .iter()
-                .filter_map(|item| Node(Some(item)).text())
+                .filter_map(|item| self.with(Some(item)).text())
                 .collect(),
             _ => self.text().into_iter().collect(),
         }
@@ -117,7 +230,7 @@ impl<'v> Node<'v> {
 
     /// Text of a field in which `NONE` is an answer rather than the lack of one.
     pub(super) fn text_or_none_word(self) -> Option<&'v str> {
-        self.0?.as_str()
+        self.or_mistyped(self.value?.as_str())
     }
 
     /// A text short enough to be kept; a longer one is noise that must not cost the whole record.
@@ -127,20 +240,19 @@ impl<'v> Node<'v> {
 
     /// A number, also one written as text.
     pub(super) fn number(self) -> Option<f64> {
-        match self.0? {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => known(text)?.parse().ok(),
-            _ => None,
+        let text = self.value?.as_str();
+        if text.is_some_and(|text| known(text).is_none()) {
+            return None;
         }
-        .filter(|number: &f64| number.is_finite())
+        self.or_mistyped(number(self.value?))
     }
 
     /// A whole number that is not negative, however it is written.
     pub(super) fn count(self) -> Option<u64> {
-        let exact = match self.0? {
+        let exact = match self.value? {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => known(text)?.parse().ok(),
-            _ => return None,
+            _ => None,
         };
         exact.or_else(|| {
             let number = self.number()?;
@@ -151,39 +263,41 @@ impl<'v> Node<'v> {
 
     /// A truth, written as a boolean, a word or a digit.
     pub(super) fn truth(self) -> Option<bool> {
-        match self.0? {
+        let truth = match self.value? {
             Value::Bool(truth) => Some(*truth),
-            Value::Number(number) => match number.as_u64()? {
-                0 => Some(false),
-                1 => Some(true),
+            Value::Number(number) => match number.as_u64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
                 _ => None,
             },
-            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            Value::String(text) => match known(text)?.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "1" => Some(true),
                 "false" | "no" | "0" => Some(false),
                 _ => None,
             },
             _ => None,
-        }
+        };
+        self.or_mistyped(truth)
     }
 
     /// A time: RFC 3339, ISO 8601 basic format, or milliseconds since the epoch.
     pub(super) fn time(self) -> Option<EventTime> {
-        match self.0? {
+        let time = match self.value? {
             Value::String(text) => {
-                let text = text.trim();
+                let text = known(text)?;
                 EventTime::parse(text)
                     .or_else(|| basic_time(text))
                     .or_else(|| text.parse().ok().and_then(millis))
             }
-            Value::Number(number) => millis(number.as_f64()?),
+            Value::Number(number) => number.as_f64().and_then(millis),
             _ => None,
-        }
+        };
+        self.or_mistyped(time)
     }
 
     /// A time: RFC 3339, or a number since the epoch in whatever unit its size tells.
     pub(super) fn instant(self) -> Option<EventTime> {
-        self.number().map_or_else(|| self.time(), epoch)
+        number(self.value?).map_or_else(|| self.time(), |number| self.or_mistyped(epoch(number)))
     }
 
     /// As [`instant`](Self::instant), where an unset clock's is not known rather than wrong.
@@ -198,7 +312,7 @@ impl<'v> Node<'v> {
 
     /// JSON that was put into a string, or that was not.
     pub(super) fn embedded(self) -> Option<Cow<'v, Value>> {
-        match self.0? {
+        match self.value? {
             Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
             value => Some(Cow::Borrowed(value)),
         }
@@ -206,14 +320,25 @@ impl<'v> Node<'v> {
 
     /// The text of the value as compact JSON, always the same for the same value.
     pub(super) fn canonical(self) -> String {
-        self.0.map(Value::to_string).unwrap_or_default()
+        self.value.map(Value::to_string).unwrap_or_default()
     }
 }
 
 impl<'v> From<&'v Value> for Node<'v> {
+    /// A value of which nothing is noted: one that is only looked at.
     fn from(value: &'v Value) -> Self {
-        Self(Some(value))
+        Self::ABSENT.with(Some(value))
     }
+}
+
+/// A number, also one written as text.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => known(text)?.parse().ok(),
+        _ => None,
+    }
+    .filter(|number: &f64| number.is_finite())
 }
 
 /// Latitude and longitude of a place that there is. Sources that know none write zeros.
@@ -294,7 +419,7 @@ impl Refusal {
 }
 
 /// The time at a path, which must be there.
-pub(super) fn required_time(record: Node<'_>, field: &str) -> Result<EventTime, Refusal> {
+pub(super) fn required_time(record: Node<'_>, field: &'static str) -> Result<EventTime, Refusal> {
     let node = record.at(field);
     node.time().ok_or_else(|| {
         let expected = "expected RFC 3339, or milliseconds since the epoch";
@@ -303,13 +428,16 @@ pub(super) fn required_time(record: Node<'_>, field: &str) -> Result<EventTime, 
 }
 
 /// The first time among several fields, in any unit, which must be there.
-pub(super) fn required_instant(record: Node<'_>, fields: &[&str]) -> Result<EventTime, Refusal> {
+pub(super) fn required_instant(
+    record: Node<'_>,
+    fields: &[&'static str],
+) -> Result<EventTime, Refusal> {
     let nodes = || fields.iter().map(|field| (record.at(field), *field));
     let found = nodes().find_map(|(node, _)| node.instant());
     found.ok_or_else(|| {
         let (node, field) = nodes()
             .find(|(node, _)| node.text().is_some())
-            .unwrap_or((Node(None), fields.first().copied().unwrap_or("time")));
+            .unwrap_or((Node::ABSENT, fields.first().copied().unwrap_or("time")));
         no_time(
             node,
             field,
@@ -448,7 +576,7 @@ pub(super) fn with_gainers<'v>(
 
 /// A list written as an array or as text, separated by commas or blanks.
 pub(super) fn scopes<'v>(node: Node<'v>) -> Vec<Text<'v>> {
-    if let Some(Value::Array(_)) = node.0 {
+    if node.is_array() {
         return node.texts();
     }
     match node.text() {
@@ -461,57 +589,57 @@ pub(super) fn scopes<'v>(node: Node<'v>) -> Vec<Text<'v>> {
     }
 }
 
-/// Parses a raw record, hands each of its parts to `read`, and what came of them to `sink`.
+/// Parses a raw record of `format`, hands each of its parts to `read`, and what came of them to `sink`.
 ///
 /// `batch` names the member under which the format puts several records into one; an array of
 /// records is always taken.
-pub(super) fn each<F>(raw: &[u8], source: Source<'_>, batch: &[&str], sink: &mut Sink<'_>, read: F)
-where
+pub(super) fn each<F>(
+    format: &dyn Format,
+    raw: &[u8],
+    source: Source<'_>,
+    batch: &[&'static str],
+    sink: &mut Sink<'_>,
+    read: F,
+) where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
     match parse(raw) {
-        Ok(value) => each_part(&value, raw.len(), source, batch, sink, read),
+        Ok(value) => each_part(format, &value, raw.len(), source, batch, sink, read),
         Err(reject) => sink(Decoded::Rejected(reject)),
     }
 }
 
 /// As [`each`], of a record of `raw_bytes` that is parsed already.
 pub(super) fn each_part<F>(
+    format: &dyn Format,
     record: &Value,
     raw_bytes: usize,
     source: Source<'_>,
-    batch: &[&str],
+    batch: &[&'static str],
     sink: &mut Sink<'_>,
     read: F,
 ) where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
-    let root = Node(Some(record));
+    let root = Node::from(record);
     let wrapped = batch
         .iter()
         .map(|path| root.at(path))
-        .find(|node| node.0.is_some());
-    let part = wrapped.unwrap_or(root);
-    let Node(Some(Value::Array(parts))) = part else {
-        return give(
-            object(part).and_then(|part| read(part, source)),
-            raw_bytes,
-            || None,
-            sink,
-        );
+        .find(|node| node.exists());
+    let part = wrapped.unwrap_or(root).value.unwrap_or(record);
+    let mut one = |part, place: &dyn Fn() -> Option<String>| {
+        let seen = Seen::default();
+        let read = object(Node::root(part, &seen)).and_then(|part| read(part, source));
+        give(format, read, &seen, raw_bytes, place, sink);
     };
-    if parts.is_empty() {
-        return sink(Decoded::Skipped("empty batch"));
-    }
+    let Value::Array(parts) = part else {
+        return one(part, &|| None);
+    };
     for (index, part) in parts.iter().enumerate() {
-        let place = || Some(format!("part {index} of the record"));
-        let part = object(Node(Some(part)));
-        give(
-            part.and_then(|part| read(part, source)),
-            raw_bytes,
-            place,
-            sink,
-        );
+        one(part, &|| Some(format!("part {index} of the record")));
+    }
+    if parts.is_empty() {
+        sink(Decoded::Skipped("empty batch".into()));
     }
 }
 
@@ -523,14 +651,22 @@ fn object(part: Node<'_>) -> Result<Node<'_>, Refusal> {
     Err(Refusal::Reject(reject))
 }
 
-/// Hands what one part of a record of `raw_bytes` gave to `sink`: secrets replaced, bounds checked.
-/// `place` is where in the record the part stands, for whoever has to find it.
+/// Hands what one part of a record of `raw_bytes` gave to `sink`: where it drifted, then events with
+/// secrets replaced and bounds checked. `place` is where in the record the part stands, for whoever
+/// has to find it.
 pub(super) fn give(
+    format: &dyn Format,
     part: Result<Vec<Event<'_>>, Refusal>,
+    seen: &Seen,
     raw_bytes: usize,
     place: impl Fn() -> Option<String>,
     sink: &mut Sink<'_>,
 ) {
+    let refused = match &part {
+        Err(Refusal::Reject(reject)) => Some(reject),
+        _ => None,
+    };
+    seen.tell(format.name(), refused, |drift| sink(Decoded::Drift(drift)));
     let refuse = |mut reject: Reject| {
         if let Some(place) = place() {
             reject.detail = format!("{place}: {}", reject.detail);
@@ -554,7 +690,7 @@ pub(super) fn give(
             }
         }
         Err(Refusal::Reject(reject)) => sink(Decoded::Rejected(refuse(reject))),
-        Err(Refusal::Skip(why)) => sink(Decoded::Skipped(why)),
+        Err(Refusal::Skip(why)) => sink(Decoded::Skipped(why.into())),
     }
 }
 

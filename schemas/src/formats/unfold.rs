@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::read::{Node, Refusal, each_part, parse};
-use super::{Decoded, Sink, Source};
+use super::{Decoded, Format, Sink, Source};
 use crate::event::Event;
 
 /// Gets one part of a record, and hands on what is wrapped in it: at least one value.
@@ -12,9 +12,10 @@ pub(super) type Unfold = fn(Value, &mut dyn FnMut(Value));
 
 /// As [`each`](super::read::each), of what `unfold` finds in every part.
 pub(super) fn each_unfolded<F>(
+    format: &dyn Format,
     raw: &[u8],
     source: Source<'_>,
-    batch: &[&str],
+    batch: &[&'static str],
     unfold: Unfold,
     sink: &mut Sink<'_>,
     read: F,
@@ -24,14 +25,14 @@ pub(super) fn each_unfolded<F>(
     match parse(raw) {
         Ok(value) => {
             let parts = unfolded(value, batch, unfold);
-            each_part(&parts, raw.len(), source, &[], sink, read);
+            each_part(format, &parts, raw.len(), source, &[], sink, read);
         }
         Err(reject) => sink(Decoded::Rejected(reject)),
     }
 }
 
 /// The parts of a record as an array, or the one part that it is. An array may hold envelopes.
-fn unfolded(mut record: Value, batch: &[&str], unfold: Unfold) -> Value {
+fn unfolded(mut record: Value, batch: &[&'static str], unfold: Unfold) -> Value {
     let mut found = Vec::new();
     let mut is_one = false;
     match batched(&mut record, batch) {
@@ -53,7 +54,7 @@ fn unfolded(mut record: Value, batch: &[&str], unfold: Unfold) -> Value {
     }
 }
 
-fn spread(parts: Vec<Value>, batch: &[&str], unfold: Unfold, found: &mut Vec<Value>) {
+fn spread(parts: Vec<Value>, batch: &[&'static str], unfold: Unfold, found: &mut Vec<Value>) {
     for mut part in parts {
         match batched(&mut part, batch) {
             Some(parts) => spread(parts, &[], unfold, found),
@@ -63,7 +64,7 @@ fn spread(parts: Vec<Value>, batch: &[&str], unfold: Unfold, found: &mut Vec<Val
 }
 
 /// The records that an envelope holds.
-fn batched(record: &mut Value, batch: &[&str]) -> Option<Vec<Value>> {
+fn batched(record: &mut Value, batch: &[&'static str]) -> Option<Vec<Value>> {
     let mut members = batch.iter();
     members.find_map(|path| {
         let parts = member_at(record, path)?.as_array_mut()?;
@@ -72,7 +73,7 @@ fn batched(record: &mut Value, batch: &[&str]) -> Option<Vec<Value>> {
 }
 
 /// What `unfold` finds in the first part of a record, which may be a batch.
-pub(super) fn first(record: &Value, batch: &[&str], unfold: Unfold) -> Option<Value> {
+pub(super) fn first(record: &Value, batch: &[&'static str], unfold: Unfold) -> Option<Value> {
     let inside = |path: &&str| record.pointer(&format!("/{}/0", path.replace('.', "/")));
     let part = batch.iter().find_map(inside).unwrap_or(record);
     let mut first = None;

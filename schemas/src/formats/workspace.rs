@@ -54,7 +54,7 @@ impl Format for Workspace {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_unfolded(raw, source, BATCHES, unfold, sink, read);
+        each_unfolded(self, raw, source, BATCHES, unfold, sink, read);
     }
 }
 
@@ -201,7 +201,7 @@ fn about_target<'v>(
 /// Who acted. The profile of everybody who is not signed in is this number.
 fn who<'v>(activity: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     const ANONYMOUS: &str = "105250506097979753968";
-    let actor = activity.get("actor");
+    let actor = activity.get("actor").always();
     let email = actor.get("email").text().filter(|it| it != "anonymous");
     if let Some(email) = email {
         let kind = if email.ends_with(".gserviceaccount.com") {

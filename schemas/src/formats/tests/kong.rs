@@ -43,7 +43,7 @@ fn what_the_client_claims_of_its_address_or_name_is_not_believed() {
 /// An entry of the consumer `bot`, with these headers and what stands beside them.
 fn of_bot(headers: &str, beside: &str) -> serde_json::Value {
     let entry = format!(
-        r#"{{"started_at": 1795169733000, "client_ip": "192.0.2.3", "consumer": {{"username": "bot"}}, "authenticated_entity": {{"id": "e1"}}, "request": {{"uri": "/", "method": "GET", "headers": {{{headers}}}{beside}}}}}"#
+        r#"{{"started_at": 1795169733000, "client_ip": "192.0.2.3", "consumer": {{"username": "bot"}}, "authenticated_entity": {{"id": "e1"}}, "response": {{"status": 200}}, "request": {{"uri": "/", "method": "GET", "headers": {{{headers}}}{beside}}}}}"#
     );
     serde_json::from_str(&story("kong", entry.as_bytes())).expect("an event")
 }

@@ -4,6 +4,7 @@ mod auth0;
 mod auto;
 mod cloudtrail;
 mod costs;
+mod drift;
 mod entra;
 mod gateways;
 mod gcp;
@@ -38,6 +39,7 @@ fn story_of(format: &dyn super::Format, raw: &[u8], tenant: Option<&str>) -> Str
             }
             Decoded::Rejected(reject) => format!("rejected: {reject}"),
             Decoded::Skipped(why) => format!("skipped: {why}"),
+            Decoded::Drift(drift) => format!("drift: {} {}", drift.field, drift.kind),
         });
     });
     lines.join("\n")

@@ -7,7 +7,7 @@ use plumbline_detectors::config::{DetectorMode, PolicyMode};
 use plumbline_schemas::command::Action;
 
 use crate::config::{Config, ConfigError, ConfigFile, Delivery};
-use crate::log_format::{LogFormat, VRL};
+use crate::log_format::{LogFormat, SET, VRL};
 
 /// A line of names is no longer than this, beside the title of the section.
 const WIDTH: usize = 100;
@@ -29,21 +29,16 @@ pub fn check(path: &Path) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// Whether the programs of the log formats are right.
+/// Whether the programs and the keys of the log formats are there and right.
 fn programs(config: &Config) -> Result<(), ConfigError> {
-    let sources = config.source.iter();
-    let sources = sources.map(|source| {
-        let section = format!("the source {}", source.topic);
-        (section, &source.format, &source.program)
-    });
-    let replay = &config.replay;
-    let replay = ("[replay]".to_owned(), &replay.format, &replay.program);
-    for (section, format, program) in sources.chain([replay]) {
-        if format == VRL {
-            LogFormat::open(format, program.as_deref())
-                .map_err(|source| ConfigError::Program { section, source })?;
-        }
+    for it in &config.source {
+        let section = format!("the source {}", it.topic);
+        LogFormat::of(it).map_err(|source| ConfigError::Program { section, source })?;
     }
+    let replay = &config.replay;
+    let section = "[replay]".to_owned();
+    LogFormat::open(&replay.format, replay.program.as_deref())
+        .map_err(|source| ConfigError::Program { section, source })?;
     Ok(())
 }
 
@@ -334,13 +329,20 @@ fn unknown_detectors(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// Programs of sources whose format is none.
+/// What sources have that is for another format.
 fn not_read(config: &Config) -> impl Iterator<Item = String> {
-    let sources = config.source.iter();
-    let sources = sources.filter(|source| source.format != VRL && source.program.is_some());
-    sources.map(|source| {
+    config.source.iter().flat_map(|source| {
+        let of = [
+            ("program", VRL, source.program.is_some()),
+            ("tokens", SET, source.tokens.is_some()),
+        ];
         let (topic, format) = (&source.topic, &source.format);
-        format!("source {topic}: `program` is not read, its format is {format}, not {VRL}")
+        let stray = of
+            .into_iter()
+            .filter(move |(_, of, is_there)| *is_there && format != of);
+        stray.map(move |(key, of, _)| {
+            format!("source {topic}: `{key}` is not read, its format is {format}, not {of}")
+        })
     })
 }
 

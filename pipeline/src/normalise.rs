@@ -1,6 +1,5 @@
 //! From a raw record to enriched events.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use plumbline_schemas::formats::{self, Decoded, Format, Source};
@@ -17,15 +16,14 @@ pub struct Normaliser {
 }
 
 impl Normaliser {
-    /// For a format of that name; of `vrl` the program in that file.
+    /// For records of this format.
     pub fn new(
-        format: &str,
-        program: Option<&Path>,
+        format: LogFormat,
         tenant: Option<&str>,
         enricher: Arc<Enricher>,
     ) -> Result<Self, FormatError> {
         Ok(Self {
-            format: LogFormat::open(format, program)?,
+            format,
             native: LogFormat::open("native", None)?,
             tenant: tenant.map(str::to_owned),
             enricher,

@@ -5,6 +5,11 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, Header};
+
 fn plumbline(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plumbline"));
     command.args(arguments).env_clear();
@@ -255,4 +260,80 @@ fn a_program_reads_a_sample_and_a_replay() {
     let summary = std::fs::read(directory.path().join("out/summary.json")).expect("written");
     let summary: serde_json::Value = serde_json::from_slice(&summary).expect("JSON");
     insta::assert_snapshot!(format!("{stdout}---\n{dead}---\n{}", summary["drift"]));
+}
+
+/// A key of an issuer, as it signs and as it is published.
+struct Key(jsonwebtoken::EncodingKey, Jwk);
+
+impl Key {
+    fn new(id: &str) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let der = AsDer::as_der(&pair).expect("DER");
+        let pem = pem::encode(&pem::Pem::new("PRIVATE KEY", der.as_ref()));
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a key");
+        let mut jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).expect("a key");
+        jwk.common.key_id = Some(id.to_owned());
+        Self(key, jwk)
+    }
+
+    fn signs(&self, header: &Header, claims: &serde_json::Value) -> String {
+        jsonwebtoken::encode(header, claims, &self.0).expect("a token")
+    }
+}
+
+#[test]
+fn only_tokens_that_the_issuer_has_signed_for_us_are_believed() {
+    let (ours, other) = (Key::new("k-1"), Key::new("k-2"));
+    let keys = serde_json::json!({ "keys": [ours.1] }).to_string();
+    let config = "[[source]]\ntopic = 'signals'\nformat = 'set'\ntokens = { issuer = 'https://idp', audience = 'us', keys = 'k.json' }\n";
+    let claims = serde_json::json!({
+        "iss": "https://idp", "aud": ["us"], "jti": "j-1", "iat": 1_795_312_800,
+        "sub_id": { "format": "complex", "user": { "format": "opaque", "id": "ann" }, "session": { "format": "opaque", "id": "s-1" } },
+        "events": { "https://schemas.openid.net/secevent/caep/event-type/session-revoked": {} },
+    });
+    let header = |typ: &str, kid: &str| {
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(kid.to_owned());
+        header
+    };
+    let with = |key: &str, value: &str| {
+        let mut claims = claims.clone();
+        claims[key] = value.into();
+        claims
+    };
+    let right = header("secevent+jwt", "k-1");
+    let good = ours.signs(&right, &claims);
+    let unsigned = "eyJ0eXAiOiJzZWNldmVudCtqd3QiLCJhbGciOiJub25lIn0.e30.";
+    // A secret of ours that everybody knows: what is published.
+    let published = jsonwebtoken::EncodingKey::from_secret(keys.as_bytes());
+    let mut symmetric = header("secevent+jwt", "k-1");
+    symmetric.alg = Algorithm::HS256;
+    let tokens = [
+        good.clone(),
+        format!("\"{good}\""),
+        ours.signs(&header("JWT", "k-1"), &claims),
+        ours.signs(&header("secevent+jwt", "k-9"), &claims),
+        other.signs(&right, &claims),
+        ours.signs(&right, &with("iss", "https://elsewhere")),
+        ours.signs(&right, &with("aud", "them")),
+        jsonwebtoken::encode(&symmetric, &claims, &published).expect("a token"),
+        unsigned.to_owned(),
+        claims.to_string(),
+    ];
+    let directory = files(&[
+        ("set.toml", config),
+        ("k.json", &keys),
+        ("t.txt", &tokens.join("\n")),
+    ]);
+    let sample = ["check", "set.toml", "--sample", "t.txt"];
+    let (status, stdout, _) = ended(plumbline(&sample).current_dir(directory.path()));
+    assert_eq!(status, 1, "{stdout}");
+    insta::assert_snapshot!(stdout.replace(&directory.path().display().to_string(), "DIR"));
+
+    std::fs::write(directory.path().join("k.json"), "{}").expect("written");
+    let (status, _, stderr) =
+        ended(plumbline(&["check", "set.toml"]).current_dir(directory.path()));
+    assert_eq!(status, 2, "{stderr}");
+    assert!(stderr.contains("no public key"), "{stderr}");
 }

@@ -73,6 +73,7 @@ impl CheckArgs {
                 topic: String::new(),
                 format: format.clone(),
                 program: self.program.clone(),
+                tokens: None,
                 tenant: None,
             });
         }

@@ -26,7 +26,7 @@ pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
     AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
-    RunConfig, SourceConfig, Stage, check_format, listen_address,
+    RunConfig, SourceConfig, Stage, TokensConfig, check_format, listen_address,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -143,6 +143,13 @@ impl Config {
 
     /// Relative paths in the file are relative to the file.
     fn rebase(&mut self, directory: &Path) {
+        let tokens = self
+            .source
+            .iter_mut()
+            .filter_map(|source| source.tokens.as_mut());
+        for tokens in tokens {
+            tokens.keys = directory.join(&tokens.keys);
+        }
         let sources = self.source.iter_mut().map(|source| &mut source.program);
         for program in sources.chain([&mut self.replay.program]).flatten() {
             *program = directory.join(&*program);

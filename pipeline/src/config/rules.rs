@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::kafka::TopicsConfig;
 use super::problem::Note;
 use super::signal_rules::signals;
-use crate::log_format::VRL;
+use crate::log_format::{SET, VRL};
 
 /// Everything that is right in itself and wrong beside something else.
 pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
@@ -166,21 +166,38 @@ fn own_topics<'a>(
     own
 }
 
-/// Format `vrl` is a program, and needs its file.
+/// Format `vrl` is a program, and needs its file; format `set` needs to know whose tokens to believe.
 fn programs(document: &DeTable<'_>, notes: &mut Vec<Note>) {
     let sources = document.get("source");
     let sources = sources.and_then(|list| list.get_ref().as_array());
     for source in sources.into_iter().flatten() {
         let source = source.get_ref();
-        let (Some(format), None) = (source.get("format"), source.get("program")) else {
+        let Some(format) = source.get("format") else {
             continue;
         };
-        if format.get_ref().as_str() == Some(VRL) {
-            notes.push(Note {
-                message: "the log format `vrl` is a program".to_owned(),
-                help: Some("name its file, such as program = \"acme.vrl\"".to_owned()),
-                labels: vec![(format.span(), "without `program`".to_owned())],
-            });
+        let needs = [
+            (
+                VRL,
+                "program",
+                "is a program",
+                "name its file, such as program = \"acme.vrl\"",
+            ),
+            (
+                SET,
+                "tokens",
+                "reads signed tokens",
+                "say whose, such as tokens = { issuer = \"https://acme.okta.com\", audience = \"https://plumbline.acme.com\", \
+                 keys = \"okta-jwks.json\" }",
+            ),
+        ];
+        for (name, key, is, help) in needs {
+            if format.get_ref().as_str() == Some(name) && source.get(key).is_none() {
+                notes.push(Note {
+                    message: format!("the log format `{name}` {is}"),
+                    help: Some(help.to_owned()),
+                    labels: vec![(format.span(), format!("without `{key}`"))],
+                });
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use plumbline_schemas::formats;
 use serde::de::{self, Deserialize, Deserializer};
 
 use crate::compare::{FailIf, Sweep};
-use crate::log_format::{FormatError, VRL};
+use crate::log_format::{FormatError, SET, VRL};
 use crate::{analyst, telemetry};
 
 /// `[[source]]`: a topic of raw logs.
@@ -26,9 +26,24 @@ pub struct SourceConfig {
     /// The program that format `vrl` is. Relative to the configuration file.
     #[serde(default)]
     pub program: Option<PathBuf>,
+    /// Who signs the tokens of format `set`.
+    #[serde(default)]
+    pub tokens: Option<TokensConfig>,
     /// Tenant of `native` events that name none, and of every record of the other formats.
     #[serde(default)]
     pub tenant: Option<String>,
+}
+
+/// `source.tokens`: whose Security Event Tokens are believed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokensConfig {
+    /// Who has issued them, as it stands in `iss`.
+    pub issuer: String,
+    /// For whom, as it stands in `aud`.
+    pub audience: String,
+    /// The issuer's keys, a JWK Set. Relative to the configuration file.
+    pub keys: PathBuf,
 }
 
 /// `[geo]`: files that say where an address is. Paths are relative to the configuration file.
@@ -294,7 +309,7 @@ pub fn check_format(name: &str) -> Result<(), String> {
     if name == VRL && !cfg!(feature = "vrl") {
         return Err(FormatError::Absent.to_string());
     }
-    if name == VRL || formats::by_name(name).is_some() {
+    if [VRL, SET].contains(&name) || formats::by_name(name).is_some() {
         return Ok(());
     }
     Err(format!(
@@ -306,7 +321,7 @@ pub fn check_format(name: &str) -> Result<(), String> {
 /// The log formats that this build reads.
 pub(super) fn format_names() -> Vec<&'static str> {
     let built_in = formats::ALL.iter().map(|format| format.name());
-    built_in.chain([VRL]).collect()
+    built_in.chain([VRL, SET]).collect()
 }
 
 pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(

@@ -17,6 +17,7 @@ use super::DemoError;
 use super::report::SourceCounts;
 use super::sample::Sample;
 use crate::enrich::Enricher;
+use crate::log_format::LogFormat;
 use crate::normalise::Normaliser;
 
 /// One raw record to be fed.
@@ -117,7 +118,8 @@ fn read_source<'s>(
         reason,
     };
     let tenant = Some(super::TENANT);
-    let normaliser = Normaliser::new(sample.format, None, tenant, Arc::clone(enricher))
+    let normaliser = LogFormat::open(sample.format, None)
+        .and_then(|format| Normaliser::new(format, tenant, Arc::clone(enricher)))
         .map_err(|error| damaged(error.to_string()))?;
     let mut arrival = EventTime::from_millis(i64::MIN);
     let mut records = Vec::new();

@@ -42,7 +42,7 @@ use plumbline_schemas::event::Event;
 use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
-use crate::log_format::FormatError;
+use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
@@ -222,8 +222,8 @@ pub fn replay_sides(
     }
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
-    let (program, tenant) = (input.program.as_deref(), input.tenant.as_deref());
-    let normaliser = Normaliser::new(format, program, tenant, enrichers.common)?;
+    let decoder = LogFormat::open(format, input.program.as_deref())?;
+    let normaliser = Normaliser::new(decoder, input.tenant.as_deref(), enrichers.common)?;
     let progress = Progress::new(inputs::total_bytes(&files));
     let mut feeds = Vec::with_capacity(files.len());
     for path in &files {

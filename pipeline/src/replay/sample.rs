@@ -14,6 +14,7 @@ use super::records::Next;
 use super::{ReplayError, inputs};
 use crate::config::SourceConfig;
 use crate::enrich::Enricher;
+use crate::log_format::LogFormat;
 use crate::normalise::Normaliser;
 
 /// What came of the records.
@@ -38,8 +39,7 @@ pub struct Sampled {
 /// Nothing is added from `[geo]`, and no clock refuses a time that is ahead.
 pub fn sample(paths: &[String], source: &SourceConfig) -> Result<Sampled, ReplayError> {
     let normaliser = Normaliser::new(
-        &source.format,
-        source.program.as_deref(),
+        LogFormat::of(source)?,
         source.tenant.as_deref(),
         Arc::new(Enricher::none()),
     )?;

@@ -24,6 +24,7 @@ use crate::kafka::{
     Clients, ConnectError, Context, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance,
     close, ends_of, now_millis, positions, retry_after,
 };
+use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
 
 /// How long is waited for a record while deliveries are awaited.
@@ -67,8 +68,8 @@ impl From<KafkaError> for SessionError {
 
 /// What reads the raw topics and the feedback.
 pub(super) fn sources(config: &Config, enricher: &Arc<Enricher>) -> Result<Vec<Source>, RunError> {
-    let source = |topic: &str, format: &str, program, tenant, feedback| {
-        let normaliser = Normaliser::new(format, program, tenant, Arc::clone(enricher));
+    let source = |topic: &str, format: Result<LogFormat, FormatError>, tenant, feedback| {
+        let normaliser = format.and_then(|it| Normaliser::new(it, tenant, Arc::clone(enricher)));
         let normaliser = normaliser.map_err(|source| RunError::Format {
             topic: topic.to_owned(),
             source,
@@ -79,12 +80,13 @@ pub(super) fn sources(config: &Config, enricher: &Arc<Enricher>) -> Result<Vec<S
             feedback,
         })
     };
-    let configured = config.source.iter().map(|it| {
-        let (program, tenant) = (it.program.as_deref(), it.tenant.as_deref());
-        source(&it.topic, &it.format, program, tenant, false)
-    });
+    let configured = config
+        .source
+        .iter()
+        .map(|it| source(&it.topic, LogFormat::of(it), it.tenant.as_deref(), false));
     let feedback = &config.kafka.topics.feedback;
-    let feedback = std::iter::once_with(|| source(feedback, "native", None, None, true));
+    let native = || LogFormat::open("native", None);
+    let feedback = std::iter::once_with(|| source(feedback, native(), None, true));
     configured.chain(feedback).collect()
 }
 

@@ -47,11 +47,11 @@ impl Format for SecurityEventToken {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each(raw, source, &[], sink, read);
+        each(self, raw, source, &[], sink, read);
     }
 
     fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(record, raw.len(), source, &[], sink, read);
+        each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }
 
@@ -184,7 +184,7 @@ fn identity(subject: Node<'_>) -> Option<(Text<'_>, IdentityKind)> {
     of_member.or_else(|| Some((simple(subject)?, IdentityKind::Human)))
 }
 
-fn member<'v>(subject: Node<'v>, name: &str) -> Option<Text<'v>> {
+fn member<'v>(subject: Node<'v>, name: &'static str) -> Option<Text<'v>> {
     simple(subject.get(name))
 }
 

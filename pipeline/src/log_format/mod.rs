@@ -1,4 +1,6 @@
-//! Log formats as the configuration names them: those that are built in, and programs in VRL.
+//! Log formats as the configuration names them: those that are built in, programs in VRL, and signed tokens.
+
+mod tokens;
 
 use std::fmt;
 use std::io;
@@ -7,15 +9,21 @@ use std::path::{Path, PathBuf};
 
 use plumbline_schemas::formats::{self, Format};
 
+use self::tokens::SignedTokens;
+use crate::config::SourceConfig;
+
 /// The name of a format that is a program.
 pub const VRL: &str = "vrl";
+
+/// The name of the format of Security Event Tokens.
+pub const SET: &str = "set";
 
 /// A log format that records can be read with.
 pub enum LogFormat {
     /// One of those that are built in.
     BuiltIn(&'static dyn Format),
-    /// A program.
-    Program(Box<dyn Format + Send>),
+    /// One that is made for a source: a program, or the keys of an issuer.
+    Made(Box<dyn Format + Send>),
 }
 
 /// Why there is no such format.
@@ -27,6 +35,26 @@ pub enum FormatError {
     /// A program without its file.
     #[error("the log format `vrl` is a program; name its file with `program`")]
     NoProgram,
+    /// Tokens that nobody could check.
+    #[error(
+        "the log format `set` reads signed tokens; write tokens = {{ issuer, audience, keys }} into the source"
+    )]
+    NoTokens,
+    /// Keys that cannot be read.
+    #[error("tokens.keys: {} cannot be read; correct the path, or let this user read the file", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No key in them.
+    #[error(
+        "tokens.keys: {} holds no public key that signatures can be checked with; write the issuer's JWK Set there, \
+         which its `jwks_uri` gives",
+        .0.display()
+    )]
+    NoKeys(PathBuf),
     /// A build without VRL.
     #[error(
         "this build of plumbline has no VRL; build it with its default features, or with `--features vrl`"
@@ -70,10 +98,22 @@ impl fmt::Display for WrongProgram {
 }
 
 impl LogFormat {
+    /// The format of a source.
+    pub fn of(source: &SourceConfig) -> Result<Self, FormatError> {
+        if source.format == SET {
+            let tokens = source.tokens.as_ref().ok_or(FormatError::NoTokens)?;
+            return Ok(Self::Made(Box::new(SignedTokens::open(tokens)?)));
+        }
+        Self::open(&source.format, source.program.as_deref())
+    }
+
     /// The format of that name; of `vrl` the program in that file.
     pub fn open(name: &str, program: Option<&Path>) -> Result<Self, FormatError> {
         if name == VRL {
             return compile(program.ok_or(FormatError::NoProgram)?);
+        }
+        if name == SET {
+            return Err(FormatError::NoTokens);
         }
         let format = formats::by_name(name);
         format
@@ -88,7 +128,7 @@ impl Deref for LogFormat {
     fn deref(&self) -> &Self::Target {
         match self {
             Self::BuiltIn(format) => *format,
-            Self::Program(format) => &**format,
+            Self::Made(format) => &**format,
         }
     }
 }
@@ -109,5 +149,5 @@ fn compile(path: &Path) -> Result<LogFormat, FormatError> {
         path: path.to_owned(),
         mistakes: mistakes.iter().map(ToString::to_string).collect(),
     })?;
-    Ok(LogFormat::Program(program))
+    Ok(LogFormat::Made(program))
 }

@@ -30,7 +30,7 @@ pub use mistake::Mistake;
 /// The longest program, in bytes.
 pub const MAX_PROGRAM_BYTES: usize = 64 * 1024;
 /// The most expressions that are evaluated for one record.
-pub const MOST_STEPS: u32 = 5_000_000;
+pub const MOST_STEPS: u32 = 1_000_000;
 /// The most events of one record.
 pub const MOST_EVENTS: usize = 10_000;
 

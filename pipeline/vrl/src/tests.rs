@@ -100,7 +100,7 @@ fn a_record_is_json_or_a_message_and_what_is_left_is_the_event() {
 
 #[test]
 fn a_program_is_stopped() {
-    let list = vec!["1"; 4000].join(",");
+    let list = vec!["1"; 2000].join(",");
     let raw = format!(r#"{{"a": [{list}]}}"#);
     let source = "for_each(array!(.a)) -> |_i, _v| { for_each(array!(.a)) -> |_j, w| { .x = w } }";
     let told = run(source, &raw);

@@ -45,6 +45,8 @@ pub struct Read {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
+    /// When it was written, milliseconds since 1970.
+    pub at: i64,
     /// Its key.
     pub key: String,
     /// Its value.
@@ -60,6 +62,7 @@ impl Read {
         Self {
             partition: message.partition(),
             offset: message.offset(),
+            at: message.timestamp().to_millis().unwrap_or_default(),
             key: text(message.key().unwrap_or_default()),
             value: message.payload().unwrap_or_default().to_vec(),
             headers: headers

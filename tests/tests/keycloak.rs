@@ -30,9 +30,11 @@ fn realm() -> Value {
             "credentials": [{ "type": "password", "value": "password" }] })
     };
     let mut users: Vec<Value> = (0..=VICTIMS).map(person).collect();
-    users.push(json!({ "username": "service-account-plumbline-bot", "enabled": true,
+    users.push(
+        json!({ "username": "service-account-plumbline-bot", "enabled": true,
         "serviceAccountClientId": "plumbline-bot",
-        "clientRoles": { "realm-management": ["manage-users", "manage-clients"] } }));
+        "clientRoles": { "realm-management": ["manage-users", "manage-clients"] } }),
+    );
     let machine = |id: &str, secret: &str| {
         json!({ "clientId": id, "enabled": true, "secret": secret, "serviceAccountsEnabled": true,
             "standardFlowEnabled": false })
@@ -93,14 +95,18 @@ impl World {
     }
 
     fn log_in_machine(&self, client: &str) -> Result<Tokens, String> {
-        let form = format!("grant_type=client_credentials&client_id={client}&client_secret={client}");
+        let form =
+            format!("grant_type=client_credentials&client_id={client}&client_secret={client}");
         self.keycloak.grant(REALM, &form, OSLO)
     }
 
     /// Whether Keycloak still vouches for this token, as it tells a gateway.
     fn is_active(&self, tokens: &Tokens) -> bool {
         let path = format!("/realms/{REALM}/protocol/openid-connect/token/introspect");
-        let form = format!("client_id=gateway&client_secret=gateway&token={}", tokens.access);
+        let form = format!(
+            "client_id=gateway&client_secret=gateway&token={}",
+            tokens.access
+        );
         let reply = self.keycloak.post_form(&path, &form, OSLO);
         let said: Value = serde_json::from_str(&reply.body).unwrap();
         said["active"] == true
@@ -112,7 +118,8 @@ impl World {
         let reply = self.keycloak.admin("GET", &path, "");
         let mut events: Vec<Value> = serde_json::from_str(&reply.body).unwrap();
         events.reverse();
-        let raw = |event: &Value| Raw::new(event["userId"].as_str().unwrap_or(""), event.to_string());
+        let raw =
+            |event: &Value| Raw::new(event["userId"].as_str().unwrap_or(""), event.to_string());
         events.iter().map(raw).collect()
     }
 
@@ -128,7 +135,13 @@ impl World {
     }
 
     /// Gives a command as the engine would, and waits for what the bot says.
-    fn command(&self, id: &str, action: &str, target: (&str, &str), supersedes: Option<&str>) -> String {
+    fn command(
+        &self,
+        id: &str,
+        action: &str,
+        target: (&str, &str),
+        supersedes: Option<&str>,
+    ) -> String {
         let (identity, kind) = target;
         let command = json!({
             "id": id, "time": "2026-11-16T09:26:00Z", "expires_at": "2096-11-16T09:26:00Z",
@@ -206,7 +219,10 @@ fn a_session_in_two_places_dies_in_keycloak_and_nobody_elses() {
     let at = |share: usize| took[(took.len() - 1) * share / 100];
     println!(
         "command to acknowledged revocation in Keycloak, {} of them: p50 {} ms, p99 {} ms, most {} ms",
-        took.len(), at(50), at(99), at(100)
+        took.len(),
+        at(50),
+        at(99),
+        at(100)
     );
 
     everything_else_the_bot_can_do(&world, &also);
@@ -238,17 +254,29 @@ fn everything_else_the_bot_can_do(world: &World, session: &Tokens) {
 
     let token = world.log_in_machine("billing").unwrap();
     assert_eq!(world.command("c-4", "pause", billing, None), "acked");
-    assert_eq!(world.command("c-5", "revoke_credential", billing, None), "acked");
+    assert_eq!(
+        world.command("c-5", "revoke_credential", billing, None),
+        "acked"
+    );
     assert!(!world.is_active(&token));
     world.log_in_machine("billing").unwrap_err();
     // What is still revoked is not let in because a pause is over.
-    assert_eq!(world.command("c-6", "resume", billing, Some("c-4")), "acked");
+    assert_eq!(
+        world.command("c-6", "resume", billing, Some("c-4")),
+        "acked"
+    );
     world.log_in_machine("billing").unwrap_err();
-    assert_eq!(world.command("c-7", "restore", billing, Some("c-5")), "acked");
+    assert_eq!(
+        world.command("c-7", "restore", billing, Some("c-5")),
+        "acked"
+    );
     assert!(!world.is_active(&token));
     thread::sleep(Duration::from_secs(1));
     assert!(world.is_active(&world.log_in_machine("billing").unwrap()));
 
     assert_eq!(world.command("c-8", "narrow", person, None), "failed");
-    assert_eq!(world.command("c-9", "revoke_all", ("nobody", "human"), None), "failed");
+    assert_eq!(
+        world.command("c-9", "revoke_all", ("nobody", "human"), None),
+        "failed"
+    );
 }

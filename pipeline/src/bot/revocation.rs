@@ -62,3 +62,60 @@ fn judge(reply: &Reply) -> Answer {
         _ => reply.later(reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bot::memory::tests::command;
+    use crate::deliver::bearer;
+    use crate::deliver::http::tests::Server;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn a_subject_is_posted_and_refused_only_for_what_it_is() {
+        let server = Server::start(|_, before| ([204, 401, 404, 500][before], String::new()));
+        let server = server.await;
+        let revocation = Revocation {
+            http: Http::new(MINUTE).expect("a client"),
+            url: server.url.parse().expect("a URL"),
+            authorization: bearer("hunter2"),
+            format: SubjectFormat::IssSub,
+            issuer: "https://acme.okta.com".to_owned(),
+        };
+        let target = command("c-1", "revoke_all", None).target;
+        let subject = revocation.subject(&target).expect("a subject");
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(revocation.clone().carry_out(subject.clone(), MINUTE).await);
+        }
+        let later = |status| {
+            let reason = format!("the revocation endpoint says {status}");
+            Answer::Later(reason, None)
+        };
+        let gone = Answer::Refused("the revocation endpoint says 404".to_owned());
+        assert_eq!(answers, [Answer::Accepted, later(401), gone, later(500)]);
+        let (method, _, headers, body) = server.asked().remove(0);
+        assert_eq!(
+            (&*method, &headers["authorization"]),
+            ("POST", &HeaderValue::from_static("Bearer hunter2"))
+        );
+        assert_eq!(
+            body,
+            r#"{"sub_id":{"format":"iss_sub","iss":"https://acme.okta.com","sub":"ann"}}"#
+        );
+    }
+
+    #[test]
+    fn who_cannot_be_named_has_no_subject() {
+        let revocation = Revocation {
+            http: Http::new(MINUTE).expect("a client"),
+            url: Uri::from_static("http://127.0.0.1:9"),
+            authorization: None,
+            format: SubjectFormat::Email,
+            issuer: String::new(),
+        };
+        let target = command("c-1", "revoke_all", None).target;
+        assert_eq!(revocation.subject(&target), None);
+    }
+}

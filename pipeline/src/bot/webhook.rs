@@ -101,6 +101,38 @@ fn judge(reply: &Reply) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::http::tests::Server;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn what_the_webhook_refuses_is_refused_and_what_passes_is_tried_again() {
+        let server = Server::start(|_, before| {
+            let status = [204, 503, 429, 422, 404][before];
+            (status, String::new())
+        });
+        let server = server.await;
+        let http = Http::new(MINUTE).expect("a client");
+        let url = server.url.parse().expect("a URL");
+        let webhook = Webhook::new(http, url, "Jefe");
+        let mut answers = Vec::new();
+        for _ in 0..5 {
+            let posted = webhook.clone();
+            let posted = posted.carry_out("c-1".to_owned(), b"{}".to_vec(), MINUTE);
+            answers.push(match posted.await {
+                Answer::Accepted => "accepted",
+                Answer::Later(..) => "later",
+                Answer::Refused(_) => "refused",
+            });
+        }
+        let expected = ["accepted", "later", "later", "refused", "refused"];
+        assert_eq!(answers, expected);
+        let (_, _, headers, body) = server.asked().remove(0);
+        let header = |name: &str| headers[name].to_str().expect("text");
+        assert_eq!((header(COMMAND), &*body), ("c-1", "{}"));
+        let expected = signature(&webhook.key, header(TIMESTAMP), b"{}");
+        assert_eq!(header(SIGNATURE), expected);
+    }
 
     #[test]
     fn the_signature_is_that_of_other_programs() {

@@ -29,8 +29,17 @@ pub(super) struct BotArgs {
     config: PathBuf,
     /// Only print what would be done of all that has not expired: nothing is carried out, acknowledged
     /// or committed [file: bot.dry_run]
-    #[arg(long, env = "PLUMBLINE_DRY_RUN", hide_env_values = true)]
-    dry_run: bool,
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_DRY_RUN",
+        hide_env_values = true
+    )]
+    dry_run: Option<bool>,
     /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
     /// [file: run.listen]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
@@ -41,7 +50,7 @@ impl BotArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let mut config = Config::load(Some(&self.config))?;
         config.run.listen = self.listen.or(config.run.listen);
-        config.bot.dry_run |= self.dry_run;
+        config.bot.dry_run = self.dry_run.unwrap_or(config.bot.dry_run);
         let config = super::start(config)?;
         Ok(bot::bot(&config)?)
     }

@@ -126,8 +126,73 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::extract::{Request, State};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// Method, path with query, the headers, and the body of a request.
+    pub(crate) type Asked = (String, String, HeaderMap, String);
+
+    /// A server that keeps what it is asked and answers as it is told.
+    #[derive(Clone)]
+    pub(crate) struct Server {
+        pub(crate) url: String,
+        asked: Arc<Mutex<Vec<Asked>>>,
+        answer: fn(&Asked, usize) -> (u16, String),
+    }
+
+    impl Server {
+        /// `answer` is given the request, and how many there were before it.
+        pub(crate) async fn start(answer: fn(&Asked, usize) -> (u16, String)) -> Self {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+            let listener = listener.expect("a free port");
+            let server = Self {
+                url: format!("http://{}", listener.local_addr().expect("an address")),
+                asked: Arc::default(),
+                answer,
+            };
+            let routes = Router::new()
+                .fallback(Self::take)
+                .with_state(server.clone());
+            tokio::spawn(async { axum::serve(listener, routes).await });
+            server
+        }
+
+        async fn take(State(server): State<Self>, request: Request) -> (StatusCode, String) {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.expect("a body").to_bytes();
+            let asked = (
+                head.method.to_string(),
+                head.uri.to_string(),
+                head.headers,
+                String::from_utf8(body.to_vec()).expect("text"),
+            );
+            let mut before = server.asked.lock().expect("nobody has failed");
+            let (status, answer) = (server.answer)(&asked, before.len());
+            before.push(asked);
+            (StatusCode::from_u16(status).expect("a status"), answer)
+        }
+
+        pub(crate) fn asked(&self) -> Vec<Asked> {
+            self.asked.lock().expect("nobody has failed").clone()
+        }
+
+        /// The requests, in a line each.
+        pub(crate) fn lines(&self) -> Vec<String> {
+            let asked = self.asked().into_iter();
+            asked
+                .map(|(method, path, _, body)| {
+                    format!("{method} {path} {body}").trim_end().to_owned()
+                })
+                .collect()
+        }
+    }
 
     #[test]
     fn who_answers_may_ask_for_patience_but_not_for_ever() {

@@ -131,16 +131,15 @@ impl<W: Work> Session<'_, W> {
         for element in found.elements() {
             let (topic, number) = (element.topic(), element.partition());
             let (low, high) = client.fetch_watermarks(topic, number, START_TIMEOUT)?;
-            let committed = self.committed.entry(number).or_default();
+            let committed = self.committed.get(&number).copied().unwrap_or(0);
             // Behind the end nothing was settled: the topic was created anew.
-            if *committed > high {
-                *committed = 0;
-            }
+            let end = if committed > high { 0 } else { committed };
             let old = match element.offset() {
                 Offset::Offset(old) => old,
                 _ => high,
             };
-            let start = old.min(*committed).max(low);
+            let start = old.min(end).max(low);
+            self.history.insert(number, end);
             from.set_partition_offset(topic, number, Offset::Offset(start))?;
         }
         Ok(from)
@@ -149,6 +148,7 @@ impl<W: Work> Session<'_, W> {
     fn disown(&mut self, partitions: &TopicPartitionList) {
         for element in partitions.elements() {
             self.committed.remove(&element.partition());
+            self.history.remove(&element.partition());
             self.recipient().window().disown(element.partition());
         }
     }

@@ -6,7 +6,7 @@
 //! expired, or is a dead letter.
 
 mod counters;
-mod http;
+pub(crate) mod http;
 mod membership;
 mod outbox;
 mod session;

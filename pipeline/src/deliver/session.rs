@@ -113,6 +113,8 @@ pub(crate) struct Session<'s, W: Work> {
     pub(super) is_full: bool,
     /// What is known to be committed.
     pub(super) committed: BTreeMap<i32, i64>,
+    /// Up to where a partition is only read again.
+    pub(super) history: BTreeMap<i32, i64>,
     looked: Instant,
 }
 
@@ -140,6 +142,7 @@ impl<'s, W: Work> Session<'s, W> {
             is_away: false,
             is_full: false,
             committed: BTreeMap::new(),
+            history: BTreeMap::new(),
             looked: Instant::now(),
         })
     }
@@ -220,8 +223,7 @@ impl<'s, W: Work> Session<'s, W> {
         let work = self.recipient();
         let place = (message.partition(), message.offset());
         let record = message.payload().unwrap_or_default();
-        let committed = self.committed.get(&place.0);
-        if work.looks_back().is_some() && committed.is_some_and(|at| place.1 < *at) {
+        if self.history.get(&place.0).is_some_and(|end| place.1 < *end) {
             work.recall(record);
             return Ok(());
         }

@@ -39,12 +39,18 @@ struct Desk {
 fn hmac(key: &str, text: &[u8]) -> String {
     let pad = |with: u8| {
         let mut block = [with; 64];
-        key.bytes().zip(&mut block).for_each(|(key, byte)| *byte ^= key);
+        key.bytes()
+            .zip(&mut block)
+            .for_each(|(key, byte)| *byte ^= key);
         block
     };
     let inner = digest(&SHA256, &[&pad(0x36)[..], text].concat());
     let outer = digest(&SHA256, &[&pad(0x5c)[..], inner.as_ref()].concat());
-    outer.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    outer
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A webhook that refuses whatever is about a resource named `no`.
@@ -63,7 +69,9 @@ fn serve(desk: Arc<Mutex<Desk>>) -> SocketAddr {
         desk.forged += usize::from(header("plumbline-signature") != expected);
         assert_eq!(header("plumbline-command"), command["id"]);
         let number = desk.got.len() + 1;
-        let is_away = desk.away_every.is_some_and(|every| number.is_multiple_of(every));
+        let is_away = desk
+            .away_every
+            .is_some_and(|every| number.is_multiple_of(every));
         let status = match command["params"]["resource"] == "no" {
             true => StatusCode::UNPROCESSABLE_ENTITY,
             false if is_away => StatusCode::SERVICE_UNAVAILABLE,
@@ -136,9 +144,18 @@ fn verdicts(line: &Line) -> BTreeMap<String, Vec<String>> {
     for record in line.read("feedback") {
         let event: Value = serde_json::from_slice(&record.value).unwrap();
         let said = |key: &str| event["feedback"][key].as_str().unwrap().to_owned();
-        assert_eq!(record.key, format!("acme/{}", event["identity"]["id"].as_str().unwrap()));
-        assert_eq!((event["kind"].as_str(), said("by")), (Some("feedback"), "hook".to_owned()));
-        verdicts.entry(said("command_id")).or_default().push(said("verdict"));
+        assert_eq!(
+            record.key,
+            format!("acme/{}", event["identity"]["id"].as_str().unwrap())
+        );
+        assert_eq!(
+            (event["kind"].as_str(), said("by")),
+            (Some("feedback"), "hook".to_owned())
+        );
+        verdicts
+            .entry(said("command_id"))
+            .or_default()
+            .push(said("verdict"));
     }
     verdicts
 }
@@ -195,7 +212,10 @@ fn a_bot_that_is_killed_again_and_again_carries_everything_out_and_keeps_the_ord
         assert!(number <= *next, "{id} came before {next} was taken");
         *next += u64::from(*status == 204 && number == *next);
     }
-    assert!(next.values().all(|next| *next == COMMANDS / PEOPLE), "{next:?}");
+    assert!(
+        next.values().all(|next| *next == COMMANDS / PEOPLE),
+        "{next:?}"
+    );
     assert!(line.read("deadletter").is_empty());
 }
 
@@ -212,7 +232,9 @@ fn what_is_sent_again_is_done_once_and_what_is_refused_expired_or_observed_is_no
     let records = [
         with(0, &|_| {}),
         refused,
-        with(2, &|command| command["expires_at"] = json!("2026-11-16T09:27:00Z")),
+        with(2, &|command| {
+            command["expires_at"] = json!("2026-11-16T09:27:00Z")
+        }),
         with(3, &|command| command["mode"] = json!("observe")),
         with(0, &|_| {}),
         Raw::new("acme/ann", "no command".to_owned()),
@@ -259,8 +281,10 @@ fn a_rehearsal_prints_and_leaves_nothing_behind() {
     let desk = Arc::new(Mutex::new(Desk::default()));
     let line = created(line("bot-dry", serve(Arc::clone(&desk))));
     line.writer.write(&line.topic("control"), &commands(0..20));
-    line.writer
-        .write(&line.topic("control"), &[Raw::new("x", "no command".to_owned())]);
+    line.writer.write(
+        &line.topic("control"),
+        &[Raw::new("x", "no command".to_owned())],
+    );
     let bot = line.start(&["bot", "--config", "plumbline.toml", "--dry-run"]);
     wait::until("it to be printed", WORK_LIMIT, || {
         match bot.stdout().lines().count() {
@@ -271,14 +295,20 @@ fn a_rehearsal_prints_and_leaves_nothing_behind() {
     thread::sleep(Duration::from_millis(500));
     bot.terminate();
     let printed = bot.wait(WORK_LIMIT).well().stdout;
-    assert!(printed.contains("hook: p3-1 deny of acme/p3: post p3-1 to http://127.0.0.1:"), "{printed}");
+    assert!(
+        printed.contains("hook: p3-1 deny of acme/p3: post p3-1 to http://127.0.0.1:"),
+        "{printed}"
+    );
     assert!(desk.lock().unwrap().got.is_empty());
     assert!(line.read("feedback").is_empty() && line.read("deadletter").is_empty());
     for group in ["bot-hook-dry-run", "bot-hook"] {
         let group = format!("{}-{group}", line.group());
         let committed = line.reader.committed(&group, &line.topic("control"));
         let committed = committed.unwrap();
-        assert!(committed.iter().all(|at| *at == 0), "{group}: {committed:?}");
+        assert!(
+            committed.iter().all(|at| *at == 0),
+            "{group}: {committed:?}"
+        );
     }
 }
 
@@ -287,5 +317,6 @@ fn who_has_no_target_or_no_secret_is_told_so() {
     let line = Line::new("no-target", 1).created();
     line.run(&BOT).refused(2, &["[[bot.target]]"]);
     let line = self::line("no-secret", "127.0.0.1:9".parse().unwrap());
-    line.run(&BOT).refused(2, &["secret", "`hook`", "hook.secret"]);
+    line.run(&BOT)
+        .refused(2, &["secret", "`hook`", "hook.secret"]);
 }

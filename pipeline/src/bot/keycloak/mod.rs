@@ -275,6 +275,93 @@ fn next_second() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::http::tests::{Asked, Server};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// A server that grants tokens, knows one client, and says 401 to the first that shows a token.
+    fn answer((method, path, ..): &Asked, before: usize) -> (u16, String) {
+        match (method.as_str(), path.as_str()) {
+            ("POST", "/realms/a%20b/protocol/openid-connect/token") => {
+                let granted = json!({ "access_token": format!("t-{before}"), "expires_in": 60 });
+                (200, granted.to_string())
+            }
+            (_, _) if before == 1 => (401, String::new()),
+            ("GET", "/admin/realms/a%20b/clients?clientId=svc%2Fbilling") => (
+                200,
+                r#"[{ "id": "7", "clientId": "svc/billing" }]"#.to_owned(),
+            ),
+            ("GET", _) => (200, "[]".to_owned()),
+            ("PUT", "/admin/realms/a%20b/users/forbidden") => (403, String::new()),
+            (_, path) if path.ends_with("nobody/logout") => (404, String::new()),
+            ("DELETE", _) => (404, String::new()),
+            _ => (204, String::new()),
+        }
+    }
+
+    async fn keycloak() -> (Server, Keycloak) {
+        let server = Server::start(answer).await;
+        let http = Http::new(MINUTE).expect("a client");
+        let url = format!("{}/", server.url);
+        let keycloak = Keycloak::new(http, &url, "a b", "bot", "s & t".to_owned());
+        (server, keycloak)
+    }
+
+    #[tokio::test]
+    async fn a_token_is_used_until_it_is_refused() {
+        let (server, keycloak) = keycloak().await;
+        let steps = [Step::EndSession("s-1".to_owned())];
+        let ended = async || keycloak.clone().carry_out(steps.to_vec(), MINUTE).await;
+        let first = ended().await;
+        assert!(matches!(first, Answer::Later(..)), "{first:?}");
+        assert_eq!(ended().await, Answer::Accepted);
+        assert_eq!(ended().await, Answer::Accepted);
+        insta::assert_snapshot!(server.lines().join("\n"));
+        let shown = server.asked().into_iter();
+        let shown = shown.filter_map(|(_, _, headers, _)| headers.get(AUTHORIZATION).cloned());
+        let shown: Vec<_> = shown.collect();
+        let expected = ["t-0", "t-2", "t-2", "t-2", "t-2"];
+        assert_eq!(shown, expected.map(|token| format!("Bearer {token}")));
+    }
+
+    #[tokio::test]
+    async fn each_step_is_asked_for_as_keycloak_wants_it() {
+        let (server, keycloak) = keycloak().await;
+        let done = async |step: Step| keycloak.clone().carry_out(vec![step], MINUTE).await;
+        let user = |id: &str, enabled| Step::User {
+            id: id.to_owned(),
+            enabled,
+        };
+        done(user("ann", true)).await;
+        for step in [
+            Step::LogOut("ann".to_owned()),
+            user("ann", false),
+            user("ann", true),
+            Step::ExpireTokens("svc/billing".to_owned()),
+            Step::DisableClient("svc/billing".to_owned()),
+            Step::EnableClient("svc/billing".to_owned()),
+        ] {
+            assert_eq!(done(step.clone()).await, Answer::Accepted, "{step}");
+        }
+        insta::with_settings!({ filters => vec![(r#""notBefore":\d{10}"#, r#""notBefore":SECONDS"#)] }, {
+            insta::assert_snapshot!(server.lines().join("\n"));
+        });
+        for step in [
+            Step::LogOut("nobody".to_owned()),
+            Step::EnableClient("nobody".to_owned()),
+        ] {
+            let answer = done(step).await;
+            assert!(
+                matches!(&answer, Answer::Refused(why) if why.contains("nobody")),
+                "{answer:?}"
+            );
+        }
+        let forbidden = done(user("forbidden", false)).await;
+        assert!(
+            matches!(&forbidden, Answer::Later(why, _) if why.contains("manage-users")),
+            "{forbidden:?}"
+        );
+    }
 
     #[test]
     fn an_id_leads_nowhere_else() {

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use plumbline_schemas::command::{Action, Command};
-use plumbline_schemas::event::Verdict;
+use plumbline_schemas::event::{IdentityKind, Verdict};
 use plumbline_schemas::log_key;
 use plumbline_schemas::time::EventTime;
+
+use super::keycloak::locks_out;
 
 /// No command stands for longer.
 pub(super) const LONGEST: Duration = Duration::from_hours(25);
@@ -63,10 +65,8 @@ impl Memory {
         let subject = log_key(&command.target.tenant, &command.target.identity);
         let standing = self.standing.get(&subject).map_or(&[][..], Vec::as_slice);
         let is_lifted = |other: &&Standing| command.supersedes.as_ref() == Some(&other.id);
-        let locks = |other: &Standing| {
-            let locking = [Action::Pause, Action::RevokeCredential, Action::RevokeAll];
-            locking.contains(&other.action) && other.expires_at > now
-        };
+        let is_person = command.target.kind == IdentityKind::Human;
+        let locks = |other: &Standing| locks_out(other.action, is_person) && other.expires_at > now;
         Lifting {
             undone: standing.iter().find(is_lifted).map(|other| other.action),
             is_held: standing
@@ -138,18 +138,26 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_lifted_is_known_and_what_still_holds_too() {
-        let pause = command("c-1", "pause", None);
-        let revoke = command("c-2", "revoke_credential", None);
-        let mut memory = after(&[pause, revoke]);
-        let resume = command("c-3", "resume", Some("c-1"));
-        let (undone, is_held) = (Some(Action::Pause), true);
-        assert_eq!(memory.lifting(&resume, NOW), Lifting { undone, is_held });
-        memory.lift(&resume);
-        let restore = command("c-4", "restore", Some("c-2"));
-        let (undone, is_held) = (Some(Action::RevokeCredential), false);
-        assert_eq!(memory.lifting(&restore, NOW), Lifting { undone, is_held });
-        memory.lift(&restore);
-        assert_eq!(memory.lifting(&restore, NOW), Lifting::default());
+        for kind in [IdentityKind::Human, IdentityKind::Workload] {
+            let of = |id: &str, action: &str, supersedes: Option<&str>| {
+                let mut command = command(id, action, supersedes);
+                command.target.kind = kind;
+                command
+            };
+            let pause = of("c-1", "pause", None);
+            let revoke = of("c-2", "revoke_credential", None);
+            let mut memory = after(&[pause, revoke]);
+            let resume = of("c-3", "resume", Some("c-1"));
+            // Of a person only a pause keeps him out: he would never be let in again.
+            let (undone, is_held) = (Some(Action::Pause), kind != IdentityKind::Human);
+            assert_eq!(memory.lifting(&resume, NOW), Lifting { undone, is_held });
+            memory.lift(&resume);
+            let restore = of("c-4", "restore", Some("c-2"));
+            let (undone, is_held) = (Some(Action::RevokeCredential), false);
+            assert_eq!(memory.lifting(&restore, NOW), Lifting { undone, is_held });
+            memory.lift(&restore);
+            assert_eq!(memory.lifting(&restore, NOW), Lifting::default());
+        }
     }
 
     #[test]

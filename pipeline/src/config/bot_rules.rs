@@ -32,7 +32,7 @@ pub(super) fn bot(document: &DeTable<'_>, notes: &mut Vec<Note>) {
     names(
         &targets,
         "target",
-        "its acknowledgements are made in it",
+        "acknowledgements say whose they are",
         notes,
     );
     for target in &targets {

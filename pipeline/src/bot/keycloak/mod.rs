@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::deliver::{Answer, Body, Http, Reply, bearer, now};
-pub(super) use plan::{Step, plan, tell};
+pub(super) use plan::{Step, locks_out, plan, tell};
 
 /// What stands in a part of a path, or a value of a form, as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC

@@ -78,12 +78,19 @@ pub(crate) fn plan(command: &Command, lifting: Lifting) -> Option<Vec<Step>> {
     Some(steps)
 }
 
+/// Whether a command of this action locks somebody out until it is lifted.
+pub(crate) fn locks_out(action: Action, is_person: bool) -> bool {
+    match action {
+        Action::Pause => true,
+        Action::RevokeCredential | Action::RevokeAll => !is_person,
+        _ => false,
+    }
+}
+
 /// Whether what is lifted had locked the identity out, and nothing else does.
 fn locked(action: Action, lifting: Lifting, is_person: bool) -> bool {
     let had_locked = match lifting.undone {
-        Some(Action::Pause) => true,
-        Some(Action::RevokeCredential | Action::RevokeAll) => !is_person,
-        Some(_) => false,
+        Some(undone) => locks_out(undone, is_person),
         // Longer ago than anybody remembers: of a person only a pause is resumed.
         None => action == Action::Resume || !is_person,
     };

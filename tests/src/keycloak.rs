@@ -20,7 +20,8 @@ const START_LIMIT: Duration = Duration::from_secs(240);
 const ADMIN: &str = "admin";
 
 /// The heap is bounded and the compiler stops early, as for the broker.
-const JAVA_OPTIONS: &str = "-Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+const JAVA_HEAP: &str = "-Xms128m -Xmx512m";
+const JAVA_OPTIONS: &str = "-XX:TieredStopAtLevel=1";
 
 /// A running server. It ends when this is dropped.
 pub struct Keycloak {
@@ -88,7 +89,7 @@ impl Keycloak {
             ))
             .env("KC_BOOTSTRAP_ADMIN_USERNAME", ADMIN)
             .env("KC_BOOTSTRAP_ADMIN_PASSWORD", ADMIN)
-            .env("JAVA_OPTS_KC_HEAP", "")
+            .env("JAVA_OPTS_KC_HEAP", JAVA_HEAP)
             .env("JAVA_OPTS_APPEND", JAVA_OPTIONS)
             .stdin(Stdio::null())
             .stdout(lines.try_clone().expect("its log"))

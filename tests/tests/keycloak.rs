@@ -41,6 +41,8 @@ fn realm() -> Value {
     };
     json!({
         "realm": REALM, "enabled": true, "sslRequired": "none", "eventsEnabled": true,
+        // By itself it does not keep refreshes.
+        "enabledEventTypes": ["LOGIN", "LOGIN_ERROR", "CLIENT_LOGIN", "REFRESH_TOKEN", "REFRESH_TOKEN_ERROR"],
         "users": users,
         "clients": [
             { "clientId": "app", "enabled": true, "publicClient": true,

@@ -1,5 +1,6 @@
 //! A webhook: the command as it is, signed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -20,7 +21,8 @@ const COMMAND: &str = "plumbline-command";
 pub(super) struct Webhook {
     http: Http,
     url: Uri,
-    key: hmac::Key,
+    /// Larger than all else together.
+    key: Arc<hmac::Key>,
 }
 
 impl Webhook {
@@ -28,7 +30,7 @@ impl Webhook {
         Self {
             http,
             url,
-            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+            key: Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())),
         }
     }
 

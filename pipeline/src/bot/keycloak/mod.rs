@@ -25,6 +25,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 /// A token is not used in the last seconds of its life.
 const MARGIN: Duration = Duration::from_secs(10);
 
+/// Keycloak dates tokens in seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// The admin API of one realm. Clones share the token.
 #[derive(Clone)]
 pub(super) struct Keycloak {
@@ -107,6 +110,10 @@ impl Shared {
             }
             Step::LogOut(user) => {
                 let path = format!("users/{}/logout", part(user)?);
+                let reply = self.ask(Method::POST, &path, None, left).await?;
+                found(&reply, "user", user)?;
+                // An offline token that was issued within this second is only refused from the next one on.
+                tokio::time::sleep(SECOND).await;
                 let reply = self.ask(Method::POST, &path, None, left).await?;
                 found(&reply, "user", user)
             }

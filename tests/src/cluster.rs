@@ -45,14 +45,14 @@ pub struct Read {
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// When it was written, milliseconds since 1970.
-    pub at: i64,
     /// Its key.
     pub key: String,
     /// Its value.
     pub value: Vec<u8>,
     /// Its headers.
     pub headers: BTreeMap<String, String>,
+    /// When its producer took it, in milliseconds since 1970.
+    pub millis: i64,
 }
 
 impl Read {
@@ -62,7 +62,6 @@ impl Read {
         Self {
             partition: message.partition(),
             offset: message.offset(),
-            at: message.timestamp().to_millis().unwrap_or_default(),
             key: text(message.key().unwrap_or_default()),
             value: message.payload().unwrap_or_default().to_vec(),
             headers: headers
@@ -73,6 +72,7 @@ impl Read {
                     )
                 })
                 .collect(),
+            millis: message.timestamp().to_millis().unwrap_or_default(),
         }
     }
 

@@ -131,7 +131,7 @@ impl World {
         let said = records.iter().map(|record| {
             let event: Value = serde_json::from_slice(&record.value).unwrap();
             let word = |key: &str| event["feedback"][key].as_str().unwrap().to_owned();
-            (word("command_id"), (word("verdict"), record.at))
+            (word("command_id"), (word("verdict"), record.millis))
         });
         said.collect()
     }
@@ -184,7 +184,7 @@ impl World {
                 assert_eq!(command["mode"], "enforce", "{command}");
                 let (verdict, at) = verdicts.get(command["id"].as_str()?)?;
                 assert_eq!(verdict, "acked", "{command}");
-                (command["action"] == "revoke_session").then_some(at - record.at)
+                (command["action"] == "revoke_session").then_some(at - record.millis)
             });
             let took: Vec<i64> = took.collect();
             match took.len() >= count {
@@ -218,13 +218,13 @@ fn a_session_in_two_places_dies_in_keycloak_and_nobody_elses() {
     }
     assert!(world.is_active(&machine));
     took.sort_unstable();
-    let at = |share: usize| took[(took.len() - 1) * share / 100];
+    // The nearest rank: of so few, p99 is the longest.
+    let at = |share: usize| took[(took.len() * share).div_ceil(100) - 1];
     println!(
-        "command to acknowledged revocation in Keycloak, {} of them: p50 {} ms, p99 {} ms, most {} ms",
+        "command to acknowledged revocation in Keycloak, {} of them: p50 {} ms, p99 {} ms",
         took.len(),
         at(50),
-        at(99),
-        at(100)
+        at(99)
     );
 
     everything_else_the_bot_can_do(&world, &also);

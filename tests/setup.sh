@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need and the demo does not: the headers of OpenSSL, a JDK, Maven, and Apache
-# Kafka. Fast when all is there.
+# Installs what the tests need and the demo does not: the headers of OpenSSL, a JDK, Maven, Apache Kafka,
+# and Keycloak. Fast when all is there.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -25,4 +25,5 @@ if ! has_openssl; then
         apt-get install -y -qq --no-install-recommends libssl-dev pkg-config >/dev/null
 fi
 
-exec "$here/kafka/install.sh"
+"$here/kafka/install.sh"
+exec "$here/keycloak/install.sh"

@@ -48,7 +48,8 @@ fn in_force(config: &Config, out: &mut String) -> fmt::Result {
     geo(config, out)?;
     engine(config, out)?;
     policy(config, out)?;
-    receivers(config, out)
+    receivers(config, out)?;
+    targets(config, out)
 }
 
 /// A line of the summary; the title stands on the first line of several only.
@@ -272,10 +273,7 @@ fn receivers(config: &Config, out: &mut String) -> fmt::Result {
             Delivery::Poll => "when it polls".to_owned(),
             Delivery::Kafka => format!("to topic {}", receiver.topic.as_deref().unwrap_or("")),
         };
-        let tenants = match receiver.tenants.join(", ") {
-            all if all == "*" => "every tenant".to_owned(),
-            some => format!("tenant {some}"),
-        };
+        let tenants = tenants(&receiver.tenants);
         let (name, profile) = (&receiver.name, receiver.profile);
         let told = profile.actions().filter(|action| receiver.wants(*action));
         let told: Vec<_> = told.map(Action::as_str).collect();
@@ -295,6 +293,34 @@ fn receivers(config: &Config, out: &mut String) -> fmt::Result {
     lines(out, "signals", "none", receivers.flatten())
 }
 
+/// Who carries the commands out.
+fn targets(config: &Config, out: &mut String) -> fmt::Result {
+    let targets = config.bot.target.iter().map(|target| {
+        let (name, kind, url) = (&target.name, target.kind.as_str(), &target.url);
+        let realm = target.realm.as_deref();
+        let realm = realm.map_or(String::new(), |realm| format!(", realm {realm}"));
+        let tenants = tenants(&target.tenants);
+        let can = Action::ALL.iter().copied();
+        let can = can.filter(|action| target.wants(*action) && target.kind.can(*action));
+        let can: Vec<_> = can.map(Action::as_str).collect();
+        wrapped(
+            &format!("{name} ({kind}), {url}{realm}, of {tenants}: "),
+            &can,
+        )
+    });
+    if config.bot.target.is_empty() {
+        return Ok(());
+    }
+    lines(out, "bot", "none", targets.flatten())
+}
+
+fn tenants(globs: &[String]) -> String {
+    match globs.join(", ") {
+        all if all == "*" => "every tenant".to_owned(),
+        some => format!("tenant {some}"),
+    }
+}
+
 /// What is right in the file, and yet not what its writer may expect.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = unknown_detectors(config);
@@ -302,6 +328,8 @@ fn notes(config: &Config) -> Vec<String> {
     notes.extend(not_read(config));
     notes.extend(unresolved(config));
     notes.extend(signals(config));
+    let missing = crate::bot::what_is_missing(config).into_iter();
+    notes.extend(missing.map(|error| format!("on this machine {error}")));
     notes
 }
 
@@ -410,6 +438,14 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         let (_, text) = text.split_once("\nsignals ").expect("receivers");
         insta::assert_snapshot!(format!("signals {text}"));
+    }
+
+    #[test]
+    fn targets_are_said_with_what_they_can_and_never_their_secrets() {
+        let text = said(include_str!("../tests/config/bot.toml"));
+        assert!(!text.contains("hunter2"), "{text}");
+        let (_, text) = text.split_once("\nbot ").expect("targets");
+        insta::assert_snapshot!(format!("bot {text}"));
     }
 
     #[test]

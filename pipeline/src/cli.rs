@@ -4,6 +4,7 @@
 //! is stronger than the default.
 
 mod access;
+mod bot;
 mod check;
 mod compare;
 mod demo;
@@ -28,6 +29,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::telemetry;
 use access::AccessArgs;
+use bot::BotArgs;
 use check::CheckArgs;
 use compare::CompareArgs;
 use demo::DemoArgs;
@@ -61,6 +63,7 @@ enum Command {
     Demo(DemoArgs),
     Run(RunArgs),
     Transmit(TransmitArgs),
+    Bot(BotArgs),
     Replay(ReplayArgs),
     Compare(CompareArgs),
     Explain(ExplainArgs),
@@ -88,6 +91,7 @@ impl Command {
             Self::Demo(arguments) => arguments.execute(),
             Self::Run(arguments) => arguments.execute(),
             Self::Transmit(arguments) => arguments.execute(),
+            Self::Bot(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
             Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),

@@ -1,10 +1,12 @@
 //! The `plumbline` program: Kafka, enrichment, replay and the command line around the pure engine.
 
 pub mod analyst;
+pub mod bot;
 pub mod check;
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod deliver;
 pub mod demo;
 pub mod enrich;
 pub mod explain;

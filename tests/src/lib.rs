@@ -10,6 +10,7 @@
 //! | `PLUMBLINE_TEST_KAFKA` | bootstrap server to use; no broker is started |
 //! | `PLUMBLINE_TEST_KAFKA_SASL` | the same broker's listener with SASL/PLAIN, see [`broker::SASL_USER`] |
 //! | `PLUMBLINE_KAFKA_HOME` | where the jars of Kafka are, instead of `.data/kafka/VERSION` |
+//! | `PLUMBLINE_KEYCLOAK_HOME` | where Keycloak is, instead of `.data/keycloak/VERSION` |
 //! | `PLUMBLINE_KAFKA_OPTIONS` | options of the broker's Java, instead of those that suit short tests |
 //! | `PLUMBLINE_BIN` | program to test, instead of the one that is built first |
 
@@ -23,6 +24,8 @@ pub mod admin;
 pub mod broker;
 pub mod cluster;
 pub mod feed;
+pub mod http;
+pub mod keycloak;
 pub mod line;
 pub mod outputs;
 pub mod program;
@@ -33,6 +36,7 @@ pub mod vendor;
 pub mod wait;
 
 pub use broker::{Broker, Brokers};
+pub use keycloak::Keycloak;
 pub use line::Line;
 pub use program::{Ended, Running};
 pub use random::Random;

@@ -211,6 +211,11 @@ impl Running {
         eprintln!("`plumbline {}` said:\n{}", self.arguments, self.stderr());
     }
 
+    /// What it has printed so far.
+    pub fn stdout(&self) -> String {
+        self.text("out")
+    }
+
     /// What it has said so far.
     pub fn stderr(&self) -> String {
         self.text("err")

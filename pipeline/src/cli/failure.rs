@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use miette::GraphicalTheme;
 
+use crate::bot::BotError;
 use crate::compare::CompareError;
 use crate::config::ConfigError;
 use crate::demo::DemoError;
@@ -39,6 +40,9 @@ pub(super) enum Failure {
     /// The transmitter.
     #[error(transparent)]
     Transmit(#[from] TransmitError),
+    /// The bot.
+    #[error(transparent)]
+    Bot(#[from] BotError),
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -99,6 +103,7 @@ impl Failure {
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Transmit(error) => error.exit_code(),
+            Self::Bot(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),

@@ -37,22 +37,22 @@ pub enum ConfigError {
         /// Why.
         source: SecretError,
     },
-    /// The bearer token of a receiver cannot be resolved.
-    #[error("the value of {key} of the receiver `{receiver}` cannot be had")]
+    /// The secret of a receiver or target cannot be resolved.
+    #[error("the value of {key} of the {owner} cannot be had")]
     Token {
-        /// Name of the receiver.
-        receiver: String,
-        /// `endpoint_token` or `access_token`.
+        /// Whose it is, such as "receiver `okta`".
+        owner: String,
+        /// Name of the key.
         key: &'static str,
         /// Why.
         source: SecretError,
     },
-    /// The bearer token of a receiver is empty.
-    #[error("the {key} of the receiver `{receiver}` is empty; put a secret there")]
+    /// The secret of a receiver or target is empty.
+    #[error("the {key} of the {owner} is empty; put a secret there")]
     EmptyToken {
-        /// Name of the receiver.
-        receiver: String,
-        /// `endpoint_token` or `access_token`.
+        /// Whose it is, such as "receiver `okta`".
+        owner: String,
+        /// Name of the key.
         key: &'static str,
     },
     /// The program of a source.

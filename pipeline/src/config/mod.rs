@@ -1,5 +1,7 @@
 //! The configuration file. Everything has a default: an empty file is valid.
 
+mod bot;
+mod bot_rules;
 mod environment;
 mod error;
 mod kafka;
@@ -20,9 +22,11 @@ use std::path::Path;
 use plumbline_detectors::config::{DetectorsConfig, EngineConfig, PolicyConfig};
 use serde::Deserialize;
 
+pub use bot::{BotConfig, TargetConfig, TargetKind};
 pub(crate) use environment::help as environment_help;
 pub use error::{ConfigError, InvalidFile};
 pub use kafka::{KafkaConfig, TopicsConfig};
+pub(crate) use secret::resolve;
 pub use secret::{Secret, SecretError};
 pub use sections::{
     AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
@@ -44,6 +48,8 @@ pub struct Config {
     pub run: RunConfig,
     /// `[signals]`
     pub signals: SignalsConfig,
+    /// `[bot]`
+    pub bot: BotConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
     /// `[compare]`

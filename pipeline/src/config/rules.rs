@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::bot_rules::bot;
 use super::kafka::TopicsConfig;
 use super::problem::Note;
 use super::signal_rules::signals;
@@ -18,6 +19,7 @@ pub(super) fn across_entries(document: &DeTable<'_>) -> Vec<Note> {
     source_topics(document, &own, &mut notes);
     programs(document, &mut notes);
     signals(document, &own, &mut notes);
+    bot(document, &mut notes);
     let properties = document
         .get("kafka")
         .and_then(|kafka| kafka.get_ref().get("properties"));

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::de::{self, Visitor};
 
+use super::ConfigError;
+
 /// A value as the configuration holds it: plain text, or with `${env:NAME}` and `${file:PATH}` in it.
 ///
 /// What it stands for is only read by [`Secret::resolve`], and nothing of it is ever printed: not
@@ -62,6 +64,29 @@ impl Secret {
         }
         value.push_str(rest);
         Ok(value)
+    }
+}
+
+/// What a secret of this owner stands for, such as "receiver `okta`".
+pub(crate) fn resolve(
+    secret: Option<&Secret>,
+    directory: &Path,
+    owner: &str,
+    key: &'static str,
+) -> Result<Option<String>, ConfigError> {
+    let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
+    let resolved = resolved.map_err(|source| ConfigError::Token {
+        owner: owner.to_owned(),
+        key,
+        source,
+    })?;
+    // A file that is empty by mistake lets in whoever says nothing.
+    match resolved {
+        Some(token) if token.trim().is_empty() => Err(ConfigError::EmptyToken {
+            owner: owner.to_owned(),
+            key,
+        }),
+        resolved => Ok(resolved),
     }
 }
 

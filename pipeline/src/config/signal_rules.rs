@@ -38,7 +38,7 @@ pub(super) fn signals(
         .flat_map(|list| list.iter())
         .filter_map(|receiver| receiver.get_ref().as_table())
         .collect();
-    names(&receivers, notes);
+    names(&receivers, "receiver", "it is the id of its stream", notes);
     for receiver in &receivers {
         delivery(receiver, notes);
         actions(receiver, notes);
@@ -70,14 +70,15 @@ pub(super) fn signals(
     }
 }
 
-fn word<'d>(table: &'d DeTable<'_>, key: &str) -> Option<&'d str> {
+pub(super) fn word<'d>(table: &'d DeTable<'_>, key: &str) -> Option<&'d str> {
     table.get(key).and_then(|value| value.get_ref().as_str())
 }
 
-fn names(receivers: &[&DeTable<'_>], notes: &mut Vec<Note>) {
+/// Names are unique. `what` has them, and `why` each needs its own.
+pub(super) fn names(tables: &[&DeTable<'_>], what: &str, why: &str, notes: &mut Vec<Note>) {
     let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
-    for receiver in receivers {
-        let Some(value) = receiver.get("name") else {
+    for table in tables {
+        let Some(value) = table.get("name") else {
             continue;
         };
         let Some(name) = value.get_ref().as_str() else {
@@ -85,8 +86,8 @@ fn names(receivers: &[&DeTable<'_>], notes: &mut Vec<Note>) {
         };
         if let Some(first) = seen.insert(name, value.span()) {
             notes.push(Note {
-                message: format!("two receivers are named `{name}`"),
-                help: Some("give each a name of its own: it is the id of its stream".to_owned()),
+                message: format!("two {what}s are named `{name}`"),
+                help: Some(format!("give each a name of its own: {why}")),
                 labels: vec![
                     (value.span(), "the second".to_owned()),
                     (first, "the first".to_owned()),

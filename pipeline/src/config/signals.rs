@@ -63,7 +63,7 @@ impl SignalsConfig {
 #[serde(deny_unknown_fields)]
 pub struct ReceiverConfig {
     /// Id of its stream.
-    #[serde(deserialize_with = "receiver_name")]
+    #[serde(deserialize_with = "plain_name")]
     pub name: String,
     /// `aud` of its tokens.
     pub audience: String,
@@ -128,11 +128,11 @@ fn ssf() -> Profile {
     Profile::Ssf
 }
 
-fn iss_sub() -> SubjectFormat {
+pub(super) fn iss_sub() -> SubjectFormat {
     SubjectFormat::IssSub
 }
 
-fn everybody() -> Vec<String> {
+pub(super) fn everybody() -> Vec<String> {
     vec!["*".to_owned()]
 }
 
@@ -147,19 +147,21 @@ fn some_topic<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
     super::kafka::topic_name(deserializer).map(Some)
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Secret>, D::Error> {
     deserializer.deserialize_any(ScalarVisitor).map(Some)
 }
 
-/// It stands in URLs, in names of groups and in the id of every token.
-fn receiver_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// It stands in URLs, in names of groups and in the id of every token and acknowledgement.
+pub(super) fn plain_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if (1..=64).contains(&name.len()) && name.chars().all(legal) {
         return Ok(name);
     }
     Err(de::Error::custom(
-        "this is no name of a receiver; write 1 to 64 of a-z, 0-9, `-` and `_`",
+        "this is no name of a receiver or target; write 1 to 64 of a-z, 0-9, `-` and `_`",
     ))
 }
 
@@ -179,17 +181,21 @@ fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 
 fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let url = String::deserialize(deserializer)?;
-    let is_uri = url.parse::<axum::http::Uri>().is_ok();
-    // A token says of whom it is, and the bearer token goes with it: both only where nobody listens.
-    let is_here = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-    let encrypted = host(&url, "https://").is_some();
-    if is_uri && (encrypted || host(&url, "http://").is_some_and(is_here)) {
+    if is_private(&url) {
         return Ok(Some(url));
     }
     Err(de::Error::custom(
         "this is no endpoint; write an https URL, or an http one of this machine, such as \
          \"https://receiver.example.com/events\"",
     ))
+}
+
+/// Whether nobody listens on the way there. A token says of whom it is, and the bearer token goes with it.
+pub(super) fn is_private(url: &str) -> bool {
+    let is_here = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let encrypted = host(url, "https://").is_some();
+    let is_uri = url.parse::<axum::http::Uri>().is_ok();
+    is_uri && (encrypted || host(url, "http://").is_some_and(is_here))
 }
 
 /// The host of a URL with this scheme.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miette::GraphicalTheme;
 use plumbline_detectors::config::{DetectorMode, RuleAction, Span};
+use plumbline_schemas::command::Action;
 use plumbline_schemas::event::ActionClass;
 use proptest::prelude::*;
 
@@ -169,6 +170,23 @@ fn every_mistake_in_a_rule_is_found_too() {
 fn every_mistake_in_a_receiver_is_found_too() {
     let text = include_str!("../../tests/config/signal-mistakes.toml");
     insta::assert_snapshot!(read_text(text).expect_err("refused"));
+}
+
+#[test]
+fn every_mistake_in_a_target_is_found_too() {
+    let text = include_str!("../../tests/config/bot-mistakes.toml");
+    let error = read_text(text).expect_err("refused").to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn targets_are_read() {
+    let text = include_str!("../../tests/config/bot.toml");
+    let targets = read_text(text).expect("accepted").bot.target;
+    assert_eq!(targets.len(), 3);
+    assert!(targets[0].wants(Action::Narrow) && !targets[1].wants(Action::Pause));
+    assert!(!format!("{targets:?}").contains("hunter2"));
 }
 
 #[test]

@@ -157,6 +157,13 @@ impl Clients {
         format!("{}-signals-{receiver}", self.group_id)
     }
 
+    /// The consumer group that carries out for this target of the bot. A rehearsal has one of its own, so
+    /// that it takes nothing from anybody.
+    pub(crate) fn bot_group(&self, target: &str, rehearses: bool) -> String {
+        let end = if rehearses { "-dry-run" } else { "" };
+        format!("{}-bot-{target}{end}", self.group_id)
+    }
+
     /// A consumer that joins a group once it subscribes.
     pub(crate) fn consumer(&self, group: &str) -> Result<GroupConsumer, ClientError> {
         self.member(group, false)

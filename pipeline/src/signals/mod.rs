@@ -1,44 +1,49 @@
 //! `plumbline transmit`: tells the receivers of Shared Signals of every command.
 //!
-//! It stands outside of the engine: here the present counts. Each receiver has a thread and a consumer
-//! group of its own on the control topic, so that none waits for another. An offset is committed when
-//! everything before it was taken by the receiver, has expired, or is a dead letter.
+//! [`crate::deliver`] reads the control topic for each receiver; here is what a receiver is told, and how.
 
+mod delivery;
 mod keys;
-mod metrics;
-mod outbox;
 mod poll;
 mod push;
 mod receiver;
-mod session;
 mod web;
-mod window;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ScopedJoinHandle};
-use std::time::Duration;
 
-use axum::Router;
-use axum::routing::get;
-
-use crate::config::{Config, ConfigError, Delivery};
+use crate::config::{Config, ConfigError, Delivery, resolve};
+use crate::deliver::{DeliverError, Gauge, Names, Post, deliver_until, listen, show_pages};
 use crate::kafka::{Clients, ConnectError, connect};
-use crate::run::Shutdown;
-use crate::serve::{self, Server};
+use crate::run::{Shutdown, span};
+use delivery::Desk;
 use keys::Keys;
-use metrics::Gauge;
 use push::Pusher;
-use receiver::{Receiver, resolve};
-use session::Deliverer;
+use receiver::Receiver;
 
 pub use keys::KeyError;
 pub use push::PushError;
 
-/// How often the threads are looked at.
-const WATCH_INTERVAL: Duration = Duration::from_millis(20);
+const NAMES: Names = Names {
+    recipient: "receiver",
+    counters: [
+        ("signals_sent", "Tokens that the receiver has taken."),
+        ("signals_failures", "Tries after which it had not."),
+        (
+            "signals_expired",
+            "Commands that expired before they could be sent.",
+        ),
+        (
+            "signals_dead_letters",
+            "Commands that were given up, each with a dead letter.",
+        ),
+        (
+            "signals_untold",
+            "Commands about somebody that the receiver cannot be told of.",
+        ),
+    ],
+    pending: ("signals_pending", "Tokens that wait for the receiver."),
+};
 
 /// Why nothing can be transmitted.
 #[derive(Debug, thiserror::Error)]
@@ -63,57 +68,36 @@ pub enum TransmitError {
     /// A receiver that cannot be posted to.
     #[error(transparent)]
     Push(#[from] PushError),
-    /// The cluster, or what is configured of it.
+    /// What is not about signals.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// Where something is to be served.
-    #[error(
-        "nothing can be served at {address} ({source}); another process may listen there: correct {setting}"
-    )]
-    Listen {
-        /// The setting that says so.
-        setting: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The signals of the operating system.
-    #[error("SIGTERM and SIGINT cannot be waited for")]
-    Signals(#[source] std::io::Error),
-    /// No thread for a receiver.
-    #[error("no thread can be started for a receiver")]
-    Thread(#[source] std::io::Error),
-    /// A defect of this program.
-    #[error(
-        "the delivery to {0} has ended by a defect of this program; please report it with the log"
-    )]
-    Defect(String),
+    Deliver(#[from] DeliverError),
+}
+
+impl From<ConnectError> for TransmitError {
+    fn from(error: ConnectError) -> Self {
+        Self::Deliver(error.into())
+    }
 }
 
 impl TransmitError {
     /// The exit status for it: 2 for the configuration, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Connect(error) => error.exit_code(),
+            Self::Deliver(error) => error.exit_code(),
+            Self::Push(PushError::Roots(_)) => 1,
             Self::NoReceiver
             | Self::NoIssuer
             | Self::Config(_)
             | Self::SameToken(..)
-            | Self::Key(_) => 2,
-            Self::Push(PushError::Token(_) | PushError::Endpoint(_)) => 2,
-            Self::Push(PushError::Roots(_))
-            | Self::Listen { .. }
-            | Self::Signals(_)
-            | Self::Thread(_)
-            | Self::Defect(_) => 1,
+            | Self::Key(_)
+            | Self::Push(PushError::Token(_) | PushError::Endpoint(_)) => 2,
         }
     }
 }
 
 /// Transmits until a signal comes.
 pub fn transmit(config: &Config) -> Result<(), TransmitError> {
-    let shutdown = Shutdown::on_signals().map_err(TransmitError::Signals)?;
+    let shutdown = Shutdown::on_signals().map_err(DeliverError::Signals)?;
     transmit_until(config, &shutdown)
 }
 
@@ -129,21 +113,9 @@ pub fn transmit_until(config: &Config, shutdown: &Shutdown) -> Result<(), Transm
         })?;
     let keys = Arc::new(Keys::read(&signals.keys)?);
     let receivers = receivers(config, issuer)?;
-    let gauge = Gauge::new(Arc::clone(&receivers));
-    let listen = |setting, address, what, routes| {
-        let started = Server::start(address, what, routes);
-        started.map_err(|source| TransmitError::Listen {
-            setting,
-            address,
-            source,
-        })
-    };
+    let gauge = gauge(&receivers);
     // First of all: who starts it wants to see what it waits for.
-    let pages = config
-        .run
-        .listen
-        .map(|address| listen("run.listen", address, serve::PAGES, shown(gauge)));
-    let _pages = pages.transpose()?;
+    let _pages = show_pages(config, gauge)?;
     let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
     let topics = &config.kafka.topics;
     let theirs = signals
@@ -167,49 +139,33 @@ pub fn transmit_until(config: &Config, shutdown: &Shutdown) -> Result<(), Transm
         web::PAGES,
         web::pages(site),
     )?;
-    let stop = AtomicBool::new(false);
-    let timeout = crate::run::span(signals.timeout);
-    thread::scope(|scope| {
-        let mut running = Vec::new();
-        for (receiver, pusher) in receivers.iter().zip(pushers) {
-            let deliverer = Deliverer {
-                clients: &clients,
-                topics,
-                receiver,
-                keys: &keys,
+    let give_up_after = span(signals.give_up_after);
+    let posts = receivers
+        .iter()
+        .zip(pushers)
+        .map(|(receiver, pusher)| Post {
+            group: clients.signals_group(receiver.name()),
+            work: Desk {
+                receiver: Arc::clone(receiver),
+                keys: Arc::clone(&keys),
                 pusher,
-                give_up_after: crate::run::span(signals.give_up_after),
-                timeout,
-                stop: &stop,
-            };
-            let builder = thread::Builder::new().name(format!("signals-{}", receiver.name()));
-            match builder.spawn_scoped(scope, move || deliverer.run()) {
-                Ok(handle) => running.push((receiver.name(), handle)),
-                Err(error) => {
-                    stop.store(true, Ordering::Relaxed);
-                    return Err(TransmitError::Thread(error));
-                }
-            }
-        }
-        tracing::info!(receivers = running.len(), issuer, "transmitting");
-        while !shutdown.is_requested() && !running.iter().any(|(_, handle)| handle.is_finished()) {
-            thread::sleep(WATCH_INTERVAL);
-        }
-        stop.store(true, Ordering::Relaxed);
-        // All are joined, whatever the first one says.
-        let ended: Vec<_> = running.into_iter().map(finish).collect();
-        tracing::info!("stopped");
-        ended.into_iter().collect()
-    })
+                give_up_after,
+            },
+            give_up_after,
+            timeout: span(signals.timeout),
+            rehearses: false,
+        });
+    let posts: Vec<_> = posts.collect();
+    tracing::info!(receivers = posts.len(), issuer, "transmitting");
+    Ok(deliver_until(config, &clients, &posts, shutdown)?)
 }
 
-fn finish(
-    (receiver, handle): (&str, ScopedJoinHandle<'_, Result<(), ConnectError>>),
-) -> Result<(), TransmitError> {
-    match handle.join() {
-        Ok(ended) => Ok(ended?),
-        Err(_) => Err(TransmitError::Defect(receiver.to_owned())),
-    }
+fn gauge(receivers: &[Arc<Receiver>]) -> Gauge {
+    let counters = receivers.iter();
+    Gauge::new(
+        &NAMES,
+        counters.map(|receiver| Arc::clone(&receiver.counters)),
+    )
 }
 
 /// What would keep this machine from transmitting: each key and bearer token that cannot be had.
@@ -226,7 +182,7 @@ pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
             ("access_token", &receiver.access_token),
         ];
         for (key, token) in tokens {
-            if let Err(error) = resolve(token.as_ref(), directory, &receiver.name, key) {
+            if let Err(error) = resolve(token.as_ref(), directory, &owner(&receiver.name), key) {
                 let cause = std::error::Error::source(&error);
                 let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
                 missing.push(format!("{error}{cause}"));
@@ -240,6 +196,11 @@ pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
     missing
 }
 
+/// As errors name it.
+fn owner(receiver: &str) -> String {
+    format!("receiver `{receiver}`")
+}
+
 /// For each receiver, in order: the bearer token that is its own and no other's.
 fn access_tokens(config: &Config) -> Result<Vec<Option<String>>, TransmitError> {
     let directory = &config.kafka.directory;
@@ -247,7 +208,7 @@ fn access_tokens(config: &Config) -> Result<Vec<Option<String>>, TransmitError> 
     let mut tokens = Vec::new();
     for receiver in &config.signals.receiver {
         let (name, secret) = (&*receiver.name, receiver.access_token.as_ref());
-        let token = resolve(secret, directory, name, "access_token")?;
+        let token = resolve(secret, directory, &owner(name), "access_token")?;
         let owner = token.clone().and_then(|token| owners.insert(token, name));
         if let Some(owner) = owner {
             return Err(TransmitError::SameToken(owner.to_owned(), name.to_owned()));
@@ -271,12 +232,17 @@ fn receivers(config: &Config, issuer: &str) -> Result<Arc<[Arc<Receiver>]>, Tran
 
 /// For each receiver, in order: what posts to it, if anything does.
 fn pushers(config: &Config) -> Result<Vec<Option<Pusher>>, TransmitError> {
-    let timeout = crate::run::span(config.signals.timeout);
+    let timeout = span(config.signals.timeout);
     let mut pushers = Vec::new();
     for receiver in &config.signals.receiver {
         let secret = receiver.endpoint_token.as_ref();
         let name = &receiver.name;
-        let token = resolve(secret, &config.kafka.directory, name, "endpoint_token")?;
+        let token = resolve(
+            secret,
+            &config.kafka.directory,
+            &owner(name),
+            "endpoint_token",
+        )?;
         let endpoint = receiver.endpoint.as_deref().unwrap_or_default();
         pushers.push(match receiver.delivery {
             Delivery::Push => Some(Pusher::new(name, endpoint, token.as_deref(), timeout)?),
@@ -286,51 +252,38 @@ fn pushers(config: &Config) -> Result<Vec<Option<Pusher>>, TransmitError> {
     Ok(pushers)
 }
 
-/// The pages for whoever looks after the process.
-fn shown(gauge: Gauge) -> Router {
-    let ready = gauge.clone();
-    Router::new()
-        .route("/healthz", get(async || serve::state(Ok(()))))
-        .route("/readyz", get(async move || serve::state(ready.is_ready())))
-        .route(
-            "/metrics",
-            get(async move || serve::metrics(gauge.metrics())),
-        )
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use plumbline_schemas::signals::Claims;
-    use plumbline_schemas::time::EventTime;
-
-    use super::metrics::Gauge;
     use super::receiver::Receiver;
-    use super::window::Signal;
     use super::{receivers, what_is_missing};
     use crate::config::Config;
+    use crate::deliver::Count;
 
-    /// A gauge of one receiver, about which everything has been counted once.
-    fn gauge() -> Gauge {
+    /// One receiver, about which everything has been counted once.
+    fn receiver() -> Arc<Receiver> {
         let config = toml::from_str(
             "name = 'bot'\naudience = 'a'\ndelivery = 'poll'\naccess_token = 'secret'",
         );
         let receiver = Receiver::new(&config.expect("read"), "https://x.example", Some("secret"));
-        let counters = &receiver.counters;
-        counters.sent();
-        counters.failure();
-        counters.expired();
-        counters.dead_letter();
-        counters.untold();
-        counters.set_pending(3);
-        Gauge::new(Arc::from([Arc::new(receiver)]))
+        for count in [
+            Count::Done,
+            Count::Failures,
+            Count::Expired,
+            Count::DeadLetters,
+            Count::Impossible,
+        ] {
+            receiver.counters.add(count);
+        }
+        receiver.counters.set_pending(3);
+        Arc::new(receiver)
     }
 
     /// Something of every metric.
     pub(crate) fn metrics() -> String {
-        gauge().metrics().expect("encoded")
+        let gauge = super::gauge(&[receiver()]);
+        gauge.metrics().expect("encoded")
     }
 
     #[test]
@@ -340,12 +293,13 @@ pub(crate) mod tests {
 
     #[test]
     fn readiness_names_the_receiver_that_is_waited_for() {
-        let gauge = gauge();
+        let receiver = receiver();
+        let gauge = super::gauge(&[Arc::clone(&receiver)]);
         let waiting = "bot waits for its share of the partitions\n";
         assert_eq!(gauge.is_ready(), Err(waiting.to_owned()));
-        gauge.receivers()[0].counters.set_joined(true);
+        receiver.counters.set_joined(true);
         assert_eq!(gauge.is_ready(), Ok(()));
-        gauge.receivers()[0].counters.set_failing(true);
+        receiver.counters.set_failing(true);
         let waiting = "bot waits for Kafka to take its commit\n";
         assert_eq!(gauge.is_ready(), Err(waiting.to_owned()));
     }
@@ -389,23 +343,5 @@ pub(crate) mod tests {
         }
         let config = with_tokens(["hunter2", "hunter3"]);
         assert!(receivers(&config, "https://x.example").is_ok());
-    }
-
-    /// A token about this subject that never expires.
-    pub(super) fn signal(subject: &str, jti: &str) -> Signal {
-        Signal {
-            claims: Claims {
-                iss: "https://signals.example.com".to_owned(),
-                aud: "https://receiver.example.com".to_owned(),
-                jti: jti.to_owned(),
-                iat: 1_794_821_160,
-                txn: None,
-                sub_id: serde_json::json!({ "format": "opaque", "id": subject }),
-                events: BTreeMap::new(),
-            },
-            subject: subject.to_owned(),
-            expires_at: EventTime::from_millis(i64::MAX),
-            record: Vec::new(),
-        }
     }
 }

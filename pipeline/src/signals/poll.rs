@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::{Keys, SignError};
 use super::push::SetError;
-use super::receiver::{Receiver, Status, now};
+use super::receiver::{Receiver, Status};
+use crate::deliver::{Count, now};
 
 /// Tokens of one answer, where the receiver names no number.
 const DEFAULT_EVENTS: usize = 100;
@@ -66,14 +67,14 @@ fn take_note(receiver: &Receiver, request: &PollRequest) {
         // What is not known was acknowledged before.
         if let Some(place) = window.place_of(jti) {
             window.settle(place);
-            receiver.counters.sent();
+            receiver.counters.add(Count::Done);
         }
     }
     for (jti, error) in &request.set_errs {
         let Some(place) = window.place_of(jti) else {
             continue;
         };
-        receiver.counters.failure();
+        receiver.counters.add(Count::Failures);
         let reason = format!("the receiver says{}", error.tell());
         if error.is_about_the_token() {
             window.give_up(place, reason);
@@ -100,10 +101,10 @@ fn hand_out(receiver: &Receiver, keys: &Keys, most: usize) -> Result<PollAnswer,
     // Signing takes a millisecond each.
     drop(window);
     let now = now();
-    turns.retain(|turn| turn.signal.expires_at > now);
+    turns.retain(|turn| turn.job.expires_at > now);
     let handed = &turns[..most.min(turns.len())];
     for turn in handed {
-        let claims = &turn.signal.claims;
+        let claims = &turn.job.claims;
         answer.sets.insert(claims.jti.clone(), keys.sign(claims)?);
     }
     // What stands behind these can be had once they are acknowledged. What has to wait cannot.

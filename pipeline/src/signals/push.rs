@@ -2,32 +2,21 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use serde::Deserialize;
 
-type Body = Full<axum::body::Bytes>;
+use crate::deliver::{Answer, Body, Http, Reply, RootsError, bearer};
 
-/// More of an answer than this is nothing that a receiver has to say.
-const MAX_ANSWER_BYTES: usize = 8 << 10;
 /// Of a description so much is kept.
 const MAX_DESCRIPTION: usize = 200;
-/// Nobody is let wait for longer, whatever is asked for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Why nothing can be posted.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// No certificate authorities.
-    #[error(
-        "no certificate authorities are found on this machine ({0}); install them, or name a file with SSL_CERT_FILE"
-    )]
-    Roots(std::io::Error),
+    #[error(transparent)]
+    Roots(#[from] RootsError),
     /// A bearer token that no header can hold.
     #[error("the endpoint_token of the receiver `{0}` cannot stand in an HTTP header")]
     Token(String),
@@ -36,24 +25,12 @@ pub enum PushError {
     Endpoint(String),
 }
 
-/// What the receiver says of a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// It has it.
-    Accepted,
-    /// Not now: try again, not before that much time.
-    Later(String, Option<Duration>),
-    /// It will never take it.
-    Refused(String),
-}
-
 /// Posts tokens to one endpoint.
 #[derive(Clone)]
 pub(super) struct Pusher {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    http: Http,
     endpoint: Uri,
     authorization: Option<HeaderValue>,
-    timeout: Duration,
 }
 
 impl Pusher {
@@ -65,39 +42,17 @@ impl Pusher {
     ) -> Result<Self, PushError> {
         let wrong = |_| PushError::Endpoint(receiver.to_owned());
         let endpoint: Uri = endpoint.parse().map_err(wrong)?;
-        let authorization = token.map(|token| {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_| PushError::Token(receiver.to_owned()))?;
-            value.set_sensitive(true);
-            Ok(value)
-        });
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(PushError::Roots)?
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let authorization =
+            token.map(|token| bearer(token).ok_or_else(|| PushError::Token(receiver.to_owned())));
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
+            http: Http::new(timeout)?,
             endpoint,
             authorization: authorization.transpose()?,
-            timeout,
         })
     }
 
     /// `left`: the time in which the token may arrive at all.
     pub(super) async fn push(self, token: String, left: Duration) -> Answer {
-        let timeout = self.timeout.min(left);
-        match tokio::time::timeout(timeout, self.exchange(token)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let seconds = timeout.as_secs_f32();
-                Answer::Later(format!("no answer within {seconds} s"), None)
-            }
-        }
-    }
-
-    async fn exchange(&self, token: String) -> Answer {
         let mut request = Request::new(Body::from(token));
         *request.method_mut() = Method::POST;
         request.uri_mut().clone_from(&self.endpoint);
@@ -110,28 +65,11 @@ impl Pusher {
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let response = match self.client.request(request).await {
-            Ok(response) => response,
-            Err(error) => return Answer::Later(causes(&error), None),
-        };
-        let (head, body) = response.into_parts();
-        // A receiver that breaks off what it says of a token has still said the status.
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-        judge(head.status, &head.headers, &body)
+        match self.http.send(request, left).await {
+            Ok(reply) => judge(&reply),
+            Err(reason) => Answer::Later(reason, None),
+        }
     }
-}
-
-/// The error and its causes, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The body of a refusal (RFC 8935, section 2.3).
@@ -174,34 +112,33 @@ impl SetError {
     }
 }
 
-fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
-    if status.is_success() {
+fn judge(reply: &Reply) -> Answer {
+    if reply.status.is_success() {
         return Answer::Accepted;
     }
-    let error: SetError = serde_json::from_slice(body).unwrap_or_default();
-    let reason = format!("{}{}", status.as_u16(), error.tell());
-    match status {
+    let error: SetError = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let reason = format!("{}{}", reply.status.as_u16(), error.tell());
+    match reply.status {
         StatusCode::BAD_REQUEST if error.is_about_the_token() => Answer::Refused(reason),
         StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
         | StatusCode::UNPROCESSABLE_ENTITY => Answer::Refused(reason),
-        _ => Answer::Later(reason, retry_after(headers)),
+        _ => reply.later(reason),
     }
-}
-
-/// In seconds; a date is as good as nothing.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderMap;
+
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        let status = StatusCode::from_u16(status).expect("a status");
-        judge(status, &HeaderMap::new(), body.as_bytes())
+        judge(&Reply {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        })
     }
 
     #[test]
@@ -242,19 +179,5 @@ mod tests {
                 "{status} {body}"
             );
         }
-    }
-
-    #[test]
-    fn a_receiver_may_ask_for_patience_but_not_for_ever() {
-        let asked = |after: &'static str| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(after))]);
-            match judge(StatusCode::SERVICE_UNAVAILABLE, &headers, b"") {
-                Answer::Later(_, after) => after.map(|after| after.as_secs()),
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(asked("7"), Some(7));
-        assert_eq!(asked("86400"), Some(300));
-        assert_eq!(asked("Wed, 21 Oct 2026 07:28:00 GMT"), None);
     }
 }

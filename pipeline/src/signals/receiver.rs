@@ -1,21 +1,18 @@
 //! One receiver: what it is told, what waits for it, and whether its stream flows.
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use plumbline_detectors::glob;
 use plumbline_schemas::command::{Action, Command, Mode};
-use plumbline_schemas::reject::{Reason, Reject};
-use plumbline_schemas::signals::{Stream, Untold, claims, jti, verification};
+use plumbline_schemas::log_key;
+use plumbline_schemas::reject::Reject;
+use plumbline_schemas::signals::{Claims, Stream, Untold, claims, jti, verification};
 use plumbline_schemas::time::EventTime;
-use plumbline_schemas::{check_raw, log_key};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::metrics::Counters;
-use super::window::{Signal, Window};
-use crate::config::{ConfigError, Delivery, ReceiverConfig, Secret};
+use crate::config::{Delivery, ReceiverConfig};
+use crate::deliver::{Count, Counters, Told, Window, command_of, now};
 
 /// How long a verification is kept for who asked for it.
 const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
@@ -62,13 +59,14 @@ struct Flow {
     verifications: u64,
 }
 
-/// What a record of the control topic means for a receiver: by itself, nothing.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    /// What it is to be told of.
-    pub(super) signal: Option<Signal>,
-    /// `jti` of what it need not be told of any more.
-    pub(super) withdrawn: Option<String>,
+/// A token that is to reach the receiver, and the command it is made of.
+#[derive(Debug)]
+pub(super) struct Signal {
+    pub(super) claims: Claims,
+    /// Tenant and identity.
+    pub(super) subject: String,
+    pub(super) expires_at: EventTime,
+    pub(super) record: Vec<u8>,
 }
 
 /// One receiver. Its thread reads and commits; who serves HTTP looks into the same window.
@@ -76,11 +74,11 @@ pub(super) struct Told {
 pub(super) struct Receiver {
     pub(super) config: ReceiverConfig,
     pub(super) stream: Stream,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     /// Somebody may wait for a token that has come.
     pub(super) arrived: Notify,
     access: Option<[u8; 32]>,
-    window: Mutex<Window>,
+    window: Mutex<Window<Signal>>,
     flow: Mutex<Flow>,
 }
 
@@ -100,7 +98,7 @@ impl Receiver {
         Self {
             config: config.clone(),
             stream,
-            counters: Counters::new(&config.name),
+            counters: Arc::new(Counters::new(&config.name)),
             arrived: Notify::new(),
             access: access.map(digest),
             window: Mutex::default(),
@@ -117,7 +115,7 @@ impl Receiver {
         self.access == Some(digest(token))
     }
 
-    pub(super) fn window(&self) -> MutexGuard<'_, Window> {
+    pub(super) fn window(&self) -> MutexGuard<'_, Window<Signal>> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -145,10 +143,10 @@ impl Receiver {
         }
     }
 
-    /// The status, if it is yet to be committed.
-    pub(super) fn changed_status(&self) -> Option<Status> {
+    /// The status, and whether it is yet to be committed.
+    pub(super) fn status_to_keep(&self) -> (Status, bool) {
         let flow = self.flow();
-        flow.changed.then_some(flow.status)
+        (flow.status, flow.changed)
     }
 
     /// This status is committed.
@@ -190,11 +188,15 @@ impl Receiver {
     }
 
     /// What this record of the control topic, written at that time, is to the receiver.
-    pub(super) fn told_of(&self, record: &[u8], published: EventTime) -> Result<Told, Reject> {
-        let command = read(record)?;
-        let signal = self.signal(&command, record, published);
-        let withdrawn = self.withdrawn(&command, signal.is_some());
-        Ok(Told { signal, withdrawn })
+    pub(super) fn told_of(
+        &self,
+        record: &[u8],
+        published: EventTime,
+    ) -> Result<Told<Signal>, Reject> {
+        let command = command_of(record)?;
+        let job = self.signal(&command, record, published);
+        let withdrawn = self.withdrawn(&command, job.is_some());
+        Ok(Told { job, withdrawn })
     }
 
     fn signal(&self, command: &Command, record: &[u8], published: EventTime) -> Option<Signal> {
@@ -210,7 +212,7 @@ impl Receiver {
             }),
             Err(Untold::NoEvent) => None,
             Err(Untold::NoSubject) => {
-                self.counters.untold();
+                self.counters.add(Count::Impossible);
                 tracing::debug!(
                     receiver = self.name(),
                     command = command.id,
@@ -249,51 +251,8 @@ impl Receiver {
     }
 }
 
-fn read(record: &[u8]) -> Result<Command, Reject> {
-    let record = check_raw(record)?;
-    serde_json::from_slice(record).map_err(|error| {
-        let (reason, what) = match error.classify() {
-            serde_json::error::Category::Data => (Reason::WrongType, "not a command"),
-            _ => (Reason::NotJson, "not JSON"),
-        };
-        let (line, column) = (error.line(), error.column());
-        Reject::new(
-            reason,
-            format!("record: {what}, line {line}, column {column}"),
-        )
-    })
-}
-
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-/// The present. Only here does Plumbline look at it: a bot must not act after a command has expired.
-pub(super) fn now() -> EventTime {
-    EventTime::from_millis(Timestamp::now().as_millisecond())
-}
-
-/// What the bearer token of the configuration stands for.
-pub(super) fn resolve(
-    secret: Option<&Secret>,
-    directory: &Path,
-    receiver: &str,
-    key: &'static str,
-) -> Result<Option<String>, ConfigError> {
-    let resolved = secret.map(|secret| secret.resolve(directory)).transpose();
-    let resolved = resolved.map_err(|source| ConfigError::Token {
-        receiver: receiver.to_owned(),
-        key,
-        source,
-    })?;
-    // A file that is empty by mistake lets in whoever says nothing.
-    match resolved {
-        Some(token) if token.trim().is_empty() => Err(ConfigError::EmptyToken {
-            receiver: receiver.to_owned(),
-            key,
-        }),
-        resolved => Ok(resolved),
-    }
 }
 
 #[cfg(test)]
@@ -308,7 +267,13 @@ mod tests {
         Receiver::new(&config, "https://signals.example.com", None)
     }
 
-    fn told(receiver: &Receiver, id: &str, action: &str, mode: &str, expires: &str) -> Told {
+    fn told(
+        receiver: &Receiver,
+        id: &str,
+        action: &str,
+        mode: &str,
+        expires: &str,
+    ) -> Told<Signal> {
         let command: Value = json!({
             "id": id, "time": "2026-11-16T09:26:00Z", "expires_at": expires,
             "action": action, "mode": mode, "supersedes": "c-0",

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::command::{Action, Command, Mode};
+use crate::command::{Action, Command, Mode, Target};
 use crate::time::EventTime;
 
 vocabulary! {
@@ -170,6 +170,12 @@ pub fn claims(command: &Command, stream: &Stream, published: EventTime) -> Resul
         sub_id: subject,
         events: BTreeMap::from([(event_type.to_owned(), Value::Object(body))]),
     })
+}
+
+/// Whom a command is about, as a subject of RFC 9493: a person in that format, by that issuer where it needs
+/// one. None where the format cannot name the person.
+pub fn subject(target: &Target, format: SubjectFormat, issuer: &str) -> Option<Value> {
+    subject::identity(target, format, issuer)
 }
 
 /// `jti` of the token that tells this receiver of the command with that id.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Profile, Stream, SubjectFormat};
-use crate::command::{Action, Command};
+use crate::command::{Action, Command, Target};
 use crate::event::IdentityKind;
 
 /// The subject; none where this receiver cannot be told of this identity.
@@ -23,7 +23,8 @@ fn complex(command: &Command, stream: &Stream) -> Option<Value> {
     let mut members = Map::new();
     members.insert("format".to_owned(), "complex".into());
     members.insert("tenant".to_owned(), opaque(&target.tenant));
-    let (member, identity) = identity(command, stream)?;
+    let member = member(target.kind);
+    let identity = identity(target, stream.subject, &stream.subject_issuer)?;
     members.insert(member.to_owned(), identity);
     let (session, credential) = narrowed_to(command);
     for (member, id) in [("session", session), ("credential", credential)] {
@@ -47,20 +48,20 @@ pub(super) fn narrowed_to(command: &Command) -> (Option<&str>, Option<&str>) {
     }
 }
 
-/// The identity, and the member of a complex subject that it is.
-fn identity(command: &Command, stream: &Stream) -> Option<(&'static str, Value)> {
-    let id = command.target.identity.as_str();
-    let member = member(command.target.kind);
-    let subject = match (member, stream.subject) {
-        ("user", SubjectFormat::IssSub) => {
-            json!({ "format": "iss_sub", "iss": stream.subject_issuer, "sub": id })
+/// The identity alone: a person in that format, by that issuer where it needs one. None where that cannot
+/// name it.
+pub(super) fn identity(target: &Target, format: SubjectFormat, issuer: &str) -> Option<Value> {
+    let id = target.identity.as_str();
+    let is_person = target.kind == IdentityKind::Human;
+    Some(match format {
+        SubjectFormat::IssSub if is_person => {
+            json!({ "format": "iss_sub", "iss": issuer, "sub": id })
         }
-        ("user", SubjectFormat::Email) => email(id)?,
+        SubjectFormat::Email if is_person => email(id)?,
         // SPIFFE ids and their like.
-        (_, _) if id.contains("://") => json!({ "format": "uri", "uri": id }),
-        (_, _) => opaque(id),
-    };
-    Some((member, subject))
+        _ if id.contains("://") => json!({ "format": "uri", "uri": id }),
+        _ => opaque(id),
+    })
 }
 
 /// `agent` is a member of our own, as SSF 1.0 lets a transmitter have them.

@@ -4,6 +4,7 @@
 
 mod across;
 mod backlogs;
+mod bot;
 mod dead_letters;
 mod endings;
 mod exactly_once;

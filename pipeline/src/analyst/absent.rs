@@ -109,6 +109,7 @@ impl Rows {
 }
 
 /// How an answer would be written.
+#[derive(Clone, Copy)]
 pub enum Format {
     /// An aligned table.
     Table,

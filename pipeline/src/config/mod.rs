@@ -26,7 +26,7 @@ pub use kafka::{KafkaConfig, TopicsConfig};
 pub use secret::{Secret, SecretError};
 pub use sections::{
     AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
-    RunConfig, SourceConfig, Stage, check_format, listen_address,
+    ReportConfig, RunConfig, SourceConfig, Stage, check_format, listen_address, report_time,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub compare: CompareConfig,
     /// `[query]`
     pub query: QueryConfig,
+    /// `[report]`
+    pub report: ReportConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[engine]`

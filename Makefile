@@ -35,7 +35,7 @@ fuzz: ## libFuzzer on what reads bytes from outside, PLUMBLINE_FUZZ seconds for 
 kafka: setup ## the broker of the tests, for a developer, on 127.0.0.1:9092
 	$(CARGO) run --locked --quiet -p plumbline-tests --bin kafka
 
-setup: ## what the tests need and the demo does not: OpenSSL, Java, Maven, Apache Kafka, Keycloak
+setup: ## what the tests need and the demo does not: OpenSSL, Chromium, Java, Maven, Kafka, Keycloak
 	tests/setup.sh
 
 geoip: ## install and check geolocation for real addresses (DB-IP City Lite and AS numbers)

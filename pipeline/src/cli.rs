@@ -12,6 +12,7 @@ mod explain;
 mod failure;
 mod query;
 mod replay;
+mod report;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use explain::ExplainArgs;
 use failure::Failure;
 use query::QueryArgs;
 use replay::ReplayArgs;
+use report::ReportArgs;
 use run::RunArgs;
 use topics::TopicsArgs;
 use trace::TraceArgs;
@@ -68,6 +70,7 @@ enum Command {
     Compare(CompareArgs),
     Explain(ExplainArgs),
     Query(QueryArgs),
+    Report(ReportArgs),
     Trace(TraceArgs),
     Access(AccessArgs),
     Check(CheckArgs),
@@ -96,6 +99,7 @@ impl Command {
             Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),
             Self::Query(arguments) => arguments.execute(),
+            Self::Report(arguments) => arguments.execute(),
             Self::Trace(arguments) => arguments.execute(),
             Self::Access(arguments) => arguments.execute(),
             Self::Check(arguments) => arguments.execute(),

@@ -16,6 +16,7 @@ pub mod normalise;
 mod page;
 pub mod query;
 pub mod replay;
+pub mod report;
 pub mod run;
 mod serve;
 pub mod signals;

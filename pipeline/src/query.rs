@@ -1,4 +1,12 @@
-//! `plumbline query`: SQL over what replays wrote.
+//! `plumbline query`: SQL over what replays wrote: one query, several from stdin, or one after another on a
+//! terminal.
+
+// There is nothing to complete and nobody to ask in a build without SQL.
+#[cfg(feature = "analyst")]
+mod completion;
+#[cfg(feature = "analyst")]
+mod shell;
+mod statements;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -19,6 +27,9 @@ pub enum AnswerError {
     /// A query that cannot be read.
     #[error("the query cannot be read from stdin")]
     Stdin(#[source] io::Error),
+    /// A terminal that cannot be used.
+    #[error("the terminal cannot be used; give the query as an argument")]
+    Terminal(#[source] io::Error),
     /// A file that cannot be written.
     #[error("{path} cannot be written")]
     Write {
@@ -35,28 +46,63 @@ impl AnswerError {
         match self {
             Self::Query(error) => error.exit_code(),
             Self::ToTerminal => 2,
-            Self::Stdin(_) | Self::Write { .. } => 1,
+            Self::Stdin(_) | Self::Terminal(_) | Self::Write { .. } => 1,
         }
     }
 }
 
 /// Answers a query to where the configuration says, and gives the number of rows.
 pub fn answer(sql: &str, config: &QueryConfig) -> Result<u64, AnswerError> {
+    answer_each(&[sql.to_owned()], config)
+}
+
+/// Answers the queries of a text one after another, up to the first that cannot be answered, and gives the
+/// number of rows of all. A file, and Parquet, holds one answer.
+pub fn answer_all(text: &str, config: &QueryConfig) -> Result<u64, AnswerError> {
+    let queries = statements::statements(text);
+    let holds_one = config.out.is_some() || config.format == AnswerFormat::Parquet;
+    match queries.is_empty() || holds_one {
+        // What is wrong with none, or with several, is told as of a single query.
+        true => answer(text, config),
+        false => answer_each(&queries, config),
+    }
+}
+
+fn answer_each(queries: &[String], config: &QueryConfig) -> Result<u64, AnswerError> {
     let to_terminal = config.out.is_none() && io::stdout().is_terminal();
     if to_terminal && config.format == AnswerFormat::Parquet {
         return Err(AnswerError::ToTerminal);
     }
     let database = Database::open(&config.data)?;
     let format = format(config.format);
-    match &config.out {
-        None => {
-            let mut stdout = Stdout { gone: false };
-            let answered = database.answer(sql, format, &mut stdout);
-            // A reader that has gone away wants no more, and that is no failure.
-            if stdout.gone { Ok(0) } else { Ok(answered?) }
-        }
-        Some(path) => to_file(&database, sql, format, path),
+    let mut rows = 0;
+    for sql in queries {
+        rows += match &config.out {
+            None => {
+                let mut stdout = Stdout { gone: false };
+                let answered = database.answer(sql, format, &mut stdout);
+                // A reader that has gone away wants no more, and that is no failure.
+                if stdout.gone {
+                    break;
+                }
+                answered?
+            }
+            Some(path) => to_file(&database, sql, format, path)?,
+        };
     }
+    Ok(rows)
+}
+
+/// Answers one question after another from the terminal.
+pub fn converse(config: &QueryConfig) -> Result<(), AnswerError> {
+    if config.format == AnswerFormat::Parquet {
+        return Err(AnswerError::ToTerminal);
+    }
+    let database = Database::open(&config.data)?;
+    #[cfg(feature = "analyst")]
+    return shell::run(&database, config.format);
+    #[cfg(not(feature = "analyst"))]
+    match database {}
 }
 
 /// How many rows an answer has, in words.

@@ -199,25 +199,61 @@ fn nothing_of_a_log_reaches_the_terminal_as_it_is() {
     );
 }
 
+/// Exit status, stdout and stderr of a query that is read from stdin.
+fn ended_from_stdin(text: &str, arguments: &[&str], data: &Path) -> (i32, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_plumbline"))
+        .arg("query")
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = program.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let output = program.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let status = output.status.code().unwrap();
+    (status, text(output.stdout), text(output.stderr))
+}
+
 #[test]
 fn the_query_can_come_from_stdin() {
     let place = Place::new();
     let data = place.replay(&theft());
-    let mut program = Command::new(env!("CARGO_BIN_EXE_plumbline"))
-        .args(["query", "-", "--format", "csv", "--data"])
-        .arg(&data)
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = program.stdin.take().unwrap();
-    stdin
-        .write_all(b"SELECT count(*) AS n\nFROM events")
-        .unwrap();
-    drop(stdin);
-    let output = program.wait_with_output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "n\n163\n");
+    let sql = "SELECT count(*) AS n\nFROM events";
+    for arguments in [&["-", "--format", "csv"][..], &["--format", "csv"]] {
+        let ended = ended_from_stdin(sql, arguments, &data);
+        assert_eq!(ended, (0, "n\n163\n".to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn several_queries_from_stdin_are_answered_up_to_the_first_that_cannot_be() {
+    let place = Place::new();
+    let data = place.replay(&theft());
+    let text = "-- first;\nSELECT 'a;b' AS x;\n\nSELECT count(*) AS n FROM events;\nSELECT\n  nope\nFROM events;\nSELECT 4;";
+    let (status, stdout, stderr) = ended_from_stdin(text, &["--format", "csv"], &data);
+    assert_eq!((status, stdout.as_str()), (2, "x\na;b\nn\n163\n"));
+    let place_of = |line: &str| stderr.lines().any(|said| said == line);
+    assert!(stderr.contains("there is no column `nope`"), "{stderr}");
+    assert!(
+        place_of("  6 |   nope"),
+        "the line is that of stdin: {stderr}"
+    );
+    // A file holds one answer.
+    let file = place.0.path().join("answer.csv").display().to_string();
+    let arguments = ["--format", "csv", "--out", &file];
+    let (status, _, stderr) = ended_from_stdin("SELECT 1; SELECT 2;", &arguments, &data);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("more than one statement"), "{stderr}");
+    let (status, _, stderr) = ended_from_stdin(" ; -- nothing", &[], &data);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("the query is empty"), "{stderr}");
 }
 
 #[test]

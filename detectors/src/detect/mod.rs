@@ -145,13 +145,13 @@ impl Group {
 macro_rules! detectors {
     (@config) => { PlainConfig };
     (@config $config:ty) => { $config };
-    ($($(#[$meta:meta])* $variant:ident = $module:ident in $group:ident $(with $config:ty)?),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $module:ident in $group:ident $(with $config:ty)?),+ $(,)?) => {
         $(mod $module;)+
 
         /// `[detectors.*]`: one table per detector.
         #[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        pub struct DetectorsConfig { $($(#[$meta])* pub $module: detectors!(@config $($config)?)),+ }
+        pub struct DetectorsConfig { $($(#[doc = $doc])+ pub $module: detectors!(@config $($config)?)),+ }
 
         impl DetectorsConfig {
             /// What each detector may do, by its name in the configuration.
@@ -162,7 +162,7 @@ macro_rules! detectors {
 
         /// The detectors, in the order in which they judge and publish.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum DetectorId { $($(#[$meta])* $variant),+ }
+        pub enum DetectorId { $($(#[doc = $doc])+ $variant),+ }
 
         impl DetectorId {
             /// Every detector.
@@ -171,6 +171,11 @@ macro_rules! detectors {
             /// Name in findings and configuration.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => stringify!($module)),+ }
+            }
+
+            /// What it notices, in a sentence.
+            pub const fn notices(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii()),+ }
             }
 
             /// What the configuration lets it do.

@@ -13,6 +13,7 @@ use crate::demo::DemoError;
 use crate::explain::ExplainError;
 use crate::query::AnswerError;
 use crate::replay::ReplayError;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::signals::TransmitError;
 use crate::telemetry::TelemetryError;
@@ -55,6 +56,9 @@ pub(super) enum Failure {
     /// The query.
     #[error(transparent)]
     Query(#[from] AnswerError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The life of a session.
     #[error(transparent)]
     Trace(#[from] TraceError),
@@ -108,6 +112,7 @@ impl Failure {
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),
+            Self::Report(error) => error.exit_code(),
             Self::Trace(error) => error.exit_code(),
             Self::Topics(error) => error.exit_code(),
         }

@@ -15,13 +15,14 @@ use crate::query::{self, AnswerError};
 /// Tables: events, findings and commands; the view sessions has a row for each session. DESCRIBE events
 /// names the columns of one: a field of the schema with its object in front, such as identity_id.
 /// Besides the functions of DataFusion there are geo_distance_km, is_reserved_ip, cidr_match, surprise
-/// and json_get.
+/// and json_get. Without a query a terminal becomes a shell, with history and completion; \? says what it
+/// takes.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline query --data result 'SELECT detector, count(*) FROM findings GROUP BY detector'\n  plumbline query --data result --format csv \"SELECT * FROM sessions WHERE countries > 1\"\n  plumbline query --data result \"SELECT time, network_ip, action_name FROM events WHERE identity_id = 'ann' ORDER BY time\"\n  plumbline query --data march --data april - < question.sql"
+    after_help = "Examples:\n  plumbline query --data result 'SELECT detector, count(*) FROM findings GROUP BY detector'\n  plumbline query --data result --format csv \"SELECT * FROM sessions WHERE countries > 1\"\n  plumbline query --data result \"SELECT time, network_ip, action_name FROM events WHERE identity_id = 'ann' ORDER BY time\"\n  plumbline query --data march --data april - < question.sql\n  plumbline query --data result"
 )]
 pub(super) struct QueryArgs {
-    /// The query, or - to read it from stdin
+    /// The query, or - to read it from stdin, where several end with ;
     #[arg(value_name = "SQL")]
     sql: Option<String>,
     /// Where replays wrote their results; a table holds the rows of all [file: query.data]
@@ -61,13 +62,11 @@ pub(super) struct QueryArgs {
 
 impl QueryArgs {
     pub(super) fn execute(mut self) -> Result<(), Failure> {
-        let sql = match self.sql.take() {
-            Some(sql) if sql != "-" => sql,
-            None if io::stdin().is_terminal() => {
-                return Err(missing("a query: SQL, or - to read it from stdin"));
-            }
-            _ => io::read_to_string(io::stdin()).map_err(AnswerError::Stdin)?,
-        };
+        let given = self.sql.take();
+        let is_shell = given.is_none() && io::stdin().is_terminal();
+        if is_shell && !io::stdout().is_terminal() {
+            return Err(missing("a query: SQL, or - to read it from stdin"));
+        }
         let mut config = Config::load(self.config.as_deref())?;
         self.apply(&mut config);
         if config.query.data.is_empty() {
@@ -76,7 +75,16 @@ impl QueryArgs {
             ));
         }
         let config = super::start(config)?;
-        let rows = query::answer(&sql, &config.query)?;
+        if is_shell {
+            return Ok(query::converse(&config.query)?);
+        }
+        let rows = match given.filter(|sql| sql != "-") {
+            Some(sql) => query::answer(&sql, &config.query)?,
+            None => {
+                let text = io::read_to_string(io::stdin()).map_err(AnswerError::Stdin)?;
+                query::answer_all(&text, &config.query)?
+            }
+        };
         if config.query.out.is_some() || io::stdout().is_terminal() {
             let _ = writeln!(io::stderr(), "{}", query::rows_text(rows));
         }

@@ -30,7 +30,8 @@ pub(crate) use secret::resolve;
 pub use secret::{Secret, SecretError};
 pub use sections::{
     AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
-    RunConfig, SourceConfig, Stage, TokensConfig, check_format, listen_address,
+    ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig, check_format, listen_address,
+    report_time,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub compare: CompareConfig,
     /// `[query]`
     pub query: QueryConfig,
+    /// `[report]`
+    pub report: ReportConfig,
     /// `[log]`
     pub log: LogConfig,
     /// `[engine]`

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use plumbline_detectors::config::Span;
 use plumbline_schemas::formats;
+use plumbline_schemas::time::EventTime;
 use serde::de::{self, Deserialize, Deserializer};
 
 use crate::compare::{FailIf, Sweep};
@@ -259,6 +260,24 @@ pub enum AnswerFormat {
     Parquet,
 }
 
+/// `[report]`: `plumbline report`, about the results of `query.data`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportConfig {
+    /// The page.
+    pub out: Option<PathBuf>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// What happened before it is left out.
+    #[serde(deserialize_with = "time")]
+    pub from: Option<EventTime>,
+    /// What happened then or later is left out.
+    #[serde(deserialize_with = "time")]
+    pub to: Option<EventTime>,
+    /// Whether a file is replaced that no report is.
+    pub overwrite: bool,
+}
+
 /// `[log]`: what the program says of itself, on stderr.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -334,6 +353,21 @@ pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(
         ));
     }
     Ok(span)
+}
+
+/// A time, or a day, which begins at midnight UTC.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EventTime>, D::Error> {
+    let text: Cow<'de, str> = Deserialize::deserialize(deserializer)?;
+    let time = report_time(&text).map_err(de::Error::custom)?;
+    Ok(Some(time))
+}
+
+/// Reads the beginning or the end of what a report tells of.
+pub fn report_time(text: &str) -> Result<EventTime, String> {
+    crate::report::read_time(text).ok_or_else(|| {
+        "write a time such as 2026-11-16T09:00:00Z, or a day such as 2026-11-16, which begins at midnight UTC"
+            .to_owned()
+    })
 }
 
 /// One path, or a list of paths.

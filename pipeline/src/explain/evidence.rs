@@ -24,57 +24,100 @@ const UNITS: [(&str, &str); 7] = [
     ("_percent", " %"),
 ];
 
-/// Writes evidence; an empty one is said to be so.
-pub(super) fn write(page: &mut Page, indent: usize, evidence: &Map<String, Value>) {
+/// A line of evidence, so many levels deep.
+pub(crate) struct Line {
+    pub(crate) depth: usize,
+    pub(crate) part: Part,
+}
+
+/// What stands in a line.
+pub(crate) enum Part {
+    /// A name and its value.
+    Pair(String, String),
+    /// The name of what the deeper lines after it say.
+    Name(String),
+    /// One of a list; empty where the deeper lines after it say it.
+    Item(String),
+}
+
+/// Evidence line by line; an empty one has none.
+pub(crate) fn lines(evidence: &Map<String, Value>) -> Vec<Line> {
     let shown = evidence
         .iter()
         .filter(|(key, _)| !TOLD_APART.contains(&key.as_str()));
     let shown: Vec<(&String, &Value)> = shown.collect();
-    if shown.is_empty() {
+    let mut lines = Lines(Vec::new());
+    lines.object(0, &shown, DEEPEST);
+    lines.0
+}
+
+/// Writes evidence; an empty one is said to be so.
+pub(super) fn write(page: &mut Page, indent: usize, evidence: &Map<String, Value>) {
+    let lines = lines(evidence);
+    if lines.is_empty() {
         page.line(indent, "nothing beside what stands above");
     }
-    object(page, indent, &shown, DEEPEST);
-}
-
-/// Plain values in one column first, then what is nested, each under its name.
-fn object(page: &mut Page, indent: usize, fields: &[(&String, &Value)], depth: usize) {
-    let mut pairs = Pairs::default();
-    for (key, value) in fields {
-        if let Some(text) = inline(value, depth) {
-            let (key, unit) = split_unit(key, value);
-            pairs.add(&key, text + unit);
+    let is_pair = |line: &Line| matches!(line.part, Part::Pair(..));
+    for together in lines.chunk_by(|a, b| is_pair(a) && is_pair(b) && a.depth == b.depth) {
+        let mut pairs = Pairs::default();
+        for Line { depth, part } in together {
+            let indent = indent + 2 * depth;
+            match part {
+                Part::Pair(key, value) => pairs.add(key, value),
+                Part::Name(name) => page.line(indent, name),
+                Part::Item(text) => page.prose(indent, format!("- {text}").trim_end()),
+            }
         }
-    }
-    page.pairs(indent, &pairs);
-    for (key, value) in fields {
-        if inline(value, depth).is_none() {
-            page.line(indent, &words(key));
-            nested(page, indent + 2, value, depth.saturating_sub(1));
-        }
+        let depth = together.first().map_or(0, |line| line.depth);
+        page.pairs(indent + 2 * depth, &pairs);
     }
 }
 
-fn nested(page: &mut Page, indent: usize, value: &Value, depth: usize) {
-    match value {
-        Value::Object(fields) => {
-            let fields: Vec<(&String, &Value)> = fields.iter().collect();
-            object(page, indent, &fields, depth);
+struct Lines(Vec<Line>);
+
+impl Lines {
+    fn add(&mut self, depth: usize, part: Part) {
+        self.0.push(Line { depth, part });
+    }
+
+    /// Plain values together first, then what is nested, each under its name.
+    fn object(&mut self, depth: usize, fields: &[(&String, &Value)], room: usize) {
+        for (key, value) in fields {
+            if let Some(text) = inline(value, room) {
+                let (key, unit) = split_unit(key, value);
+                self.add(depth, Part::Pair(key, text + unit));
+            }
         }
-        Value::Array(items) => {
-            for item in items.iter().take(MOST_SHOWN) {
-                match row(item) {
-                    Some(text) => page.prose(indent, &format!("- {text}")),
-                    None => {
-                        page.line(indent, "-");
-                        nested(page, indent + 2, item, depth.saturating_sub(1));
+        for (key, value) in fields {
+            if inline(value, room).is_none() {
+                self.add(depth, Part::Name(words(key)));
+                self.nested(depth + 1, value, room.saturating_sub(1));
+            }
+        }
+    }
+
+    /// An object, or a list with objects or lists in it.
+    fn nested(&mut self, depth: usize, value: &Value, room: usize) {
+        match value {
+            Value::Array(items) => {
+                for item in items.iter().take(MOST_SHOWN) {
+                    let text = row(item);
+                    let is_deeper = text.is_none();
+                    self.add(depth, Part::Item(text.unwrap_or_default()));
+                    if is_deeper {
+                        self.nested(depth + 1, item, room.saturating_sub(1));
                     }
                 }
+                if let Some(more) = beyond(items.len()) {
+                    self.add(depth, Part::Item(more));
+                }
             }
-            if let Some(more) = beyond(items.len()) {
-                page.line(indent, &format!("- {more}"));
+            Value::Object(fields) => {
+                let fields: Vec<(&String, &Value)> = fields.iter().collect();
+                self.object(depth, &fields, room);
             }
+            scalar => self.add(depth, Part::Item(text(scalar))),
         }
-        scalar => page.line(indent, &text(scalar)),
     }
 }
 

@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use plumbline_schemas::command::Command;
 use plumbline_schemas::finding::Finding;
 
+pub(crate) use evidence::{Line, Part, lines as evidence_lines};
 use lookup::Results;
+pub(crate) use tell::{meaning, surprise};
 
 /// Why nothing can be explained.
 #[derive(Debug, thiserror::Error)]

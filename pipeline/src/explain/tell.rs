@@ -189,7 +189,8 @@ fn seen(finding: &Finding, told: Option<&Command>) -> Pairs {
     };
     pairs.add("when", format!("{}{earlier}", finding.time));
     pairs.add("severity", finding.severity.as_str());
-    pairs.add("surprise", surprise(finding));
+    let has_formula = finding.evidence.contains_key("formula");
+    pairs.add("surprise", surprise(finding.surprise_bits, has_formula));
     let risk = finding.risk;
     pairs.add(
         "risk then",
@@ -211,13 +212,13 @@ fn seen(finding: &Finding, told: Option<&Command>) -> Pairs {
     pairs
 }
 
-/// A rule says that something must not be, not how seldom it is.
-fn surprise(finding: &Finding) -> String {
-    let bits = finding.surprise_bits;
+/// Bits of surprise in words. A rule, which has no formula, says that something must not be, not how
+/// seldom it is.
+pub(crate) fn surprise(bits: f64, has_formula: bool) -> String {
     if bits <= 0.0 {
         return "none: it is a rule".to_owned();
     }
-    if bits == RULE_BITS && !finding.evidence.contains_key("formula") {
+    if bits == RULE_BITS && !has_formula {
         return format!("a rule was broken, which weighs {bits} bits");
     }
     let times = match bits {
@@ -227,8 +228,9 @@ fn surprise(finding: &Finding) -> String {
     format!("{bits} bits, once in 2^{bits}{times}")
 }
 
-fn decided(action: Action, params: &Params) -> String {
-    let meaning = match action {
+/// What a command asks of a bot.
+pub(crate) fn meaning(action: Action) -> &'static str {
+    match action {
         Action::Narrow => "cut the session's scopes",
         Action::Shorten => "cut the session's lifetime",
         Action::Deny => "refuse this one action",
@@ -239,8 +241,11 @@ fn decided(action: Action, params: &Params) -> String {
         Action::RevokeAll => "end every session and credential of the identity",
         Action::Resume => "lift an earlier pause",
         Action::Restore => "undo an earlier command",
-    };
-    let mut text = format!("{action}: {meaning}");
+    }
+}
+
+fn decided(action: Action, params: &Params) -> String {
+    let mut text = format!("{action}: {}", meaning(action));
     if let Some(seconds) = params.expires_in {
         text += &format!(
             " to {}",

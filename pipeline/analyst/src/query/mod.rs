@@ -68,6 +68,8 @@ impl Database {
         let sources = Sources::find(directories)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_stack_size(STACK_BYTES)
+            // For the signal that ends a query.
+            .enable_io()
             .build()
             .map_err(QueryError::Threads)?;
         let mut config = SessionConfig::new().with_information_schema(true);
@@ -107,18 +109,44 @@ impl Database {
         format: Format,
         out: &mut (dyn Write + Send),
     ) -> Result<u64, QueryError> {
+        self.runtime.block_on(self.stream(sql, format, out))
+    }
+
+    /// The same, until the user interrupts it (SIGINT, Ctrl-C on a terminal): then there is no number.
+    pub fn answer_unless_interrupted(
+        &self,
+        sql: &str,
+        format: Format,
+        out: &mut (dyn Write + Send),
+    ) -> Result<Option<u64>, QueryError> {
         self.runtime.block_on(async {
-            let answer = self.plan(sql).await?;
-            let mut output = Output::new(format, answer.schema().as_arrow().clone().into(), out)?;
-            let mut rows = answer
-                .execute_stream()
-                .await
-                .map_err(|error| QueryError::running(sql, error))?;
-            while let Some(batch) = rows.next().await {
-                output.take(&batch.map_err(|error| QueryError::running(sql, error))?)?;
+            tokio::select! {
+                biased;
+                interrupted = tokio::signal::ctrl_c() => match interrupted {
+                    Ok(()) => Ok(None),
+                    Err(error) => Err(QueryError::Threads(error)),
+                },
+                answered = self.stream(sql, format, out) => answered.map(Some),
             }
-            output.finish()
         })
+    }
+
+    async fn stream(
+        &self,
+        sql: &str,
+        format: Format,
+        out: &mut (dyn Write + Send),
+    ) -> Result<u64, QueryError> {
+        let answer = self.plan(sql).await?;
+        let mut output = Output::new(format, answer.schema().as_arrow().clone().into(), out)?;
+        let mut rows = answer
+            .execute_stream()
+            .await
+            .map_err(|error| QueryError::running(sql, error))?;
+        while let Some(batch) = rows.next().await {
+            output.take(&batch.map_err(|error| QueryError::running(sql, error))?)?;
+        }
+        output.finish()
     }
 
     /// Answers a query of few rows: the cells as text, `None` where they are null.
@@ -198,6 +226,37 @@ impl Database {
             .and_then(|found| found.schema(&catalog.default_schema));
         let mut names = schema.map_or_else(Vec::new, |schema| schema.table_names());
         names.sort_unstable();
+        names
+    }
+
+    /// The tables with their columns, each with its type.
+    pub fn columns(&self) -> Result<Vec<(String, Vec<(String, String)>)>, QueryError> {
+        let described = |table: String| {
+            let rows = self.rows(&format!(
+                "SELECT column_name, data_type FROM information_schema.columns \
+                 WHERE table_name = '{table}' ORDER BY ordinal_position"
+            ))?;
+            let columns = rows.into_iter().map(|row| {
+                let mut cells = row.into_iter().map(Option::unwrap_or_default);
+                (
+                    cells.next().unwrap_or_default(),
+                    cells.next().unwrap_or_default(),
+                )
+            });
+            Ok((table, columns.collect()))
+        };
+        self.tables().into_iter().map(described).collect()
+    }
+
+    /// The names of the functions.
+    pub fn functions(&self) -> Vec<String> {
+        let state = self.context.state();
+        let scalar = state.scalar_functions().keys();
+        let grouping = state.aggregate_functions().keys();
+        let over = state.window_functions().keys();
+        let mut names: Vec<String> = scalar.chain(grouping).chain(over).cloned().collect();
+        names.sort_unstable();
+        names.dedup();
         names
     }
 }

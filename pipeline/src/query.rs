@@ -6,6 +6,10 @@
 mod completion;
 #[cfg(feature = "analyst")]
 mod shell;
+#[cfg_attr(
+    not(feature = "analyst"),
+    allow(dead_code, reason = "only the shell asks whether a text has ended")
+)]
 mod statements;
 
 use std::fs::{self, File};

@@ -55,6 +55,9 @@ const MOST_BYTES: usize = 4 << 30;
 /// Unoptimised, the planner's frames are large.
 const STACK_BYTES: usize = 8 << 20;
 
+/// The names and types of a table's columns.
+pub type Columns = Vec<(String, String)>;
+
 /// The tables of one or several results.
 pub struct Database {
     runtime: Runtime,
@@ -230,7 +233,7 @@ impl Database {
     }
 
     /// The tables with their columns, each with its type.
-    pub fn columns(&self) -> Result<Vec<(String, Vec<(String, String)>)>, QueryError> {
+    pub fn columns(&self) -> Result<Vec<(String, Columns)>, QueryError> {
         let described = |table: String| {
             let rows = self.rows(&format!(
                 "SELECT column_name, data_type FROM information_schema.columns \

@@ -191,6 +191,11 @@ impl Engine {
         self.identities.bytes() + self.tables_bytes()
     }
 
+    /// The same from a sample of the identities: counting a million of them takes as long as judging as many events.
+    pub fn state_bytes_about(&self) -> usize {
+        self.identities.bytes_about() + self.tables_bytes()
+    }
+
     fn tables_bytes(&self) -> usize {
         self.hashes.capacity() * size_of::<u64>()
             + self.index.allocation_size()
@@ -201,11 +206,6 @@ impl Engine {
             + self.objects.bytes()
             + self.shared.bytes()
             + self.agents.bytes()
-    }
-
-    /// The same from a sample of the identities: counting a million of them takes as long as judging as many events.
-    pub fn state_bytes_about(&self) -> usize {
-        self.identities.bytes_about() + self.tables_bytes()
     }
 
     /// Bytes held of each identity, in the order of their first events.

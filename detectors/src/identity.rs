@@ -226,9 +226,11 @@ impl Identities {
 
     /// The same, by one in so many that not much more than a thousand are looked at.
     pub(crate) fn bytes_about(&self) -> usize {
-        let step = self.len().div_ceil(SAMPLE).max(1);
-        let sample = self.iter().step_by(step).map(Identity::heap_bytes);
-        let (count, bytes) = sample.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
+        let step = self.slots().div_ceil(SAMPLE).max(1);
+        let sample = (0..self.slots()).step_by(step).map(|at| &self[at]);
+        let known = sample.filter(|identity| !identity.key.is_empty());
+        let sizes = known.map(Identity::heap_bytes);
+        let (count, bytes) = sizes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes));
         self.fixed_bytes() + bytes * self.len() / usize::max(count, 1)
     }
 

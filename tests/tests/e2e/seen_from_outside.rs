@@ -30,7 +30,10 @@ fn metrics_and_readiness_say_what_is() {
     assert_eq!(window.sum("plumbline_commands_total"), commands as f64);
     let answered = window.sum("plumbline_command_latency_seconds_count");
     assert!(answered > 0.0 && answered <= commands as f64, "{answered}");
-    assert!(window.sum("plumbline_commit_duration_seconds_count") > 0.0);
+    for stage in ["commit_duration", "normalise_latency", "detect_latency"] {
+        let seen = window.sum(&format!("plumbline_{stage}_seconds_count"));
+        assert!(seen > 0.0 && seen <= story.len() as f64, "{stage}: {seen}");
+    }
     wait::until("all to be seen as worked off", WORK_LIMIT, || {
         let (people, lag) = (
             window.sum("plumbline_identities"),
@@ -41,6 +44,8 @@ fn metrics_and_readiness_say_what_is() {
             false => Err(format!("{people} identities, {lag} records to go")),
         }
     });
+    let bytes = window.sum("plumbline_state_bytes");
+    assert!(bytes > 500.0 * PEOPLE as f64, "{bytes} bytes of state");
 
     broker.crash();
     window.await_ready(503);

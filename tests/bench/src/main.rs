@@ -3,6 +3,7 @@
 //! Everything is measured in one run and told with its ratios: machines differ and are busy, and what
 //! is measured side by side is slowed alike.
 
+mod decode;
 mod engine;
 mod kafka;
 mod log;
@@ -38,6 +39,8 @@ struct Bench {
 enum Part {
     /// Parser and engine, in memory.
     Engine,
+    /// From raw records to events.
+    Decode,
     /// Bytes per identity after two weeks.
     State,
     /// Over Kafka.
@@ -47,7 +50,13 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Engine, Self::State, Self::Kafka, Self::Restore];
+    const ALL: [Self; 5] = [
+        Self::Engine,
+        Self::Decode,
+        Self::State,
+        Self::Kafka,
+        Self::Restore,
+    ];
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,6 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for part in &bench.only {
         match part {
             Part::Engine => engines()?,
+            Part::Decode => decoded()?,
             Part::State => state()?,
             Part::Kafka => line(&bench)?,
             Part::Restore => restored(&restore::restore(bench.identities)?),
@@ -116,6 +126,26 @@ fn row(measured: &Measured) {
         measured.ratio(),
         measured.state_bytes / measured.identities.max(1),
     );
+}
+
+fn decoded() -> Result<(), Box<dyn Error>> {
+    println!("from raw records to enriched events, one thread; thousand records/s");
+    println!(
+        "{:>10} {:>6} {:>8} {:>7}",
+        "format", "bytes", "records", "MB/s"
+    );
+    for one in decode::decode()? {
+        let seconds = one.took.as_secs_f64();
+        println!(
+            "{:>10} {:>6} {:>8.0} {:>7.0}",
+            one.format,
+            one.bytes / one.records,
+            one.records as f64 / seconds / 1e3,
+            one.bytes as f64 / seconds / 1e6,
+        );
+    }
+    println!();
+    Ok(())
 }
 
 fn state() -> Result<(), Box<dyn Error>> {

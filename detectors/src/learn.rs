@@ -118,9 +118,15 @@ fn settle(session: &mut Session, event: &Event<'_>) {
             extra.changed = None;
         }
     }
-    let ends = matches!(class, Some(ActionClass::Logout | ActionClass::TokenRevoke));
-    if session.in_order && class != Some(ActionClass::Posture) {
-        session.succeeded = succeeded && !ends;
+    // Neither its end is a use of it, nor what is said of its device.
+    let is_no_use = [
+        ActionClass::Logout,
+        ActionClass::TokenRevoke,
+        ActionClass::Posture,
+    ];
+    let is_use = class.is_none_or(|class| !is_no_use.contains(&class));
+    if session.in_order {
+        session.succeeded = succeeded && is_use;
     }
     if succeeded && class == Some(ActionClass::Logout) {
         session.ended = true;

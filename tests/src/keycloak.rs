@@ -97,8 +97,8 @@ impl Keycloak {
             .process_group(0)
             .spawn()
             .expect("Keycloak starts");
-        // The script gives its process to Java.
-        reaper::watch(java.id()).expect("the reaper");
+        // Java is a child of the script: both are ended by their group.
+        reaper::watch_group(java.id()).expect("the reaper");
         let mut keycloak = Self {
             port,
             java,
@@ -172,8 +172,9 @@ impl Keycloak {
 
 impl Drop for Keycloak {
     fn drop(&mut self) {
-        let _ = self.java.kill();
+        let group = format!("-{}", self.java.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.java.wait();
-        reaper::forget(self.java.id());
+        reaper::forget_group(self.java.id());
     }
 }

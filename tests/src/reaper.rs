@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// `+ PID` and `- PID` tell of a process, `d PATH` of a directory that is to go at the end.
+/// `+ PID` and `- PID` tell of a process (negative: of a group), `d PATH` of a directory that is to go at the end.
 const SCRIPT: &str = r#"
 pids=' '
 directories=
@@ -36,6 +36,16 @@ pub fn watch(pid: u32) -> io::Result<()> {
 pub fn forget(pid: u32) {
     // Without a shell there is nobody who would kill it.
     let _ = tell(&format!("- {pid}"));
+}
+
+/// From now on the processes of this group end with us.
+pub fn watch_group(leader: u32) -> io::Result<()> {
+    tell(&format!("+ -{leader}"))
+}
+
+/// They have been ended.
+pub fn forget_group(leader: u32) {
+    let _ = tell(&format!("- -{leader}"));
 }
 
 /// This directory goes when we end.

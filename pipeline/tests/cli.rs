@@ -284,7 +284,10 @@ impl Key {
 #[test]
 fn only_tokens_that_the_issuer_has_signed_for_us_are_believed() {
     let (ours, other) = (Key::new("k-1"), Key::new("k-2"));
-    let keys = serde_json::json!({ "keys": [ours.1] }).to_string();
+    // Beside a key of a sort that is yet to be invented.
+    let keys =
+        serde_json::json!({ "keys": [{ "kty": "PQ", "kid": "k-9", "alg": "ML-DSA-87" }, ours.1] });
+    let keys = keys.to_string();
     let config = "[[source]]\ntopic = 'signals'\nformat = 'set'\ntokens = { issuer = 'https://idp', audience = 'us', keys = 'k.json' }\n";
     let claims = serde_json::json!({
         "iss": "https://idp", "aud": ["us"], "jti": "j-1", "iat": 1_795_312_800,

@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use plumbline_schemas::formats::{Decoded, Format, SecurityEventToken, Sink, Source};
 use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::signals::TYPE;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::FormatError;
@@ -38,10 +39,11 @@ impl SignedTokens {
             source,
         };
         let text = std::fs::read(&path).map_err(read)?;
+        let set: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let keys = set["keys"].as_array().into_iter().flatten();
         // One key that nobody here can use does not keep the others from being used.
-        let set: Option<JwkSet> = serde_json::from_slice(&text).ok();
-        let keys = set.iter().flat_map(|set| &set.keys);
-        let keys: Vec<_> = keys.filter_map(Key::new).collect();
+        let keys = keys.filter_map(|key| Key::new(&Jwk::deserialize(key).ok()?));
+        let keys: Vec<_> = keys.collect();
         if keys.is_empty() {
             return Err(FormatError::NoKeys(path));
         }
@@ -112,6 +114,9 @@ impl SignedTokens {
 impl Key {
     /// Nothing where it is none to check signatures with: a secret that both sides share proves nothing.
     fn new(jwk: &Jwk) -> Option<Self> {
+        if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+            return None;
+        }
         let algorithms: &[Algorithm] = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => &[
                 Algorithm::RS256,

@@ -132,6 +132,10 @@ fn read<'v>(claims: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     Ok(vec![told])
 }
 
+/// What becomes of a credential; what ends it comes first. A known transmitter writes `revoked`.
+const CHANGES: &[&str] = &["revoke", "revoked", "delete", "create", "update"];
+const ENDING: usize = 3;
+
 /// The action's name, and what it means; what means nothing here is skipped.
 fn signal(kind: &str, event: Node<'_>) -> Result<(String, Signal), Refusal> {
     let mut parts = kind.rsplit('/');
@@ -139,10 +143,9 @@ fn signal(kind: &str, event: Node<'_>) -> Result<(String, Signal), Refusal> {
         parts.next().unwrap_or_default(),
         parts.nth(1).unwrap_or_default(),
     );
-    let change = || event.get("change_type").text();
     let is_revoked = || {
-        // A known transmitter writes `revoked`.
-        change().is_some_and(|change| ["revoke", "revoked", "delete"].contains(&&*change))
+        let change = event.get("change_type").among(CHANGES).text();
+        change.is_some_and(|change| CHANGES[..ENDING].contains(&&*change))
     };
     let signal = match (profile, name) {
         ("caep", "session-revoked") => Signal::SessionRevoked,
@@ -198,7 +201,7 @@ fn simple(subject: Node<'_>) -> Option<Text<'_>> {
 
 /// `nist-aal2` is `aal2`; levels of other namespaces stay as they are.
 fn assurance(event: Node<'_>) -> Option<Text<'_>> {
-    let level = event.get("current_level").text()?;
+    let level = event.get("current_level").always().text()?;
     let lower = level.to_ascii_lowercase();
     match lower.strip_prefix("nist-") {
         Some(level) => Some(level.to_owned().into()),
@@ -207,9 +210,13 @@ fn assurance(event: Node<'_>) -> Option<Text<'_>> {
 }
 
 fn posture(event: Node<'_>) -> Option<Posture> {
-    match &*event.get("current_status").text()? {
+    let status = event.get("current_status").always();
+    match &*status.text()? {
         "compliant" => Some(Posture::Compliant),
         "not-compliant" | "non-compliant" | "not_compliant" => Some(Posture::NonCompliant),
-        _ => None,
+        _ => {
+            status.unknown();
+            None
+        }
     }
 }

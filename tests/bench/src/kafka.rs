@@ -12,6 +12,7 @@ use plumbline_replay_data::{Options, Simulation};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::log_key;
 use plumbline_schemas::time::EventTime;
+use plumbline_tests::cluster::Read;
 use plumbline_tests::{Line, Running};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -152,8 +153,9 @@ pub(crate) fn answer(
     service.wait(PATIENCE).well();
     let mut latency = Histogram::<u64>::new(3)?;
     let mut parts = [(); 3].map(|()| latency.clone());
-    let logged = stamps(&line, &line.topic("events"));
-    let commanded = stamps(&line, &line.topic("control"));
+    let logged = stamps_of(line.reader.read(&line.topic("events")));
+    // The first command is the answer, the last event the question.
+    let commanded = stamps_of(line.reader.read(&line.topic("control")).into_iter().rev());
     for (victim, sent) in &sent {
         let Some(read) = seen.get(victim) else {
             continue;
@@ -177,10 +179,10 @@ pub(crate) fn answer(
     })
 }
 
-/// When the last record of each key was given to its producer.
-fn stamps(line: &Line, topic: &str) -> HashMap<String, u64> {
-    let records = line.reader.read(topic).into_iter();
+/// When the last of these records of each key was given to its producer.
+fn stamps_of(records: impl IntoIterator<Item = Read>) -> HashMap<String, u64> {
     let stamp = |millis: i64| u64::try_from(millis).unwrap_or_default() * 1000;
+    let records = records.into_iter();
     records
         .map(|record| (record.key, stamp(record.millis)))
         .collect()

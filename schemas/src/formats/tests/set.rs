@@ -64,6 +64,28 @@ fn what_is_known_of_sessions_and_devices_is_posture() {
 }
 
 #[test]
+fn a_word_that_nobody_knows_is_told_and_concludes_nothing() {
+    let status = json!({ "current_status": "quarantined" });
+    let status = told(&token(
+        complex(),
+        "caep/event-type/device-compliance-change",
+        status,
+    ));
+    let change = json!({ "change_type": "suspend" });
+    let change = told(&token(
+        complex(),
+        "caep/event-type/credential-change",
+        change,
+    ));
+    assert!(
+        status.contains("drift: events.current_status unknown"),
+        "{status}"
+    );
+    assert!(!status.contains("compliant\""), "{status}");
+    assert_eq!(change, "");
+}
+
+#[test]
 fn a_compromise_is_what_somebody_confirms() {
     let event = json!({ "credential_type": "password", "event_timestamp": 1_795_312_799 });
     insta::assert_snapshot!(told(&token(

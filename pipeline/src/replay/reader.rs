@@ -5,9 +5,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::progress::{Counter, Progress};
-use super::records::{Next, Records};
+use super::records::{Next, Openings, Records};
 use super::{ReplayError, inputs};
 use crate::analyst::Rows;
+use crate::log_format::VRL;
 
 /// An input file that is read.
 pub(super) enum Reader {
@@ -38,8 +39,12 @@ impl Reader {
             return Ok(Self::Parquet { rows, counter });
         }
         let input = inputs::open(path, progress).map_err(failed)?;
-        let is_of_trails = matches!(format, "cloudtrail" | "auto");
-        Ok(Self::Text(Records::new(input, is_of_trails)))
+        let openings = match format {
+            VRL => Openings::None,
+            "cloudtrail" | "auto" => Openings::Trails,
+            _ => Openings::Records,
+        };
+        Ok(Self::Text(Records::new(input, openings)))
     }
 
     /// Reads the next record into `record`.

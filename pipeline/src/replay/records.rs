@@ -71,10 +71,20 @@ pub(super) struct Records {
     /// Line of the record, from 1; of one over several lines, the first.
     pub(super) line: u64,
     next_line: u64,
-    /// Whether `{"Records":[` holds the records of this format.
-    enveloped: bool,
+    openings: Openings,
     /// Whether the array that is being read is an envelope's.
     in_envelope: bool,
+}
+
+/// Which documents hold records of a format as their elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Openings {
+    /// None: only a program knows what an array or an envelope means to it.
+    None,
+    /// Arrays, and `{"records":[`.
+    Records,
+    /// Those, and `{"Records":[`.
+    Trails,
 }
 
 /// Openings of a document whose elements are records each.
@@ -88,14 +98,14 @@ const WHOLES: [&[u8]; 3] = [
 ];
 
 impl Records {
-    pub(super) fn new(input: Box<dyn BufRead>, enveloped: bool) -> Self {
+    pub(super) fn new(input: Box<dyn BufRead>, openings: Openings) -> Self {
         Self {
             input,
             framing: Framing::Start,
             offset: 0,
             line: 0,
             next_line: 1,
-            enveloped,
+            openings,
             in_envelope: false,
         }
     }
@@ -169,7 +179,7 @@ impl Records {
         self.line = self.next_line;
         match self.peek()? {
             None => return Ok(false),
-            Some(b'[') if !self.at_date()? => {
+            Some(b'[') if self.openings != Openings::None && !self.at_date()? => {
                 self.take()?;
                 self.framing = Framing::Elements;
                 self.in_envelope = false;
@@ -195,7 +205,11 @@ impl Records {
     /// Finds out what the brace here opens, blanks between its tokens or not: an envelope, a
     /// document over several lines, or a line.
     fn document(&mut self, record: &mut Vec<u8>) -> io::Result<()> {
-        let envelopes = &ENVELOPES[..1 + usize::from(self.enveloped)];
+        let envelopes = match self.openings {
+            Openings::None => &[],
+            Openings::Records => &ENVELOPES[..1],
+            Openings::Trails => &ENVELOPES[..],
+        };
         let openings = || envelopes.iter().chain(&WHOLES);
         let (mut seen, mut broken) = (Vec::new(), false);
         while !openings().any(|opening| **opening == seen[..]) {
@@ -352,8 +366,8 @@ impl Records {
 mod tests {
     use super::*;
 
-    fn cut(text: &'static str, enveloped: bool) -> Vec<String> {
-        let mut records = Records::new(Box::new(text.as_bytes()), enveloped);
+    fn cut(text: &'static str, openings: Openings) -> Vec<String> {
+        let mut records = Records::new(Box::new(text.as_bytes()), openings);
         let (mut found, mut record) = (Vec::new(), Vec::new());
         while records.next(&mut record).expect("readable") == Next::Record {
             found.push(String::from_utf8_lossy(&record).trim().to_owned());
@@ -370,36 +384,39 @@ mod tests {
             "[{\"a\":1},{\"b\":{\"c\":2}}]",
             "[\n {\"a\":1},\n {\"b\":{\"c\":2}}\n]\n",
         ] {
-            assert_eq!(cut(text, false), two, "{text}");
+            assert_eq!(cut(text, Openings::Records), two, "{text}");
         }
         assert_eq!(
-            cut("{ \"Records\": [\n{\"a\":1},{\"b\":{\"c\":2}}]}\n", true),
+            cut(
+                "{ \"Records\": [\n{\"a\":1},{\"b\":{\"c\":2}}]}\n",
+                Openings::Trails
+            ),
             two
         );
-        for enveloped in [false, true] {
+        for openings in [Openings::None, Openings::Records, Openings::Trails] {
             let document = "{\n\"a\": \"}\"\n}";
-            assert_eq!(cut("{\n\"a\": \"}\"\n}\n", enveloped), [document]);
+            assert_eq!(cut("{\n\"a\": \"}\"\n}\n", openings), [document]);
         }
     }
 
     #[test]
     fn a_broken_line_swallows_none_of_those_after_it() {
         assert_eq!(
-            cut("{\n{\"a\":1}\n{\"b\":2}\n", false),
+            cut("{\n{\"a\":1}\n{\"b\":2}\n", Openings::Records),
             ["{", "{\"a\":1}", "{\"b\":2}"]
         );
         assert_eq!(
-            cut("[1]\n{\"a\":1}\n{\"b\":2}\n", false),
+            cut("[1]\n{\"a\":1}\n{\"b\":2}\n", Openings::Records),
             ["1", "{\"a\":1}", "{\"b\":2}"]
         );
-        assert_eq!(cut("[]\n{\"a\":1}\n", false), ["{\"a\":1}"]);
+        assert_eq!(cut("[]\n{\"a\":1}\n", Openings::Records), ["{\"a\":1}"]);
     }
 
     #[test]
     fn lines_that_are_no_json_are_lines() {
         let lines = "2026-11-20 10:15:30,123 WARN type=LOGIN\r\n\n{\"a\":1}\ntype=LOGIN, a=[\n";
         assert_eq!(
-            cut(lines, false),
+            cut(lines, Openings::Records),
             [
                 "2026-11-20 10:15:30,123 WARN type=LOGIN",
                 "{\"a\":1}",
@@ -409,12 +426,25 @@ mod tests {
         let bracketed =
             "[2026-11-20 10:15:30,123] type=LOGIN\n[2026-11-20 10:15:31,000] type=LOGOUT\n";
         assert_eq!(
-            cut(bracketed, false),
+            cut(bracketed, Openings::Records),
             [
                 "[2026-11-20 10:15:30,123] type=LOGIN",
                 "[2026-11-20 10:15:31,000] type=LOGOUT"
             ]
         );
+    }
+
+    #[test]
+    fn only_its_program_opens_what_is_for_a_program() {
+        for line in [
+            "[17] GET /a",
+            "[{\"a\":1},{\"b\":2}]",
+            "{\"records\":[{\"a\":1}]}",
+            "{\"Records\": [{\"a\":1}]}",
+        ] {
+            let text: &'static str = Box::leak(format!("{line}\n{line}\n").into_boxed_str());
+            assert_eq!(cut(text, Openings::None), [line, line], "{line}");
+        }
     }
 
     #[test]
@@ -425,7 +455,7 @@ mod tests {
             "{\"records\": [{\"a\":1}]}\n{\"records\": [{\"b\":{\"c\":2}}]}\n",
             "{\n \"records\": [\n  {\"a\":1},\n  {\"b\":{\"c\":2}}\n ]\n}\n",
         ] {
-            assert_eq!(cut(text, false), two, "{text}");
+            assert_eq!(cut(text, Openings::Records), two, "{text}");
         }
         for whole in [
             "{\"resourceSpans\":[{\"a\":1},{\"b\":2}]}",
@@ -434,7 +464,7 @@ mod tests {
             "{\"logs\":[\n{\"a\":1}\n]}",
         ] {
             let text: &'static str = Box::leak(format!("{whole}\n{whole}\n").into_boxed_str());
-            assert_eq!(cut(text, false), [whole, whole], "{whole}");
+            assert_eq!(cut(text, Openings::Records), [whole, whole], "{whole}");
         }
     }
 
@@ -449,7 +479,7 @@ mod tests {
         ] {
             let text: &'static str = Box::leak(format!("{broken}\n{{\"a\":1}}\n").into_boxed_str());
             assert_eq!(
-                cut(text, true).last(),
+                cut(text, Openings::Trails).last(),
                 Some(&"{\"a\":1}".to_owned()),
                 "{broken}"
             );
@@ -470,20 +500,20 @@ mod tests {
             "{\"b\":tr",
         ] {
             let text = format!("{{\"records\":[{{\"a\":1}},{broken}\n{after}");
-            let found = cut(Box::leak(text.into_boxed_str()), false);
+            let found = cut(Box::leak(text.into_boxed_str()), Openings::Records);
             assert_eq!(found[..2], ["{\"a\":1}", broken], "{broken}");
             assert_eq!(found[2..], rest, "{broken}");
         }
         for whole in ["{\"records\":[{\"a\":1}", "{\"records\":[{\"a\":1},"] {
             let found = cut(
                 Box::leak(format!("{whole}\n{after}").into_boxed_str()),
-                false,
+                Openings::Records,
             );
             assert_eq!(found[0], "{\"a\":1}");
             assert_eq!(found[1..], rest, "{whole}");
         }
         let lines = "{\"records\":[{\"a\":1},{\"b\"\n{\"c\":1}\n{\"d\":2}\n{\"e\":3}\n";
-        assert_eq!(cut(lines, false)[2..], rest);
+        assert_eq!(cut(lines, Openings::Records)[2..], rest);
     }
 
     #[test]
@@ -492,7 +522,7 @@ mod tests {
             "{\"records\" : [ {\n  \"a\" : {\n    \"b\" : [ {\n } ]\n  }\n}, {\n\"c\":\n{\n}\n} ]\n}\n",
             "{\n\"records\":[\n{\n\"a\":\n{\n\"b\":\n[\n{\n}\n]\n}\n}\n,\n{\n\"c\":\n{\n}\n}\n]\n}\n",
         ] {
-            let found: Vec<String> = cut(text, false)
+            let found: Vec<String> = cut(text, Openings::Records)
                 .iter()
                 .map(|record| record.split_whitespace().collect())
                 .collect();
@@ -502,7 +532,7 @@ mod tests {
 
     #[test]
     fn an_array_that_is_cut_off_is_said() {
-        let mut records = Records::new(Box::new("[{\"a\":1},{\"b\"".as_bytes()), false);
+        let mut records = Records::new(Box::new("[{\"a\":1},{\"b\"".as_bytes()), Openings::Records);
         let mut record = Vec::new();
         let found: Vec<_> = (0..4)
             .map(|_| records.next(&mut record).expect("readable"))
@@ -514,7 +544,7 @@ mod tests {
     fn a_record_that_is_too_large_is_cut_and_the_next_is_whole() {
         let large = "x".repeat(3 * MAX_RECORD_BYTES);
         let text: &'static str = Box::leak(format!("{large}\n{{\"a\":1}}\n").into_boxed_str());
-        let found = cut(text, false);
+        let found = cut(text, Openings::Records);
         assert_eq!(found[0].len(), MAX_RECORD_BYTES + 2);
         assert_eq!(found[1..], ["{\"a\":1}"]);
     }

@@ -8,7 +8,8 @@ use plumbline_schemas::formats::{Decoded, Format, Sink, Source, read_event};
 use plumbline_schemas::reject::Reject;
 use serde_json::Value;
 
-use crate::{Made, Program};
+use crate::bounds::json;
+use crate::{MOST_EVENT_BYTES, Made, Program, failed};
 
 /// The name of every such format.
 const NAME: &str = "vrl";
@@ -46,19 +47,26 @@ impl Format for VrlFormat {
             return sink(Decoded::Skipped("the program leaves no event".into()));
         }
         let is_one = events.len() == 1;
+        let mut left = MOST_EVENT_BYTES;
         for (index, event) in events.iter().enumerate() {
+            let Some(json) = json(event, left) else {
+                let why = format!(
+                    "events of one record have at most {MOST_EVENT_BYTES} bytes; event {index} and those after it have more"
+                );
+                return sink(Decoded::Rejected(failed(&why)));
+            };
+            left -= json.len();
             let place = match is_one {
                 true => String::new(),
                 false => format!("event {index} of the program: "),
             };
-            read(event, &place, source, sink);
+            read(&json, &place, source, sink);
         }
     }
 }
 
 /// Reads what a program has left as any native event is read.
-fn read(event: &Value, place: &str, source: Source<'_>, sink: &mut Sink<'_>) {
-    let json = event.to_string();
+fn read(json: &str, place: &str, source: Source<'_>, sink: &mut Sink<'_>) {
     let mut tell = |mut drift: drift::Drift| {
         drift.format = NAME;
         sink(Decoded::Drift(drift));

@@ -9,9 +9,11 @@
 //! Times without an offset are UTC, never the machine's own.
 //!
 //! **Bounds.** There are no loops but over what is there, so that a program ends; [`MOST_STEPS`] says
-//! when at the latest. Text cannot be repeated by a number that a record holds: `*` is not taken, numbers
-//! are multiplied by `multiply`.
+//! when at the latest, and a call counts for more the more it is given. Text cannot be repeated by a number
+//! that a record holds: `*` is not taken, numbers are multiplied by `multiply`. Values share what they are
+//! made of until they are written, and are written one event at a time.
 
+mod bounds;
 mod format;
 mod functions;
 mod mistake;
@@ -33,6 +35,8 @@ pub const MAX_PROGRAM_BYTES: usize = 64 * 1024;
 pub const MOST_STEPS: u32 = 1_000_000;
 /// The most events of one record.
 pub const MOST_EVENTS: usize = 10_000;
+/// The most bytes of all events of one record, as JSON.
+pub const MOST_EVENT_BYTES: usize = 16 << 20;
 
 /// A program that is right.
 #[derive(Clone, Debug)]
@@ -45,8 +49,8 @@ pub struct Program {
 /// What a program made of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Made {
-    /// Events, each yet to be read.
-    Events(Vec<serde_json::Value>),
+    /// Events, each yet to be written as JSON and read.
+    Events(Vec<Value>),
     /// Nothing, for the reason that its `abort` gives.
     Skipped(String),
 }
@@ -167,12 +171,7 @@ fn events(made: Value) -> Result<Made, Reject> {
             "{count} events of one record, at most {MOST_EVENTS}"
         )));
     }
-    let json = |event: Value| {
-        let json: Result<serde_json::Value, _> = event.try_into();
-        json.map_err(|_| failed("it leaves bytes that are not UTF-8 in `.`"))
-    };
-    let events: Result<Vec<_>, Reject> = events.into_iter().map(json).collect();
-    events.map(Made::Events)
+    Ok(Made::Events(events))
 }
 
 /// A failure at run time. Messages name functions and types, and a value only where the program

@@ -12,7 +12,11 @@ fn mistakes(source: &str) -> String {
 fn run(source: &str, raw: &str) -> String {
     let program = Program::compile(source).unwrap_or_else(|found| panic!("{found:?}"));
     match program.run(raw.as_bytes()) {
-        Ok(Made::Events(events)) => serde_json::Value::from(events).to_string(),
+        Ok(Made::Events(events)) => {
+            let events = events.iter().map(|event| bounds::json(event, usize::MAX));
+            let events: Vec<String> = events.map(Option::unwrap_or_default).collect();
+            format!("[{}]", events.join(","))
+        }
         Ok(Made::Skipped(why)) => format!("skipped: {why}"),
         Err(reject) => format!("rejected: {reject}"),
     }
@@ -83,6 +87,10 @@ fn a_record_is_json_or_a_message_and_what_is_left_is_the_event() {
             r#"{"t": "2026-11-20 10:15:30"}"#,
         ),
         run(
+            ". = {\"t\": parse_timestamp!(.t, \"%d/%b/%Y:%T %z\"), \"u\": parse_timestamp!(.u, \"%+\")}",
+            r#"{"t": "20/Nov/2026:10:15:30 +0200", "u": "2026-11-20T10:15:30-05:00"}"#,
+        ),
+        run(
             ". = {\"t\": from_unix_timestamp!(int!(.t), \"milliseconds\")}",
             r#"{"t": 1795169730123}"#,
         ),
@@ -117,6 +125,43 @@ fn text_cannot_be_repeated_without_a_bound() {
     let raw = format!(r#"{{"a": "{long}", "b": "{long}"}}"#);
     let told = run(".c = replace!(string!(.a), \"a\", string!(.b))", &raw);
     assert!(told.starts_with("rejected: program_failed"), "{told}");
+}
+
+/// What a hostile record of a mebibyte could be made into by programs that nobody wrote for that.
+#[test]
+fn what_values_share_is_not_written_out_without_a_bound() {
+    let (long, many) = ("a".repeat(100_000), vec!["{}"; 9_000].join(","));
+    let raw = format!(r#"{{"a": "{long}", "events": [{many}]}}"#);
+    let each = "map_values(array!(.events)) -> |_e| { {\"id\": \"1\", \"agent\": .a} }";
+    for made in [
+        "encode_json(.x)",
+        "join!(map_values(array!(.x)) -> |_e| { \"\" }, string!(.a))",
+    ] {
+        let told = run(&format!(".x = {each}\n.y = {made}"), &raw);
+        assert!(told.contains("too long"), "{made}: {told}");
+    }
+    let format = format(&format!(". = {each}")).unwrap_or_else(|found| panic!("{found:?}"));
+    let (mut events, mut last) = (0, String::new());
+    let source = plumbline_schemas::formats::Source::default();
+    format.decode(raw.as_bytes(), source, &mut |decoded| {
+        if let plumbline_schemas::formats::Decoded::Rejected(reject) = decoded {
+            events += 1;
+            last = reject.to_string();
+        }
+    });
+    assert!(events < 200, "{events}");
+    assert!(last.contains("at most 16777216 bytes"), "{last}");
+}
+
+#[test]
+fn a_call_counts_for_more_the_more_it_is_given() {
+    let list = vec!["1"; 300_000].join(",");
+    let raw = format!(r#"{{"a": [{list}]}}"#);
+    let told = run(
+        "for_each(array!(.a)) -> |_i, v| { .n = includes(array!(.a), v) }",
+        &raw,
+    );
+    assert!(told.contains("more than 1000000 steps"), "{told}");
 }
 
 proptest! {

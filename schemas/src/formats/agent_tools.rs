@@ -53,7 +53,17 @@ pub(super) fn class(tool: &str) -> ActionClass {
 /// `transfer_to_agent`, `transfer_to_billing_agent`, `transfer_to_support`: how frameworks name the tool by
 /// which one agent leaves the talk to another. Where it is an account it goes to, it is money.
 fn hands_over(words: &[String]) -> bool {
-    const MONEY: [&str; 6] = ["account", "bank", "beneficiary", "card", "iban", "wallet"];
+    const MONEY: [&str; 9] = [
+        "account",
+        "bank",
+        "beneficiary",
+        "card",
+        "iban",
+        "payee",
+        "recipient",
+        "vendor",
+        "wallet",
+    ];
     let [first, second, whom @ ..] = words else {
         return false;
     };
@@ -103,6 +113,9 @@ mod tests {
             ("transfer_to_refund_agent", ActionClass::Other),
             ("transferToSupport", ActionClass::Other),
             ("transfer_to_bank_account", ActionClass::Payment),
+            ("transfer_to_payee", ActionClass::Payment),
+            ("transferToRecipient", ActionClass::Payment),
+            ("transfer_to_vendor", ActionClass::Payment),
             ("transfer_funds", ActionClass::Payment),
             ("transfer_to", ActionClass::Payment),
             ("", ActionClass::Other),

@@ -126,6 +126,49 @@ const TYPES: &[(&str, EventKind, ActionClass, Option<Outcome>)] = {
     ]
 };
 
+/// Types of which nothing follows here but that something was done.
+const OTHERS: &[&str] = &[
+    "admin_update_launch",
+    "api_limit",
+    "api_limit_warning",
+    "appi",
+    "depnote",
+    "du",
+    "fcpro",
+    "fcu",
+    "fdeac",
+    "fdeaz",
+    "fdecc",
+    "fi",
+    "fn",
+    "fpar",
+    "fpurh",
+    "fui",
+    "fv",
+    "fvr",
+    "gd_auth_email_verification",
+    "gd_auth_fail_email_verification",
+    "gd_module_switch",
+    "gd_start_enroll",
+    "gd_start_enroll_failed",
+    "gd_tenant_update",
+    "gd_update_device_account",
+    "gd_webauthn_challenge_failed",
+    "gd_webauthn_enrollment_failed",
+    "limit_delegation",
+    "reset_pwd_leak",
+    "resource_cleanup",
+    "sd",
+    "si",
+    "signup_pwd_leak",
+    "sui",
+    "sv",
+    "svr",
+    "too_many_records",
+    "ublkdu",
+    "wn",
+];
+
 /// The outcome that most types begin or end with.
 fn by_letter(code: &str) -> Option<Outcome> {
     match code.as_bytes().first() {
@@ -184,7 +227,9 @@ fn read<'v>(part: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refusa
     let method = request.get("method").text();
     let method = method.map(|method| method.to_ascii_uppercase());
     let (kind, class, outcome) = classify(&code, method.as_deref()).unwrap_or_else(|| {
-        record.get("type").unknown();
+        if !OTHERS.contains(&&*code) {
+            record.get("type").unknown();
+        }
         (EventKind::Auth, ActionClass::Other, by_letter(&code))
     });
     let nobody = Refusal::Skip("names nobody");

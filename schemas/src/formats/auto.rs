@@ -1,9 +1,10 @@
 //! `auto`: finds out of each record which of the other formats it is of ([`Format::recognises`]), and reads it
 //! as that one does. The event's `source` is the name of that format.
 //!
-//! A record is parsed once, to be recognised, and handed over parsed. A batch (an array, or an envelope
-//! `{"records":[…]}`) in which only one format is recognised is handed over whole, one of several formats part by part. What is no JSON is offered to the
-//! formats that read text. What none recognises is refused, with the names of those that were tried.
+//! A record is parsed once, to be recognised, and handed over parsed. An array in which only one format is
+//! recognised is handed over whole; one of several formats, and what an envelope `{"records":[…]}` holds, part by
+//! part. What is no JSON is offered to the formats that read text. What none recognises is refused, with the
+//! names of those that were tried.
 //!
 //! Naming the format is better where it is known: it costs less, and the refusal of a broken record says
 //! which field is wrong rather than that nobody knows it.
@@ -49,20 +50,23 @@ impl Format for Auto {
         let mut known = formats.iter().copied().flatten();
         let first = known.next();
         let is_mixed = known.any(|other| Some(other.name()) != first.map(Format::name));
-        let whole = match record {
-            Value::Array(_) => first,
+        let of_envelope = match record {
+            Value::Array(_) => None,
             // Of an envelope's parts those that nobody knows are skipped or refused as its format does it.
             record => first.or_else(|| format_of(record)),
         };
-        if !is_mixed && (whole.is_some() || !record.is_array()) {
-            return match whole {
-                Some(format) => format.decode_parsed(record, raw, source, sink),
-                None => sink(Decoded::Rejected(not_recognised(""))),
-            };
+        let whole = match record {
+            Value::Array(_) => first.filter(|_| !is_mixed),
+            _ => of_envelope.filter(|_| parts.is_empty()),
+        };
+        if let Some(format) = whole {
+            return format.decode_parsed(record, raw, source, sink);
+        }
+        if parts.is_empty() {
+            return sink(Decoded::Rejected(not_recognised("")));
         }
         for (index, (part, format)) in parts.iter().zip(formats).enumerate() {
             let place = format!("part {index} of the record: ");
-            let of_envelope = whole.filter(|_| !record.is_array());
             let Some(format) = format.or(of_envelope) else {
                 sink(Decoded::Rejected(not_recognised(&place)));
                 continue;

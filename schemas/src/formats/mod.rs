@@ -63,11 +63,14 @@ mod kubernetes;
 mod kubernetes_actions;
 mod native;
 mod nginx;
+mod node;
 mod ocsf;
 mod okta;
+mod opening;
 mod otel;
 mod otel_values;
 mod read;
+mod refusal;
 pub mod secret;
 mod set;
 #[cfg(test)]

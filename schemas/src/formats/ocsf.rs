@@ -357,11 +357,8 @@ fn outcome(record: Node<'_>, status: Option<u64>) -> Option<Outcome> {
     let denied = ["denied", "unauthorized", "notauthorized", "forbidden"]
         .iter()
         .any(|word| error.contains(word));
-    let (status_id, stated) = (record.get("status_id"), record.get("status"));
-    if !stated.exists() {
-        status_id.always();
-    }
-    let succeeded = match status_id.count() {
+    let stated = record.get("status");
+    let succeeded = match record.get("status_id").count() {
         Some(1) => Some(true),
         Some(2) => Some(false),
         // Unknown, and other; what other is stands in words.

@@ -5,9 +5,9 @@
 //! | event | token |
 //! |---|---|
 //! | `id` | `jti`, the same for a token that comes twice |
-//! | `time` | `event_timestamp`, else `toe`, else `iat` |
+//! | `time` | `event_timestamp`, else `toe`, else `iat`; of what ends, the end of a second that is told as a whole |
 //! | `tenant` | the source's, else `tenant` of a complex subject |
-//! | `identity` | of `sub_id`, else of `subject` in the event: a simple subject or the member `user` (human), `application` (service account), `agent` |
+//! | `identity` | of `sub_id`, else of `subject` in the event: the member `user` (human), `application` (service account) or `agent`; a simple subject does not tell its kind |
 //! | `session`, `credential`, `device.id` | the members `session`, `credential` and `device` of a complex subject |
 //! | `action.name` | profile and type: `caep:session-revoked` |
 //!
@@ -32,6 +32,7 @@ use super::{Format, Sink, Source};
 use crate::event::{ActionClass, Event, EventKind, IdentityKind, Outcome, Posture, Verdict};
 use crate::known::Text;
 use crate::time::EventTime;
+use crate::vocabulary::Word;
 
 /// The claims of tokens.
 pub struct SecurityEventToken;
@@ -89,9 +90,13 @@ fn read<'v>(claims: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
             "about a whole account, and no session or credential of it",
         ));
     }
+    let is_end = matches!(signal, Signal::SessionRevoked | Signal::CredentialRevoked);
     let opening = Opening {
         id: jti,
-        time: time(claims, event)?,
+        time: match time(claims, event)? {
+            time if is_end => end_of_second(time),
+            time => time,
+        },
         kind: match signal {
             Signal::SessionRevoked | Signal::CredentialRevoked => EventKind::Token,
             Signal::Assurance => EventKind::Session,
@@ -105,7 +110,9 @@ fn read<'v>(claims: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let tenant = source.tenant.map(Cow::Borrowed);
     let mut told = open("set", tenant.or_else(|| member(subject, "tenant")), opening);
     told.action.outcome = Outcome::Success.into();
-    told.credential.id = credential;
+    // A revoked session leaves the credential that opened it valid.
+    told.credential.id =
+        credential.filter(|_| signal != Signal::SessionRevoked || session.is_none());
     // What ends is used from nowhere.
     let is_state = matches!(signal, Signal::Assurance | Signal::Compliance);
     told.device.id = member(subject, "device").filter(|_| is_state);
@@ -175,16 +182,24 @@ fn time(claims: Node<'_>, event: Node<'_>) -> Result<EventTime, Refusal> {
     first.ok_or_else(|| Refusal::missing("iat", "expected seconds since 1970"))
 }
 
+/// Signals tell whole seconds. What was done in the second of an end may have come before it.
+fn end_of_second(time: EventTime) -> EventTime {
+    match time.as_millis() % 1000 {
+        0 => time.plus_millis(999),
+        _ => time,
+    }
+}
+
 /// Whom a subject is about: none where it is only about a session or a device.
-fn identity(subject: Node<'_>) -> Option<(Text<'_>, IdentityKind)> {
+fn identity(subject: Node<'_>) -> Option<(Text<'_>, Word<IdentityKind>)> {
     let members = [
         ("user", IdentityKind::Human),
         ("application", IdentityKind::ServiceAccount),
         ("agent", IdentityKind::AiAgent),
     ];
-    let member = |(name, kind)| Some((member(subject, name)?, kind));
+    let member = |(name, kind): (_, IdentityKind)| Some((member(subject, name)?, kind.into()));
     let of_member = members.into_iter().find_map(member);
-    of_member.or_else(|| Some((simple(subject)?, IdentityKind::Human)))
+    of_member.or_else(|| Some((simple(subject)?, Word::NotKnown)))
 }
 
 fn member<'v>(subject: Node<'v>, name: &'static str) -> Option<Text<'v>> {

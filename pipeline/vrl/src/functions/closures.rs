@@ -13,6 +13,8 @@ use vrl::compiler::{
 use vrl::value::kind::Collection;
 use vrl::value::{Kind, Value};
 
+use crate::bounds::charge;
+
 pub(super) fn all() -> [Box<dyn Function>; 4] {
     [
         Box::new(Exists),
@@ -169,6 +171,7 @@ struct LoopCall {
 impl FunctionExpression for LoopCall {
     fn resolve(&self, context: &mut Context) -> Resolved {
         let value = self.value.resolve(context)?;
+        charge(&value, context)?;
         let block = &self.closure.block;
         let runner =
             closure::Runner::new(&self.closure.variables, |context| block.resolve(context));

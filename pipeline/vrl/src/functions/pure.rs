@@ -8,6 +8,8 @@ use vrl::compiler::{
 };
 use vrl::value::Value;
 
+use crate::bounds::charge;
+
 /// A function of its arguments.
 #[derive(Clone, Copy)]
 pub(super) struct Pure {
@@ -77,7 +79,11 @@ impl FunctionExpression for Call {
         let mut values = Vec::with_capacity(self.arguments.len());
         for argument in &self.arguments {
             let value = argument.as_ref().map(|argument| argument.resolve(context));
-            values.push(value.transpose()?);
+            let value = value.transpose()?;
+            if let Some(value) = &value {
+                charge(value, context)?;
+            }
+            values.push(value);
         }
         values.reverse();
         (self.function.call)(Arguments(values))

@@ -1,12 +1,14 @@
 //! Functions of text.
 
 use plumbline_schemas::formats::secret::fingerprint as of_secret;
+use vrl::compiler::conversion::Conversion;
 use vrl::compiler::value::kind::{ANY, ARRAY, BYTES, INTEGER, OBJECT, REGEX, TIMESTAMP};
 use vrl::compiler::{ExpressionError, Parameter, Resolved, TimeZone, TypeDef};
 use vrl::value::kind::Collection;
 use vrl::value::{Kind, ObjectMap, Value};
 
 use super::pure::{Arguments, Pure, error};
+use crate::bounds::json;
 
 const TEXT: &[Parameter] = &[Parameter::required("value", BYTES, "")];
 const PIECE: &[Parameter] = &[
@@ -141,9 +143,8 @@ pub(super) const ALL: &[Pure] = &[
         &[Parameter::required("value", ANY, "")],
         bytes,
         |mut given| {
-            let json: Result<serde_json::Value, _> = given.value().try_into();
-            let json = json.map_err(|_| error("not UTF-8"))?;
-            Ok(json.to_string().into())
+            let json = json(&given.value(), MOST_TEXT_BYTES);
+            json.map(Value::from).ok_or_else(too_long)
         }
     ),
     pure!(
@@ -220,20 +221,28 @@ fn join(mut given: Arguments) -> Resolved {
     };
     let separator = given.optional();
     let separator = separator.as_ref().and_then(Value::to_str_lossy);
+    let separator = separator.as_deref().unwrap_or_default();
     let mut text = String::new();
     for (at, part) in parts.iter().enumerate() {
         let part = part.to_str_lossy();
         let part = part.ok_or_else(|| error("expected a list of text"))?;
+        if text.len() + separator.len() + part.len() > MOST_TEXT_BYTES {
+            return Err(too_long());
+        }
         if at > 0 {
-            text.push_str(separator.as_deref().unwrap_or_default());
+            text.push_str(separator);
         }
         text.push_str(&part);
     }
     Ok(text.into())
 }
 
-/// Text that replaces is longer than what it replaces at most so many times.
-const MOST_REPLACED_BYTES: usize = 4 << 20;
+/// The longest text that is made of others.
+const MOST_TEXT_BYTES: usize = 4 << 20;
+
+fn too_long() -> ExpressionError {
+    error("what would come of it is too long")
+}
 
 fn replace(mut given: Arguments) -> Resolved {
     let text = given.text()?;
@@ -241,15 +250,15 @@ fn replace(mut given: Arguments) -> Resolved {
     let with = given.text()?;
     // Between any two characters something may be found, which is nothing itself.
     let most = text.len().saturating_add(1).saturating_mul(with.len());
-    if most > MOST_REPLACED_BYTES && with.len() > 1 {
+    if most > MOST_TEXT_BYTES && with.len() > 1 {
         let found = match &pattern {
             Value::Regex(regex) => regex.find_iter(&text).count(),
             pattern => text
                 .matches(&*pattern.to_str_lossy().unwrap_or_default())
                 .count(),
         };
-        if found.saturating_mul(with.len()) > MOST_REPLACED_BYTES {
-            return Err(error("what would come of it is too long"));
+        if found.saturating_mul(with.len()) > MOST_TEXT_BYTES {
+            return Err(too_long());
         }
     }
     let Value::Regex(regex) = &pattern else {
@@ -354,9 +363,9 @@ fn parse_json(mut given: Arguments) -> Resolved {
 /// A time by a format of `strftime`; one without an offset is UTC.
 fn time(text: &str, format: &str) -> Resolved {
     let utc = TimeZone::parse("UTC").ok_or_else(|| error("there is no UTC"))?;
-    let time = utc.datetime_from_str(text, format);
-    let time = time.map_err(|_| error("the text is no time of that format"))?;
-    Ok(Value::Timestamp(time))
+    let time = Conversion::timestamp(format, utc).convert(text.to_owned().into());
+    // Its own words quote the text.
+    time.map_err(|_| error("the text is no time of that format"))
 }
 
 fn from_unix(mut given: Arguments) -> Resolved {

@@ -118,4 +118,9 @@ fn an_envelope_of_several_services_is_read_part_by_part() {
     let told = story("auto", later.as_bytes());
     assert_eq!(told, story("kubernetes", later.as_bytes()));
     assert!(told.contains(r#""source": "kubernetes""#), "{told}");
+    // Forwarders put what has no envelope of its own into one, too.
+    let okta = records().into_iter().find(|(format, _)| *format == "okta");
+    let okta = okta.expect("one of Okta").1;
+    let told = story("auto", format!("{{\"records\":[{okta}]}}").as_bytes());
+    assert_eq!(told, story("okta", okta.as_bytes()));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use plumbline_tests::cluster::Raw;
 use plumbline_tests::keycloak::{Keycloak, Tokens};
 use plumbline_tests::line::WORK_LIMIT;
-use plumbline_tests::{Line, wait};
+use plumbline_tests::{Line, Running, wait};
 use serde_json::{Value, json};
 
 const OSLO: &str = "192.0.2.10";
@@ -18,6 +18,8 @@ const LIMA: &str = "198.51.100.170";
 const VICTIMS: usize = 32;
 const REALM: &str = "acme";
 const SECRET: &str = "a secret of the bot";
+/// What the settings of a client name that says who may do what.
+const RESOURCE: &str = "invoices";
 
 /// The realm of the test: people, an application, a service, and the bot's own client.
 fn realm() -> Value {
@@ -39,6 +41,11 @@ fn realm() -> Value {
         json!({ "clientId": id, "enabled": true, "secret": secret, "serviceAccountsEnabled": true,
             "standardFlowEnabled": false })
     };
+    let authorizing = |mut client: Value| {
+        client["authorizationServicesEnabled"] = json!(true);
+        client["authorizationSettings"] = json!({ "resources": [{ "name": RESOURCE }] });
+        client
+    };
     json!({
         "realm": REALM, "enabled": true, "sslRequired": "none", "eventsEnabled": true,
         // By itself it does not keep refreshes.
@@ -47,7 +54,7 @@ fn realm() -> Value {
         "clients": [
             { "clientId": "app", "enabled": true, "publicClient": true,
                 "directAccessGrantsEnabled": true, "standardFlowEnabled": false },
-            machine("billing", "billing"), machine("gateway", "gateway"),
+            authorizing(machine("billing", "billing")), machine("gateway", "gateway"),
             machine("plumbline-bot", SECRET),
         ],
     })
@@ -137,20 +144,14 @@ impl World {
     }
 
     /// Gives a command as the engine would, and waits for what the bot says.
-    fn command(
-        &self,
-        id: &str,
-        action: &str,
-        target: (&str, &str),
-        supersedes: Option<&str>,
-    ) -> String {
-        let (identity, kind) = target;
+    fn command(&self, id: &str, action: &str, target: &Value, supersedes: Option<&str>) -> String {
         let command = json!({
             "id": id, "time": "2026-11-16T09:26:00Z", "expires_at": "2096-11-16T09:26:00Z",
             "action": action, "mode": "enforce", "supersedes": supersedes,
-            "target": { "tenant": "acme", "identity": identity, "kind": kind },
+            "target": target,
             "reason": { "summary": "x", "risk": 82, "detectors": [], "finding_ids": [] },
         });
+        let identity = target["identity"].as_str().unwrap();
         let raw = Raw::new(&format!("acme/{identity}"), command.to_string());
         self.line.writer.write(&self.line.topic("control"), &[raw]);
         let (verdict, _) = wait::until(&format!("a word about {action}"), WORK_LIMIT, || {
@@ -171,6 +172,17 @@ impl World {
             self.line.write_raw("keycloak", &events);
         }
         stolen
+    }
+
+    /// Fails unless the client still says who may do what.
+    fn keeps_settings(&self, client: &str) {
+        let path = format!("/{REALM}/clients?clientId={client}");
+        let said: Value =
+            serde_json::from_str(&self.keycloak.admin("GET", &path, "").body).unwrap();
+        let id = said[0]["id"].as_str().unwrap();
+        let path = format!("/{REALM}/clients/{id}/authz/resource-server/resource");
+        let resources = self.keycloak.admin("GET", &path, "").body;
+        assert!(resources.contains(RESOURCE), "{said}: {resources}");
     }
 
     /// Waits until as many sessions are revoked and acknowledged, and gives how long each took: from the
@@ -228,16 +240,37 @@ fn a_session_in_two_places_dies_in_keycloak_and_nobody_elses() {
     );
 
     everything_else_the_bot_can_do(&world, &also);
-    for program in [run, bot] {
-        program.terminate();
-        program.wait(WORK_LIMIT).well();
-    }
+    what_replaces_a_pause_takes_its_lock_over(&world, bot);
+    run.terminate();
+    run.wait(WORK_LIMIT).well();
+}
+
+/// Also for a bot that was told of it before it was started anew.
+fn what_replaces_a_pause_takes_its_lock_over(world: &World, bot: Running) {
+    let person = &target(&user(0), "human");
+    assert_eq!(world.command("c-16", "pause", person, None), "acked");
+    let replaced = world.command("c-17", "revoke_all", person, Some("c-16"));
+    assert_eq!(replaced, "acked");
+    assert!(world.log_in(0, "openid").unwrap_err().contains("disabled"));
+    let end = |bot: Running| {
+        bot.terminate();
+        bot.wait(WORK_LIMIT).well();
+    };
+    end(bot);
+    let bot = world.line.start(&["bot", "--config", "plumbline.toml"]);
+    let restored = world.command("c-18", "restore", person, Some("c-17"));
+    assert_eq!(restored, "acked");
+    thread::sleep(Duration::from_secs(1));
+    world.log_in(0, "openid").unwrap();
+    end(bot);
 }
 
 /// What no detector asks for here, on the same server.
 fn everything_else_the_bot_can_do(world: &World, session: &Tokens) {
-    let (ann, billing) = (user(0), ("billing", "service_account"));
-    let person = (ann.as_str(), "human");
+    let (person, billing) = (
+        &target(&user(0), "human"),
+        &target("billing", "service_account"),
+    );
 
     let offline = world.log_in(0, "openid+offline_access").unwrap();
     world.refresh(&offline, OSLO).unwrap();
@@ -276,9 +309,36 @@ fn everything_else_the_bot_can_do(world: &World, session: &Tokens) {
     thread::sleep(Duration::from_secs(1));
     assert!(world.is_active(&world.log_in_machine("billing").unwrap()));
 
+    world.keeps_settings("billing");
+
     assert_eq!(world.command("c-8", "narrow", person, None), "failed");
-    assert_eq!(
-        world.command("c-9", "revoke_all", ("nobody", "human"), None),
-        "failed"
-    );
+    let nobody = &target("nobody", "human");
+    assert_eq!(world.command("c-9", "revoke_all", nobody, None), "failed");
+    what_the_bot_knows_better(world, person);
+}
+
+/// What has no effect, or another than it says.
+fn what_the_bot_knows_better(world: &World, person: &Value) {
+    let command = |id, action, target: &Value| world.command(id, action, target, None);
+    // A session that is gone, and one that nobody here can have had.
+    let with_session = |mut target: Value| {
+        target["session_id"] = json!("no-session");
+        target
+    };
+    let gone = with_session(person.clone());
+    assert_eq!(command("c-10", "revoke_session", &gone), "acked");
+    let nobodys = with_session(target("nobody", "human"));
+    assert_eq!(command("c-11", "revoke_session", &nobodys), "failed");
+
+    for (id, client) in [("c-12", "plumbline-bot"), ("c-13", " "), ("c-14", "bill")] {
+        let client = target(client, "service_account");
+        assert_eq!(command(id, "pause", &client), "failed");
+    }
+    world.log_in_machine("billing").unwrap();
+    let unknown = world.command("c-15", "restore", person, Some("c-0"));
+    assert_eq!(unknown, "failed");
+}
+
+fn target(identity: &str, kind: &str) -> Value {
+    json!({ "tenant": "acme", "identity": identity, "kind": kind })
 }

@@ -11,6 +11,7 @@ use plumbline_schemas::command::{Command, Mode};
 use plumbline_schemas::event::Verdict;
 use plumbline_schemas::log_key;
 use plumbline_schemas::reject::Reject;
+use plumbline_schemas::shown::plain;
 use plumbline_schemas::time::EventTime;
 use rdkafka::error::KafkaError;
 
@@ -103,12 +104,25 @@ impl Target {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is to obey this command at all. What is only observed is nobody's business.
-    fn is_concerned(&self, command: &Command) -> bool {
+    /// Whether it is about somebody whom this target knows. What is only observed is nobody's business.
+    fn is_known(&self, command: &Command) -> bool {
         let mut tenants = self.config.tenants.iter();
         command.mode == Mode::Enforce
-            && self.config.wants(command.action)
             && tenants.any(|tenant| glob::matches(tenant, &command.target.tenant))
+    }
+
+    /// Whether it is to obey this command at all.
+    fn is_concerned(&self, command: &Command) -> bool {
+        self.is_known(command) && self.config.wants(command.action)
+    }
+
+    /// Remembers that this command stands. One that somebody else carries out does too: it may replace one that
+    /// was carried out here, and what lifts it then is to lift that.
+    fn note(&self, command: &Command) {
+        if self.is_known(command) {
+            let is_obeyed = self.is_concerned(command);
+            self.memory().note(command, is_obeyed, now());
+        }
     }
 
     /// The command that this one undoes or replaces: it need not be carried out any more. What is replaced by
@@ -122,19 +136,22 @@ impl Target {
         superseded.filter(|_| replaces || (undoes && command.mode == Mode::Enforce))
     }
 
-    /// What the command becomes; none where there are no means to carry it out.
-    fn deed(&self, command: &Command) -> Option<Deed> {
+    /// What the command becomes, or why it cannot be carried out.
+    fn deed(&self, command: &Command) -> Result<Deed, &'static str> {
         match &self.means {
             Means::Keycloak(keycloak) => {
                 let lifting = self.memory().lifting(command, now());
-                let steps = keycloak::plan(command, lifting)?;
-                Some(Deed::Keycloak(keycloak.clone(), steps))
+                let steps = keycloak.plan(command, lifting)?;
+                Ok(Deed::Keycloak(keycloak.clone(), steps))
             }
-            Means::Webhook(webhook) => Some(Deed::Webhook(webhook.clone())),
+            Means::Webhook(webhook) => Ok(Deed::Webhook(webhook.clone())),
             Means::Revocation(revocation) => {
-                let can = self.config.kind.can(command.action);
-                let subject = can.then(|| revocation.subject(&command.target)).flatten()?;
-                Some(Deed::Revocation(revocation.clone(), subject))
+                if !self.config.kind.can(command.action) {
+                    return Err("Global Token Revocation has no means for it");
+                }
+                let subject = revocation.subject(&command.target);
+                let subject = subject.ok_or("its subject cannot be named in that format")?;
+                Ok(Deed::Revocation(revocation.clone(), subject))
             }
         }
     }
@@ -160,7 +177,7 @@ impl Target {
         }
     }
 
-    /// Whether there is nothing to do: the command has been dealt with, or there are no means to carry it out.
+    /// Whether there is nothing to do: the command has been dealt with, or cannot be carried out.
     /// Either is said.
     fn is_decided(&self, command: &Command, outbox: &Outbox<'_>) -> Result<bool, KafkaError> {
         let said = self.memory().said_of(&command.id);
@@ -169,26 +186,33 @@ impl Target {
             self.say(command, verdict, outbox)?;
             return Ok(true);
         }
-        if self.deed(command).is_some() {
+        let Err(reason) = self.deed(command) else {
             return Ok(false);
-        }
+        };
         self.counters.add(Count::Impossible);
         let (target, id, action) = (self.name(), &command.id, command.action.as_str());
-        tracing::warn!(target, id, action, "there are no means to carry it out");
+        tracing::warn!(target, id, action, reason, "it cannot be carried out");
         self.say(command, Verdict::Failed, outbox)?;
         Ok(true)
     }
 
     /// Tells what would be done.
     fn rehearse(&self, order: &Order) {
+        // A reader that has gone away wants no more.
+        let _ = writeln!(io::stdout(), "{}", self.tell(order));
+        self.remember(&order.command, Verdict::Acked);
+    }
+
+    /// What would be done, in a line. Ids come from logs.
+    fn tell(&self, order: &Order) -> String {
         let command = &order.command;
-        let deed = self.deed(command);
-        let deed = deed.map_or_else(|| "not possible".to_owned(), |deed| deed.tell(command));
+        let deed = match self.deed(command) {
+            Ok(deed) => deed.tell(command),
+            Err(reason) => format!("not possible: {reason}"),
+        };
         let (name, id, action, subject) =
             (self.name(), &command.id, command.action, &order.subject);
-        // A reader that has gone away wants no more.
-        let _ = writeln!(io::stdout(), "{name}: {id} {action} of {subject}: {deed}");
-        self.remember(command, Verdict::Acked);
+        plain(&format!("{name}: {id} {action} of {subject}: {deed}"))
     }
 }
 
@@ -271,19 +295,18 @@ impl Work for Target {
     fn read(&self, record: &[u8], _published: EventTime) -> Result<Told<Order>, Reject> {
         let command = command_of(record)?;
         let withdrawn = self.withdrawn(&command);
-        let job = self.is_concerned(&command).then(|| {
-            self.memory().note(&command, now());
-            Order {
-                subject: log_key(&command.target.tenant, &command.target.identity),
-                command,
-                record: record.to_vec(),
-            }
+        self.note(&command);
+        let job = self.is_concerned(&command).then(|| Order {
+            subject: log_key(&command.target.tenant, &command.target.identity),
+            command,
+            record: record.to_vec(),
         });
         Ok(Told { job, withdrawn })
     }
 
+    /// Only where something is undone is it asked what stands.
     fn looks_back(&self) -> Option<Duration> {
-        Some(LONGEST)
+        matches!(self.means, Means::Keycloak(_)).then_some(LONGEST)
     }
 
     fn recall(&self, record: &[u8]) {
@@ -291,10 +314,9 @@ impl Work for Target {
         let Ok(command) = command_of(record) else {
             return;
         };
+        self.note(&command);
         if self.is_concerned(&command) {
-            let mut memory = self.memory();
-            memory.note(&command, now());
-            memory.lift(&command);
+            self.memory().lift(&command);
         }
     }
 
@@ -317,8 +339,9 @@ impl Work for Target {
         session.settle(&settled)?;
         session.request(waiting, |order| {
             let deed = self.deed(&order.command);
-            let gone = || SessionError::Broken("the means of a command are gone".to_owned());
-            Ok(deed.ok_or_else(gone)?.carry_out(order))
+            let gone =
+                |reason: &str| SessionError::Broken(format!("{}: {reason}", order.command.id));
+            Ok(deed.map_err(gone)?.carry_out(order))
         })?;
         session.take_answers()
     }
@@ -330,5 +353,92 @@ impl Work for Target {
 
     fn gave_up(&self, order: &Order, outbox: &Outbox<'_>) -> Result<(), KafkaError> {
         self.say(&order.command, Verdict::Failed, outbox)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bot::memory::tests::command;
+
+    fn target(more: &str) -> Target {
+        let text = format!(
+            "[[bot.target]]\nname = 'sso'\nurl = 'https://sso.example.com'\nsecret = 's'\n{more}"
+        );
+        let config: Config = toml::from_str(&text).expect("read");
+        Target::new(&config.bot.target[0], &config).expect("a target")
+    }
+
+    fn keycloak(more: &str) -> Target {
+        target(&format!(
+            "kind = 'keycloak'\nrealm = 'acme'\nclient_id = 'bot'\n{more}"
+        ))
+    }
+
+    /// As the session has it read: with what is withdrawn taken away.
+    fn read(target: &Target, offset: i64, command: &Command) {
+        let record = serde_json::to_vec(command).expect("JSON");
+        let told = target.read(&record, now()).expect("a command");
+        let mut window = target.window();
+        if let Some(id) = told.withdrawn {
+            window.withdraw(&id);
+        }
+        window.read((0, offset), told.job);
+    }
+
+    fn would(target: &Target, command: &Command) -> String {
+        let deed = target.deed(command);
+        deed.map_or_else(|reason| reason.to_owned(), |deed| deed.tell(command))
+    }
+
+    #[test]
+    fn what_somebody_else_carries_out_hands_the_lock_on_that_it_has_replaced() {
+        let target = keycloak("actions = ['pause', 'resume', 'restore']");
+        let pause = command("c-1", "pause", None);
+        read(&target, 0, &pause);
+        target.window().settle((0, 0));
+        target.remember(&pause, Verdict::Acked);
+        read(&target, 1, &command("c-2", "revoke_all", Some("c-1")));
+        assert_eq!(target.window().len(), 0);
+        let restore = command("c-3", "restore", Some("c-2"));
+        assert_eq!(would(&target, &restore), "enable user ann");
+        // The same after a start.
+        let target = keycloak("actions = ['pause', 'resume', 'restore']");
+        for command in [pause, command("c-2", "revoke_all", Some("c-1"))] {
+            target.recall(&serde_json::to_vec(&command).expect("JSON"));
+        }
+        assert_eq!(would(&target, &restore), "enable user ann");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_restored() {
+        let target = keycloak("");
+        let restore = command("c-2", "restore", Some("c-1"));
+        assert!(would(&target, &restore).contains("not known"));
+        let resume = command("c-3", "resume", Some("c-1"));
+        assert_eq!(would(&target, &resume), "enable user ann");
+    }
+
+    #[test]
+    fn an_id_moves_no_cursor_of_who_looks_at_a_rehearsal() {
+        let target = keycloak("");
+        let mut command = command("c-1", "revoke_session", None);
+        command.target.session_id = Some("s\u{1b}[2J\nsso: c-2".to_owned());
+        command.target.identity = "ann\u{202e}".to_owned();
+        let order = Order {
+            subject: log_key(&command.target.tenant, &command.target.identity),
+            record: Vec::new(),
+            command,
+        };
+        assert_eq!(
+            target.tell(&order),
+            r"sso: c-1 revoke_session of acme/ann\u{202e}: end session s\u{1b}[2J\nsso: c-2"
+        );
+    }
+
+    #[test]
+    fn only_who_undoes_something_reads_back() {
+        assert_eq!(keycloak("").looks_back(), Some(LONGEST));
+        assert_eq!(target("kind = 'webhook'").looks_back(), None);
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct Counters {
 struct Standing {
     joined: AtomicBool,
     failing: AtomicBool,
+    ended: AtomicBool,
     pending: AtomicUsize,
 }
 
@@ -78,13 +79,21 @@ impl Counters {
         self.standing.failing.store(failing, Ordering::Relaxed);
     }
 
+    /// Its thread has ended, and only a restart begins another.
+    pub(crate) fn set_ended(&self) {
+        self.standing.ended.store(true, Ordering::Relaxed);
+    }
+
     /// So many jobs wait.
     pub(crate) fn set_pending(&self, pending: usize) {
         self.standing.pending.store(pending, Ordering::Relaxed);
     }
 
-    fn waits_for(&self) -> Option<&'static str> {
+    pub(super) fn waits_for(&self) -> Option<&'static str> {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if is(&self.standing.ended) {
+            return Some("a restart: the log says why it has ended");
+        }
         match (is(&self.standing.joined), is(&self.standing.failing)) {
             (false, _) => Some("its share of the partitions"),
             (_, true) => Some("Kafka to take its commit"),

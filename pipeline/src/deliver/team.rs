@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 
-use super::counters::Gauge;
+use super::counters::{Counters, Gauge};
 use super::session::Deliverer;
 use super::{RootsError, Work};
 use crate::config::Config;
@@ -94,7 +94,7 @@ pub(crate) struct Post<W> {
     pub(crate) rehearses: bool,
 }
 
-/// Delivers to all of them until it is asked to stop. Blocks.
+/// Delivers to all of them until it is asked to stop, or none is left. Blocks.
 pub(crate) fn deliver_until<W: Work>(
     config: &Config,
     clients: &Clients,
@@ -114,29 +114,131 @@ pub(crate) fn deliver_until<W: Work>(
             let (kind, name) = post.work.name();
             let builder = thread::Builder::new().name(format!("{kind}-{name}"));
             match builder.spawn_scoped(scope, move || deliverer.run()) {
-                Ok(handle) => running.push((name, handle)),
+                Ok(handle) => running.push(Member {
+                    name,
+                    counters: post.work.counters(),
+                    handle,
+                }),
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     return Err(DeliverError::Thread(name.to_owned(), error));
                 }
             }
         }
-        while !shutdown.is_requested() && !running.iter().any(|(_, handle)| handle.is_finished()) {
-            thread::sleep(WATCH_INTERVAL);
-        }
-        stop.store(true, Ordering::Relaxed);
-        // All are joined, whatever the first one says.
-        let ended: Vec<_> = running.into_iter().map(finish).collect();
+        let ended = watch(running, &stop, shutdown);
         tracing::info!("stopped");
-        ended.into_iter().collect()
+        ended
     })
 }
 
-fn finish(
-    (name, handle): (&str, ScopedJoinHandle<'_, Result<(), ConnectError>>),
+/// A thread that is at work.
+struct Member<'s> {
+    name: &'s str,
+    counters: &'s Counters,
+    handle: ScopedJoinHandle<'s, Result<(), ConnectError>>,
+}
+
+/// Looks after the threads until it is asked to stop, or none is left; and gives what went wrong first. Whom Kafka
+/// refuses ends alone. A defect ends all of them: who starts the program again heals it.
+fn watch(
+    mut running: Vec<Member<'_>>,
+    stop: &AtomicBool,
+    shutdown: &Shutdown,
 ) -> Result<(), DeliverError> {
-    match handle.join() {
+    let (mut first, mut has_defect) = (Ok(()), false);
+    while !shutdown.is_requested() && !has_defect && !running.is_empty() {
+        let ended: Vec<_> = running
+            .extract_if(.., |member| member.handle.is_finished())
+            .collect();
+        for member in ended {
+            let (name, counters) = (member.name, member.counters);
+            let Err(error) = finish(member) else {
+                continue;
+            };
+            has_defect |= matches!(error, DeliverError::Defect(_));
+            counters.set_ended();
+            if !has_defect && !running.is_empty() {
+                tracing::error!(name, %error, "it has ended, and the others go on; mend that and restart");
+            }
+            first = first.and(Err(error));
+        }
+        thread::sleep(WATCH_INTERVAL);
+    }
+    stop.store(true, Ordering::Relaxed);
+    // All are joined, whatever the first one says.
+    running
+        .into_iter()
+        .map(finish)
+        .fold(first, |first, ended| first.and(ended))
+}
+
+fn finish(member: Member<'_>) -> Result<(), DeliverError> {
+    match member.handle.join() {
         Ok(ended) => Ok(ended?),
-        Err(_) => Err(DeliverError::Defect(name.to_owned())),
+        Err(_) => Err(DeliverError::Defect(member.name.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn forbidden() -> ConnectError {
+        let what = "the group".to_owned();
+        let reason = "no".to_owned();
+        ConnectError::Forbidden { what, reason }
+    }
+
+    /// Two threads: the first ends with that at once. The second works until it is told to stop, and asks for
+    /// that once the first is known to wait for a restart, where it is to. Gives what comes of it.
+    fn watched(
+        first: impl FnOnce() -> Result<(), ConnectError> + Send,
+        asks: bool,
+    ) -> Result<(), DeliverError> {
+        let (stop, shutdown) = (AtomicBool::new(false), Shutdown::default());
+        let counters = [Counters::new("first"), Counters::new("second")];
+        let deadline = Instant::now() + Duration::from_secs(60);
+        thread::scope(|scope| {
+            let (stop, shutdown, counters) = (&stop, &shutdown, &counters);
+            let second = move || {
+                while !stop.load(Ordering::Relaxed) {
+                    assert!(Instant::now() < deadline, "it is not told to stop");
+                    let waits_for = counters[0].waits_for();
+                    if asks && waits_for.is_some_and(|what| what.contains("restart")) {
+                        shutdown.request();
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Ok(())
+            };
+            let handles = [scope.spawn(first), scope.spawn(second)];
+            let members = ["first", "second"].into_iter().zip(counters).zip(handles);
+            let running = members.map(|((name, counters), handle)| Member {
+                name,
+                counters,
+                handle,
+            });
+            watch(running.collect(), stop, shutdown)
+        })
+    }
+
+    #[test]
+    fn whom_kafka_refuses_ends_alone_and_says_so() {
+        let error = watched(|| Err(forbidden()), true).expect_err("what the first says");
+        assert!(
+            matches!(error, DeliverError::Connect(ConnectError::Forbidden { .. })),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_defect_ends_all_of_them() {
+        let error = watched(|| panic!("a defect"), false).expect_err("what the first says");
+        assert!(
+            matches!(&error, DeliverError::Defect(name) if name == "first"),
+            "{error}"
+        );
     }
 }

@@ -2,7 +2,8 @@
 //! and acknowledged; a rehearsal leaves nothing behind.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::{Line, Random, wait};
 use serde_json::{Value, json};
 
-const PEOPLE: u64 = 10;
+use super::told::{self, PEOPLE, in_order, parts, raw};
+
 const COMMANDS: u64 = 300;
 const KILLS: u64 = 3;
 const SEED: u64 = 0xb07;
@@ -81,43 +83,15 @@ fn serve(desk: Arc<Mutex<Desk>>) -> SocketAddr {
         desk.got.push((id, status.as_u16()));
         status
     }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let routes = Router::new().route("/", post(take)).with_state(desk);
-            axum::serve(listener, routes).await.unwrap();
-        });
-    });
-    address
+    told::serve(Router::new().route("/", post(take)).with_state(desk))
 }
 
-/// A command about somebody, long before it expires.
 fn command(identity: &str, number: u64) -> Value {
-    json!({
-        "id": format!("{identity}-{number}"), "time": "2026-11-16T09:26:00Z",
-        "expires_at": "2096-11-16T09:26:00Z", "action": "deny", "mode": "enforce",
-        "target": { "tenant": "acme", "identity": identity, "kind": "human", "session_id": "s-1" },
-        "params": { "resource": "ticket/7" },
-        "reason": { "summary": "x", "risk": 82, "detectors": ["scope_drift"], "finding_ids": ["f-1"] },
-    })
+    told::command(identity, number, "deny")
 }
 
-fn raw(command: &Value) -> Raw {
-    let identity = command["target"]["identity"].as_str().unwrap();
-    Raw::new(&format!("acme/{identity}"), command.to_string())
-}
-
-/// Everybody in turn.
-fn commands(numbers: std::ops::Range<u64>) -> Vec<Raw> {
-    let of = |number: u64| raw(&command(&format!("p{}", number % PEOPLE), number / PEOPLE));
-    numbers.map(of).collect()
+fn commands(numbers: Range<u64>) -> Vec<Raw> {
+    told::commands(numbers, "deny")
 }
 
 fn line(name: &str, address: SocketAddr) -> Line {
@@ -204,18 +178,11 @@ fn a_bot_that_is_killed_again_and_again_carries_everything_out_and_keeps_the_ord
 
     let desk = desk.lock().unwrap();
     assert_eq!(desk.forged, 0);
-    let mut next: BTreeMap<&str, u64> = BTreeMap::new();
-    for (id, status) in &desk.got {
-        let (identity, number) = id.rsplit_once('-').unwrap();
-        let number: u64 = number.parse().unwrap();
-        let next = next.entry(identity).or_default();
-        assert!(number <= *next, "{id} came before {next} was taken");
-        *next += u64::from(*status == 204 && number == *next);
-    }
-    assert!(
-        next.values().all(|next| *next == COMMANDS / PEOPLE),
-        "{next:?}"
-    );
+    let told = desk.got.iter().map(|(id, status)| {
+        let (identity, number) = parts(id);
+        (identity, number, *status == 204)
+    });
+    in_order(told, COMMANDS / PEOPLE);
     assert!(line.read("deadletter").is_empty());
 }
 

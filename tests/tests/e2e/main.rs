@@ -19,4 +19,5 @@ mod shared_work;
 mod signals;
 mod state;
 mod stories;
+mod told;
 mod window;

@@ -1,8 +1,8 @@
 //! Shared Signals out: whatever is killed whenever, every command reaches its receiver, in order, and what
 //! was never committed to the topic does not.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -18,9 +18,10 @@ use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::{Line, Random, wait};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-const PEOPLE: u64 = 10;
+use super::told::{self, PEOPLE, in_order, parts, raw};
+
 const COMMANDS: u64 = 600;
 const KILLS: u64 = 5;
 const SEED: u64 = 0x51;
@@ -48,47 +49,21 @@ fn receive(desk: Arc<Mutex<Desk>>) -> SocketAddr {
             false => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let routes = Router::new().route("/", post(take)).with_state(desk);
-            axum::serve(listener, routes).await.unwrap();
-        });
-    });
-    address
+    told::serve(Router::new().route("/", post(take)).with_state(desk))
 }
 
 fn told_of(claims: &Value) -> (String, u64) {
     let events = claims["events"].as_object().unwrap();
     let (_, event) = events.iter().next().unwrap();
-    let id = event["plumbline"]["command_id"].as_str().unwrap();
-    let (identity, number) = id.rsplit_once('-').unwrap();
-    (identity.to_owned(), number.parse().unwrap())
+    parts(event["plumbline"]["command_id"].as_str().unwrap())
 }
 
-/// The `number`th command about somebody.
 fn command(identity: &str, number: u64) -> Raw {
-    // Long after any run of this test; event times of the future are no concern of the transmitter.
-    let command = json!({
-        "id": format!("{identity}-{number}"), "time": "2026-11-16T09:26:00Z",
-        "expires_at": "2096-11-16T09:26:00Z", "action": "step_up", "mode": "enforce",
-        "target": { "tenant": "acme", "identity": identity, "kind": "human", "session_id": "s-1" },
-        "reason": { "summary": "x", "risk": 82, "detectors": ["scope_drift"], "finding_ids": ["f-1"] },
-    });
-    Raw::new(&format!("acme/{identity}"), command.to_string())
+    raw(&told::command(identity, number, "step_up"))
 }
 
-/// Everybody in turn.
-fn commands(numbers: std::ops::Range<u64>) -> Vec<Raw> {
-    let of = |number: u64| command(&format!("p{}", number % PEOPLE), number / PEOPLE);
-    numbers.map(of).collect()
+fn commands(numbers: Range<u64>) -> Vec<Raw> {
+    told::commands(numbers, "step_up")
 }
 
 /// Writes commands in a transaction that is given up, as an engine does that dies.
@@ -189,22 +164,8 @@ fn a_transmitter_that_is_killed_again_and_again_loses_nothing_and_keeps_the_orde
     transmitter.terminate();
     transmitter.wait(WORK_LIMIT).well();
 
-    let mut next: BTreeMap<String, u64> = BTreeMap::new();
-    let mut again = 0;
-    for (identity, number, taken) in &desk.lock().unwrap().got {
-        let next = next.entry(identity.clone()).or_default();
-        assert!(
-            *number <= *next,
-            "{identity}: {number} came before {next} was taken"
-        );
-        again += u64::from(number < next);
-        *next += u64::from(*taken && number == next);
-    }
-    assert_eq!(next.len() as u64, PEOPLE);
-    assert!(
-        next.values().all(|next| *next == COMMANDS / PEOPLE),
-        "{next:?}"
-    );
+    let told = desk.lock().unwrap().got.clone();
+    let again = in_order(told, COMMANDS / PEOPLE);
     println!("{again} tokens came again after {KILLS} kills");
     assert!(line.read("deadletter").is_empty());
 
@@ -255,17 +216,14 @@ fn tokens_on_a_topic_survive_a_kill_too() {
     await_settled(&line);
     transmitter.terminate();
     transmitter.wait(WORK_LIMIT).well();
-    let mut next: BTreeMap<String, u64> = BTreeMap::new();
-    for record in line.read("tokens") {
+    let records = line.read("tokens");
+    let told = records.iter().map(|record| {
         let token = jsonwebtoken::dangerous::insecure_decode::<Value>(record.text()).unwrap();
         let (identity, number) = told_of(&token.claims);
         assert_eq!(record.key, format!("acme/{identity}"));
-        let next = next.entry(identity).or_default();
-        assert!(number <= *next, "{number} before {next}");
-        *next += u64::from(number == *next);
-    }
-    assert_eq!(next.len() as u64, PEOPLE);
-    assert!(next.values().all(|next| *next == 210 / PEOPLE), "{next:?}");
+        (identity, number, true)
+    });
+    in_order(told, 210 / PEOPLE);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Keycloak: its admin REST API, as a client of the realm that may manage users and clients.
 
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,12 +10,15 @@ use std::time::{Duration, Instant};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use plumbline_schemas::command::Command;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::memory::Lifting;
 use crate::deliver::{Answer, Body, Http, Reply, bearer, now};
-pub(super) use plan::{Step, locks_out, plan, tell};
+use plan::plan;
+pub(super) use plan::{Step, locks_out, tell};
 
 /// What stands in a part of a path, or a value of a form, as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -59,8 +64,12 @@ struct Granted {
 
 /// What the admin API says of a client.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Client {
     id: String,
+    client_id: String,
+    /// Absent where it has no such settings.
+    authorization_services_enabled: Option<bool>,
 }
 
 /// Why a step is not done: what to do about its command.
@@ -80,80 +89,123 @@ impl Keycloak {
         }
     }
 
-    /// Does these in order. `left`: the time in which each may arrive at all.
+    /// What is to be done in order; or why nothing can be.
+    pub(super) fn plan(
+        &self,
+        command: &Command,
+        lifting: Lifting,
+    ) -> Result<Vec<Step>, &'static str> {
+        plan(command, lifting, &self.shared.client_id)
+    }
+
+    /// Does these in order. What is refused keeps no other from being done. `left`: the time in which all of it
+    /// may arrive at all.
     pub(super) async fn carry_out(self, steps: Vec<Step>, left: Duration) -> Answer {
         let deadline = Instant::now() + left;
+        let (mut done, mut refused) = (Vec::new(), Vec::new());
         for step in &steps {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if let Err(answer) = self.shared.step(step, left).await {
-                return answer;
+            match self.shared.step(step, deadline).await {
+                Ok(()) => done.push(step.clone()),
+                Err(Answer::Refused(reason)) => refused.push(format!("{step}: {reason}")),
+                Err(answer) => return answer,
             }
         }
-        Answer::Accepted
+        if refused.is_empty() {
+            return Answer::Accepted;
+        }
+        let mut reason = refused.join("; ");
+        if !done.is_empty() {
+            reason.push_str(&format!("; done: {}", tell(&done)));
+        }
+        Answer::Refused(reason)
     }
 }
 
 impl Shared {
-    async fn step(&self, step: &Step, left: Duration) -> Result<(), Undone> {
+    async fn step(&self, step: &Step, deadline: Instant) -> Result<(), Undone> {
         match step {
-            Step::EndSession(id) => {
+            Step::EndSession { id, user } => {
                 let path = format!("sessions/{}", part(id)?);
+                let mut was_there = false;
                 // What a refresh token is for that outlives its session is a session of its own, under the same id.
                 for path in [format!("{path}?isOffline=true"), path] {
-                    let reply = self.ask(Method::DELETE, &path, None, left).await?;
-                    // Gone is gone.
+                    let reply = self.ask(Method::DELETE, &path, None, deadline).await?;
                     if reply.status != StatusCode::NOT_FOUND {
                         done(&reply)?;
+                        was_there = true;
                     }
                 }
-                Ok(())
+                match user {
+                    // Gone is gone, unless it never was here: nor is the user then.
+                    Some(user) if !was_there => self.know(user, deadline).await,
+                    _ => Ok(()),
+                }
             }
             Step::LogOut(user) => {
                 let path = format!("users/{}/logout", part(user)?);
-                let reply = self.ask(Method::POST, &path, None, left).await?;
+                let reply = self.ask(Method::POST, &path, None, deadline).await?;
                 found(&reply, "user", user)?;
                 // An offline token that was issued within this second is only refused from the next one on.
                 tokio::time::sleep(SECOND).await;
-                let reply = self.ask(Method::POST, &path, None, left).await?;
+                let reply = self.ask(Method::POST, &path, None, deadline).await?;
                 found(&reply, "user", user)
             }
             Step::User { id, enabled } => {
                 let path = format!("users/{}", part(id)?);
                 let body = json!({ "enabled": enabled });
-                let reply = self.ask(Method::PUT, &path, Some(body), left).await?;
+                let reply = self.ask(Method::PUT, &path, Some(body), deadline).await?;
                 found(&reply, "user", id)
             }
             Step::ExpireTokens(client) => {
-                self.change(client, json!({ "notBefore": next_second() }), left)
+                self.change(client, json!({ "notBefore": next_second() }), deadline)
                     .await
             }
             Step::DisableClient(client) => {
                 let body = json!({ "enabled": false, "notBefore": next_second() });
-                self.change(client, body, left).await
+                self.change(client, body, deadline).await
             }
             Step::EnableClient(client) => {
-                self.change(client, json!({ "enabled": true }), left).await
+                self.change(client, json!({ "enabled": true }), deadline)
+                    .await
             }
         }
     }
 
+    /// Whether the realm has this user.
+    async fn know(&self, user: &str, deadline: Instant) -> Result<(), Undone> {
+        let path = format!("users/{}", part(user)?);
+        let reply = self.ask(Method::GET, &path, None, deadline).await?;
+        found(&reply, "user", user)
+    }
+
     /// Changes a client, and tells it of tokens that are no longer good.
-    async fn change(&self, client: &str, change: Value, left: Duration) -> Result<(), Undone> {
+    async fn change(
+        &self,
+        client: &str,
+        mut change: Value,
+        deadline: Instant,
+    ) -> Result<(), Undone> {
         let path = format!("clients?clientId={}", part(client)?);
-        let reply = self.ask(Method::GET, &path, None, left).await?;
+        let reply = self.ask(Method::GET, &path, None, deadline).await?;
         done(&reply)?;
         let clients: Vec<Client> = serde_json::from_slice(&reply.body)
             .map_err(|_| reply.later("Keycloak does not list its clients".to_owned()))?;
-        let Some(found) = clients.first() else {
+        // Asked for a blank id, Keycloak lists every client it has.
+        let mut clients = clients.into_iter();
+        let Some(found) = clients.find(|found| found.client_id == client) else {
             return Err(nobody("client", client));
         };
+        // Where it is not said again, Keycloak deletes these settings.
+        if let Some(enabled) = found.authorization_services_enabled {
+            change["authorizationServicesEnabled"] = json!(enabled);
+        }
         let path = format!("clients/{}", part(&found.id)?);
         let expires = change.get("notBefore").is_some();
-        let reply = self.ask(Method::PUT, &path, Some(change), left).await?;
+        let reply = self.ask(Method::PUT, &path, Some(change), deadline).await?;
         done(&reply)?;
         if expires {
             let path = format!("{path}/push-revocation");
-            let reply = self.ask(Method::POST, &path, None, left).await?;
+            let reply = self.ask(Method::POST, &path, None, deadline).await?;
             done(&reply)?;
         }
         Ok(())
@@ -165,7 +217,7 @@ impl Shared {
         method: Method,
         path: &str,
         body: Option<Value>,
-        left: Duration,
+        deadline: Instant,
     ) -> Result<Reply, Undone> {
         let realm = part(&self.realm)?;
         let uri = format!("{}/admin/realms/{realm}/{path}", self.url);
@@ -175,9 +227,9 @@ impl Shared {
         *request.method_mut() = method;
         *request.uri_mut() = address(&uri)?;
         let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, self.token(left).await?);
+        headers.insert(AUTHORIZATION, self.token(deadline).await?);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = self.http.send(request, left).await.map_err(later)?;
+        let reply = self.send(request, deadline).await?;
         if reply.status == StatusCode::UNAUTHORIZED {
             // It may have been revoked: the next try has a new one.
             *self.token.lock().await = None;
@@ -185,8 +237,16 @@ impl Shared {
         Ok(reply)
     }
 
+    async fn send(&self, request: Request<Body>, deadline: Instant) -> Result<Reply, Undone> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(later("the command has expired".to_owned()));
+        }
+        self.http.send(request, left).await.map_err(later)
+    }
+
     /// The header with a token that is still good.
-    async fn token(&self, left: Duration) -> Result<HeaderValue, Undone> {
+    async fn token(&self, deadline: Instant) -> Result<HeaderValue, Undone> {
         // Held meanwhile: several that need a new one ask for one.
         let mut kept = self.token.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| token.until > Instant::now()) {
@@ -205,7 +265,7 @@ impl Shared {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers_mut().insert(CONTENT_TYPE, kind);
         let asked = Instant::now();
-        let reply = self.http.send(request, left).await.map_err(later)?;
+        let reply = self.send(request, deadline).await?;
         if !reply.status.is_success() {
             let (client, status) = (&self.client_id, reply.status.as_u16());
             let reason = format!("Keycloak gives the client {client} no token: {status}");
@@ -221,7 +281,8 @@ impl Shared {
         let life = Duration::from_secs(granted.expires_in).saturating_sub(MARGIN);
         *kept = Some(Token {
             header: header.clone(),
-            until: asked + life,
+            // One that is good for longer than there is time is used once.
+            until: asked.checked_add(life).unwrap_or(asked),
         });
         Ok(header)
     }
@@ -229,9 +290,9 @@ impl Shared {
 
 /// A part of a path. Ids come from logs: one that would lead elsewhere leads nowhere.
 fn part(id: &str) -> Result<String, Undone> {
-    match id {
+    match id.trim() {
         "" | "." | ".." => Err(Answer::Refused(format!("`{id}` is no id in Keycloak"))),
-        id => Ok(utf8_percent_encode(id, PLAIN).to_string()),
+        _ => Ok(utf8_percent_encode(id, PLAIN).to_string()),
     }
 }
 
@@ -277,109 +338,4 @@ fn done(reply: &Reply) -> Result<(), Undone> {
 /// Tokens are dated in seconds: what was issued in this one is meant too.
 fn next_second() -> i64 {
     now().as_millis() / 1000 + 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::deliver::http::tests::{Asked, Server};
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    /// A server that grants tokens, knows one client, and says 401 to the first that shows a token.
-    fn answer((method, path, ..): &Asked, before: usize) -> (u16, String) {
-        match (method.as_str(), path.as_str()) {
-            ("POST", "/realms/a%20b/protocol/openid-connect/token") => {
-                let granted = json!({ "access_token": format!("t-{before}"), "expires_in": 60 });
-                (200, granted.to_string())
-            }
-            (_, _) if before == 1 => (401, String::new()),
-            ("GET", "/admin/realms/a%20b/clients?clientId=svc%2Fbilling") => (
-                200,
-                r#"[{ "id": "7", "clientId": "svc/billing" }]"#.to_owned(),
-            ),
-            ("GET", _) => (200, "[]".to_owned()),
-            ("PUT", "/admin/realms/a%20b/users/forbidden") => (403, String::new()),
-            (_, path) if path.ends_with("nobody/logout") => (404, String::new()),
-            ("DELETE", _) => (404, String::new()),
-            _ => (204, String::new()),
-        }
-    }
-
-    async fn keycloak() -> (Server, Keycloak) {
-        let server = Server::start(answer).await;
-        let http = Http::new(MINUTE).expect("a client");
-        let url = format!("{}/", server.url);
-        let keycloak = Keycloak::new(http, &url, "a b", "bot", "s & t".to_owned());
-        (server, keycloak)
-    }
-
-    #[tokio::test]
-    async fn a_token_is_used_until_it_is_refused() {
-        let (server, keycloak) = keycloak().await;
-        let steps = [Step::EndSession("s-1".to_owned())];
-        let ended = async || keycloak.clone().carry_out(steps.to_vec(), MINUTE).await;
-        let first = ended().await;
-        assert!(matches!(first, Answer::Later(..)), "{first:?}");
-        assert_eq!(ended().await, Answer::Accepted);
-        assert_eq!(ended().await, Answer::Accepted);
-        insta::assert_snapshot!(server.lines().join("\n"));
-        let shown = server.asked().into_iter();
-        let shown = shown.filter_map(|(_, _, headers, _)| headers.get(AUTHORIZATION).cloned());
-        let shown: Vec<_> = shown.collect();
-        let expected = ["t-0", "t-2", "t-2", "t-2", "t-2"];
-        assert_eq!(shown, expected.map(|token| format!("Bearer {token}")));
-    }
-
-    #[tokio::test]
-    async fn each_step_is_asked_for_as_keycloak_wants_it() {
-        let (server, keycloak) = keycloak().await;
-        let done = async |step: Step| keycloak.clone().carry_out(vec![step], MINUTE).await;
-        let user = |id: &str, enabled| Step::User {
-            id: id.to_owned(),
-            enabled,
-        };
-        done(user("ann", true)).await;
-        for step in [
-            Step::LogOut("ann".to_owned()),
-            user("ann", false),
-            user("ann", true),
-            Step::ExpireTokens("svc/billing".to_owned()),
-            Step::DisableClient("svc/billing".to_owned()),
-            Step::EnableClient("svc/billing".to_owned()),
-        ] {
-            assert_eq!(done(step.clone()).await, Answer::Accepted, "{step}");
-        }
-        insta::with_settings!({ filters => vec![(r#""notBefore":\d{10}"#, r#""notBefore":SECONDS"#)] }, {
-            insta::assert_snapshot!(server.lines().join("\n"));
-        });
-        for step in [
-            Step::LogOut("nobody".to_owned()),
-            Step::EnableClient("nobody".to_owned()),
-        ] {
-            let answer = done(step).await;
-            assert!(
-                matches!(&answer, Answer::Refused(why) if why.contains("nobody")),
-                "{answer:?}"
-            );
-        }
-        let forbidden = done(user("forbidden", false)).await;
-        assert!(
-            matches!(&forbidden, Answer::Later(why, _) if why.contains("manage-users")),
-            "{forbidden:?}"
-        );
-    }
-
-    #[test]
-    fn an_id_leads_nowhere_else() {
-        assert_eq!(part("s-1").expect("an id"), "s-1");
-        assert_eq!(
-            part("../users/x?y#z").expect("an id"),
-            "..%2Fusers%2Fx%3Fy%23z"
-        );
-        assert_eq!(part("a b%2f/ü").expect("an id"), "a%20b%252f%2F%C3%BC");
-        for id in ["", ".", ".."] {
-            assert!(matches!(part(id), Err(Answer::Refused(_))), "{id}");
-        }
-    }
 }

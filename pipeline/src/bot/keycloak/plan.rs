@@ -6,12 +6,14 @@
 //! | `revoke_credential`, `revoke_all` | all sessions of the user end, and tokens issued until now are refused | the client is disabled, and tokens issued until now are refused |
 //! | `pause` | the user is disabled, and all sessions end | as `revoke_all` |
 //! | `resume` | the user is enabled | the client is enabled |
-//! | `restore` | after a `pause` as `resume`; else there is nothing to undo | as `resume`, unless it undoes a `revoke_session` |
+//! | `restore` | as `resume`, where what it undoes had disabled the user; else there is nothing to undo | the same of the client |
 //! | `narrow`, `shorten`, `deny`, `step_up` | not possible | not possible |
 //!
 //! A person is known by the id of the user, anybody else by the `clientId`: so the log format `keycloak` has
 //! them. Keycloak has no request that ends one token, so that `revoke_credential` ends all of them.
-//! Nobody is enabled while another command keeps him locked out.
+//! Nobody is enabled while another command keeps him locked out. What replaces a `pause` takes its lock over: what
+//! lifts it enables as a `resume` does. A `restore` of what nobody remembers is not possible: only a `resume` says
+//! by itself that it is an account that was disabled. Nor is anything that is about the client of the bot.
 
 use std::fmt;
 
@@ -20,11 +22,16 @@ use plumbline_schemas::event::IdentityKind;
 
 use crate::bot::memory::Lifting;
 
-/// One thing to be done. To do it again changes nothing.
+/// One thing to be done. Done again, it ends as well what was begun meanwhile, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// End the session with this id, online and offline.
-    EndSession(String),
+    EndSession {
+        /// Id of the session.
+        id: String,
+        /// Id of the user whose it is, where it is a person's.
+        user: Option<String>,
+    },
     /// End all sessions of this user, and refuse tokens issued until now.
     LogOut(String),
     /// Let this user in, or not.
@@ -42,11 +49,22 @@ pub(crate) enum Step {
     EnableClient(String),
 }
 
-/// What is to be done in order; none where Keycloak has no means to do it.
-pub(crate) fn plan(command: &Command, lifting: Lifting) -> Option<Vec<Step>> {
+/// What is to be done in order, by the client `own`; or why nothing can be.
+pub(crate) fn plan(
+    command: &Command,
+    lifting: Lifting,
+    own: &str,
+) -> Result<Vec<Step>, &'static str> {
     let who = command.target.identity.clone();
-    let session = command.target.session_id.clone().map(Step::EndSession);
     let is_person = command.target.kind == IdentityKind::Human;
+    if !is_person && who == own {
+        return Err("it is the client of the bot, which would lock itself out");
+    }
+    let session = command.target.session_id.clone();
+    let session = session.map(|id| Step::EndSession {
+        id,
+        user: is_person.then(|| who.clone()),
+    });
     let steps = match (command.action, is_person) {
         (Action::RevokeSession, true) => vec![session.unwrap_or(Step::LogOut(who))],
         (Action::RevokeSession, false) => session
@@ -65,17 +83,25 @@ pub(crate) fn plan(command: &Command, lifting: Lifting) -> Option<Vec<Step>> {
         (Action::RevokeCredential | Action::RevokeAll | Action::Pause, false) => {
             vec![Step::DisableClient(who)]
         }
-        (Action::Resume | Action::Restore, _) => match locked(command.action, lifting, is_person) {
-            false => Vec::new(),
-            true if is_person => vec![Step::User {
-                id: who,
-                enabled: true,
-            }],
-            true => vec![Step::EnableClient(who)],
-        },
-        (Action::Narrow | Action::Shorten | Action::Deny | Action::StepUp, _) => return None,
+        (Action::Restore, _) if lifting.locked.is_none() => {
+            return Err("what it is to undo is not known any more");
+        }
+        // Of a resume it is known by itself.
+        (Action::Resume | Action::Restore, _) => {
+            match (lifting.locked.unwrap_or(true), lifting.is_held) {
+                (true, false) if is_person => vec![Step::User {
+                    id: who,
+                    enabled: true,
+                }],
+                (true, false) => vec![Step::EnableClient(who)],
+                _ => Vec::new(),
+            }
+        }
+        (Action::Narrow | Action::Shorten | Action::Deny | Action::StepUp, _) => {
+            return Err("Keycloak has no means for it");
+        }
     };
-    Some(steps)
+    Ok(steps)
 }
 
 /// Whether a command of this action locks somebody out until it is lifted.
@@ -87,20 +113,10 @@ pub(crate) fn locks_out(action: Action, is_person: bool) -> bool {
     }
 }
 
-/// Whether what is lifted had locked the identity out, and nothing else does.
-fn locked(action: Action, lifting: Lifting, is_person: bool) -> bool {
-    let had_locked = match lifting.undone {
-        Some(undone) => locks_out(undone, is_person),
-        // Longer ago than anybody remembers: of a person only a pause is resumed.
-        None => action == Action::Resume || !is_person,
-    };
-    had_locked && !lifting.is_held
-}
-
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndSession(id) => write!(f, "end session {id}"),
+            Self::EndSession { id, .. } => write!(f, "end session {id}"),
             Self::LogOut(user) => write!(f, "log out user {user}"),
             Self::User { id, enabled: true } => write!(f, "enable user {id}"),
             Self::User { id, enabled: false } => write!(f, "disable user {id}"),
@@ -132,7 +148,10 @@ mod tests {
         if !session {
             command.target.session_id = None;
         }
-        plan(&command, lifting).map_or_else(|| "not possible".to_owned(), |steps| tell(&steps))
+        match plan(&command, lifting, "bot") {
+            Ok(steps) => tell(&steps),
+            Err(reason) => format!("not possible: {reason}"),
+        }
     }
 
     #[test]
@@ -155,21 +174,32 @@ mod tests {
         let mut lines = String::new();
         for kind in [IdentityKind::Human, IdentityKind::AiAgent] {
             for action in [Action::Resume, Action::Restore] {
-                for undone in [
-                    None,
-                    Some(Action::Pause),
-                    Some(Action::RevokeSession),
-                    Some(Action::RevokeAll),
-                ] {
-                    let lifting = |is_held| Lifting { undone, is_held };
+                for locked in [None, Some(true), Some(false)] {
+                    let lifting = |is_held| Lifting { locked, is_held };
                     let alone = told(action, kind, true, lifting(false));
-                    let of = undone.map_or("something forgotten", Action::as_str);
+                    let of = match locked {
+                        None => "something forgotten",
+                        Some(true) => "what locked it out",
+                        Some(false) => "what did not",
+                    };
                     lines.push_str(&format!("{kind} {action} of {of}: {alone}\n"));
-                    assert_eq!(told(action, kind, true, lifting(true)), "nothing to undo");
+                    let held = told(action, kind, true, lifting(true));
+                    assert!(!held.contains("enable"), "{held}");
                 }
             }
         }
         insta::assert_snapshot!(lines);
+    }
+
+    #[test]
+    fn the_bot_does_not_lock_itself_out() {
+        for action in Action::ALL {
+            let mut command = command("c-1", action.as_str(), None);
+            command.target.identity = "bot".to_owned();
+            command.target.kind = IdentityKind::ServiceAccount;
+            let refused = plan(&command, Lifting::default(), "bot").expect_err("refused");
+            assert!(refused.contains("client of the bot"), "{refused}");
+        }
     }
 
     #[test]
@@ -178,7 +208,12 @@ mod tests {
             for kind in IdentityKind::ALL {
                 let mut command = command("c-1", action.as_str(), None);
                 command.target.kind = *kind;
-                let possible = plan(&command, Lifting::default()).is_some();
+                let locked = Some(true);
+                let lifting = Lifting {
+                    locked,
+                    is_held: false,
+                };
+                let possible = plan(&command, lifting, "bot").is_ok();
                 assert_eq!(possible, TargetKind::Keycloak.can(*action), "{action}");
             }
         }

@@ -124,6 +124,7 @@ fn model(database: &Database, config: &ReportConfig) -> Result<Model, ReportErro
         detectors: figures::detectors(&reader)?,
         kinds: figures::kinds(&reader)?,
         timelines: lives::timelines(&reader, &span, &identities.subjects)?,
+        urgent: identities.urgent,
         identities: identities.cut,
         findings: findings::findings(&reader)?,
         commands: commands::commands(&reader)?,

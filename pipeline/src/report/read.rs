@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::ReportError;
 use super::model::Who;
 use super::window::Window;
-use crate::analyst::{Database, Format};
+use crate::analyst::{Audience, Database, Format};
 
 /// Commands that give back what another has taken.
 pub(super) const GIVES_BACK: &str = "action IN ('resume', 'restore')";
@@ -46,14 +46,35 @@ impl<'d> Reader<'d> {
     /// The rows of an answer.
     pub(super) fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, ReportError> {
         let mut lines = Vec::new();
-        self.database.answer(sql, Format::Json, &mut lines)?;
+        self.database
+            .answer(sql, Format::Json, Audience::Program, &mut lines)?;
         let rows = serde_json::Deserializer::from_slice(&lines).into_iter();
         rows.collect::<Result<_, _>>().map_err(ReportError::Row)
     }
 
-    /// The rows of a table that are told of, as a table.
-    pub(super) fn table(&self, name: &str) -> String {
-        format!("(SELECT * FROM {name} WHERE {})", self.window.condition())
+    /// The events that are told of, as a table.
+    pub(super) fn events(&self) -> String {
+        format!("(SELECT * FROM events WHERE {})", self.window.condition())
+    }
+
+    /// The findings that are told of, as a table.
+    pub(super) fn findings(&self) -> String {
+        self.each_once("findings", "surprise_bits DESC, detector, summary")
+    }
+
+    /// The commands that are told of, as a table.
+    pub(super) fn commands(&self) -> String {
+        self.each_once("commands", "action, mode, reason_summary")
+    }
+
+    /// One row for each id: what was sent again, or is in several results, is told once. Where copies
+    /// differ, because they were made with different configurations, every query takes the same one.
+    fn each_once(&self, table: &str, order: &str) -> String {
+        format!(
+            "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY time, {order}) AS copy \
+             FROM {table} WHERE {}) WHERE copy = 1)",
+            self.window.condition()
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! A file that is complete under its name or not there.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,10 @@ pub(crate) struct Partial {
 impl Partial {
     pub(crate) fn begin(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        // A device or a pipe would be gone, with a file in its place.
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("what is there is no file"));
+        }
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
@@ -55,8 +59,6 @@ impl Write for Partial {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn names(directory: &Path) -> Vec<OsString> {
@@ -105,6 +107,7 @@ mod tests {
         drop(partial);
         assert!(names(directory.path()).is_empty());
         assert!(Partial::begin(&directory.path().join("..")).is_err());
+        assert!(Partial::begin(directory.path()).is_err());
         assert!(Partial::begin(&directory.path().join("nowhere/answer")).is_err());
     }
 }

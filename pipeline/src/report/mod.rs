@@ -111,7 +111,7 @@ fn model(database: &Database, config: &ReportConfig) -> Result<Model, ReportErro
         from: config.from,
         to: config.to,
     };
-    let reader = Reader::new(database, window);
+    let reader = Reader::new(database, window)?;
     let span = figures::span(&reader)?;
     let identities = identities::identities(&reader)?;
     Ok(Model {

@@ -233,6 +233,15 @@ fn a_table_shows_exactly_one_identity_says_what_is_left_out_and_is_reset() {
     browser.value("document.querySelector('#findings .reset').click()");
     assert_eq!(browser.value(hidden), json!(true));
     assert_eq!(browser.value(&rows), json!(300));
+    // The number in the table of identities does the same, whoever else has that name.
+    browser.value(
+        "[...document.querySelectorAll('#identities tbody tr')].find((row) => \
+           row.innerText.includes('beta')).querySelector('[aria-label=\"2 findings of ann\"]').click()",
+    );
+    let said = browser.text(note);
+    assert_eq!(browser.value(&rows), json!(2));
+    assert!(said.starts_with("Only ann of tenant beta.\n"), "{said}");
+    browser.value("document.querySelector('#findings .reset').click()");
     // A list and a text are told and reset too.
     browser.value(
         "{ const find = document.querySelector('#findings input'); find.value = 'joanna'; \

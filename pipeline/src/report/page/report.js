@@ -115,7 +115,8 @@ function people(lifeOf, findingsOf) {
         show: (row) => (row.command ? words(row.command.action) + (row.command.mode === "enforce" ? "" : " (only recorded)") + (row.undone ? ", undone" : "") : "none") },
       { name: "Risk", number: true, of: (row) => row.risk },
       { name: "Gravest", of: (row) => row.severity, rank: rankOf, show: (row) => grade(row.severity), choose: true, order: byGrade },
-      { name: "Findings", number: true, of: (row) => row.findings },
+      { name: "Findings", number: true, of: (row) => row.findings, show: (row) => (row.findings
+        ? make("button", { type: "button", class: "link", "aria-label": plural(row.findings, "finding") + " of " + row.identity, onclick: () => findingsOf(row) }, count(row.findings)) : "0") },
       { name: "Most bits", number: true, of: (row) => row.bits, show: (row) => bits(row.bits) },
       { name: "Last", of: (row) => row.last, style: "wide", show: (row) => moment(row.last) },
     ],

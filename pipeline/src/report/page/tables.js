@@ -37,7 +37,7 @@ function sortable(host, { caption, columns, rows, sort, detail, keyOf, page = 20
   // Said outside the tools, so that paper says it too.
   const told = make("span");
   const reset = make("button", { type: "button", class: "reset", onclick: () => { clear(); render(); search.focus(); } }, "Show all rows");
-  const note = make("div", { class: "note filtered", "aria-live": "polite" }, told, reset);
+  const note = make("div", { class: "note filtered", tabindex: "-1", "aria-live": "polite" }, told, reset);
   const table = make("table", {}, make("caption", {}, [caption, cut].filter(Boolean).join(" ")), make("thead", {}, make("tr", {}, heads)), body);
   const frame = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table, after);
   host.append(...(rows.length > 8 ? [tools] : []), note, frame);
@@ -139,7 +139,7 @@ function sortable(host, { caption, columns, rows, sort, detail, keyOf, page = 20
       clear();
       state.only = { label, fits, total };
       render();
-      show(frame);
+      show(note);
     },
     has: (wanted) => rows.some((row) => keyOf(row) === wanted),
     reveal(wanted) {

@@ -10,7 +10,7 @@ pub use absent::*;
 pub use plumbline_analyst::{
     Table,
     archive::{Archive, ArchiveError},
-    query::{Database, Format, QueryError},
+    query::{Audience, Database, Format, QueryError},
     rows::{Rows, RowsError},
 };
 

@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod log_format;
 pub mod normalise;
 mod page;
+mod partial;
 pub mod query;
 pub mod replay;
 pub mod report;

@@ -12,12 +12,12 @@ mod shell;
 )]
 mod statements;
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::analyst::{Database, Format, QueryError};
+use crate::analyst::{Audience, Database, Format, QueryError};
 use crate::config::{AnswerFormat, QueryConfig};
+use crate::partial::Partial;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,14 @@ pub enum AnswerError {
     /// A query that cannot be read.
     #[error("the query cannot be read from stdin")]
     Stdin(#[source] io::Error),
+    /// A query that is no text.
+    #[error(
+        "line {line} of stdin is not UTF-8 text: its query and those after it are not answered; convert the text, for example with `iconv -t utf-8`"
+    )]
+    NotText {
+        /// Which, from 1.
+        line: usize,
+    },
     /// A terminal that cannot be used.
     #[error("the terminal cannot be used; give the query as an argument")]
     Terminal(#[source] io::Error),
@@ -49,7 +57,7 @@ impl AnswerError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Query(error) => error.exit_code(),
-            Self::ToTerminal => 2,
+            Self::ToTerminal | Self::NotText { .. } => 2,
             Self::Stdin(_) | Self::Terminal(_) | Self::Write { .. } => 1,
         }
     }
@@ -62,13 +70,26 @@ pub fn answer(sql: &str, config: &QueryConfig) -> Result<u64, AnswerError> {
 
 /// Answers the queries of a text one after another, up to the first that cannot be answered, and gives the
 /// number of rows of all. A file, and Parquet, holds one answer.
-pub fn answer_all(text: &str, config: &QueryConfig) -> Result<u64, AnswerError> {
-    let queries = statements::statements(text);
+pub fn answer_all(text: &[u8], config: &QueryConfig) -> Result<u64, AnswerError> {
     let holds_one = config.out.is_some() || config.format == AnswerFormat::Parquet;
-    match queries.is_empty() || holds_one {
+    let (text, wrong) = match str::from_utf8(text) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let known = str::from_utf8(&text[..error.valid_up_to()]).unwrap_or_default();
+            let line = known.matches('\n').count() + 1;
+            (
+                statements::ended(known),
+                Some(AnswerError::NotText { line }),
+            )
+        }
+    };
+    let queries = statements::statements(text);
+    match (wrong, queries.len()) {
+        (Some(wrong), count) if count == 0 || holds_one => Err(wrong),
+        (Some(wrong), _) => answer_each(&queries, config).and(Err(wrong)),
         // What is wrong with none, or with several, is told as of a single query.
-        true => answer(text, config),
-        false => answer_each(&queries, config),
+        (None, count) if count == 0 || count > 1 && holds_one => answer(text, config),
+        (None, _) => answer_each(&queries, config),
     }
 }
 
@@ -79,12 +100,16 @@ fn answer_each(queries: &[String], config: &QueryConfig) -> Result<u64, AnswerEr
     }
     let database = Database::open(&config.data)?;
     let format = format(config.format);
+    let audience = match to_terminal {
+        true => Audience::Terminal,
+        false => Audience::Program,
+    };
     let mut rows = 0;
     for sql in queries {
         rows += match &config.out {
             None => {
                 let mut stdout = Stdout { gone: false };
-                let answered = database.answer(sql, format, &mut stdout);
+                let answered = database.answer(sql, format, audience, &mut stdout);
                 // A reader that has gone away wants no more, and that is no failure.
                 if stdout.gone {
                     break;
@@ -152,24 +177,13 @@ fn to_file(
         path: path.to_owned(),
         source,
     };
-    let Some(name) = path.file_name() else {
-        return Err(failed(io::ErrorKind::InvalidFilename.into()));
-    };
-    let temporary = path.with_file_name(format!(".{}.partial", name.display()));
-    let mut file = BufWriter::new(File::create(&temporary).map_err(failed)?);
-    let answered = database
-        .answer(sql, format, &mut file)
-        .map_err(AnswerError::Query)
-        .and_then(|rows| {
-            file.flush().map_err(failed)?;
-            fs::rename(&temporary, path).map_err(failed)?;
-            Ok(rows)
-        });
-    if answered.is_err() {
-        // Nothing that looks like an answer is left; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&temporary);
-    }
-    answered
+    let mut file = BufWriter::new(Partial::begin(path).map_err(failed)?);
+    let rows = database.answer(sql, format, Audience::Program, &mut file)?;
+    let file = file
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    file.finish().map_err(failed)?;
+    Ok(rows)
 }
 
 fn format(format: AnswerFormat) -> Format {

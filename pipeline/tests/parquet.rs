@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plumbline::analyst::{Database, Format};
+use plumbline::analyst::{Audience, Database, Format};
 use plumbline::config::Config;
 use plumbline::replay::{ReplayError, Summary, replay};
 use plumbline_replay_data::{Options, Simulation};
@@ -141,7 +141,9 @@ fn any_parquet_is_read_through_its_format_and_known_by_its_first_bytes() {
          named_struct('name', action_name, 'class', action_class, 'scopes', action_scopes) AS action \
          FROM events ORDER BY \"offset\"";
     let database = Database::open(std::slice::from_ref(&data)).unwrap();
-    database.answer(sql, Format::Parquet, &mut file).unwrap();
+    database
+        .answer(sql, Format::Parquet, Audience::Program, &mut file)
+        .unwrap();
     replayed(&[&foreign], &root.join("foreign"), true).unwrap();
     assert_eq!(results(&data), results(&root.join("foreign")));
 }
@@ -174,7 +176,9 @@ fn what_cannot_be_read_or_replaced_is_said_and_nothing_is_lost() {
     let mut foreign = fs::File::create(root.join("lake/events/mine.parquet")).unwrap();
     let database = Database::open(std::slice::from_ref(&data)).unwrap();
     let sql = "SELECT id FROM events";
-    database.answer(sql, Format::Parquet, &mut foreign).unwrap();
+    database
+        .answer(sql, Format::Parquet, Audience::Program, &mut foreign)
+        .unwrap();
     refused(&[&root.join("log.ndjson")], &root.join("lake"));
     fs::create_dir_all(root.join("linked")).unwrap();
     std::os::unix::fs::symlink(data.join("events"), root.join("linked/events")).unwrap();

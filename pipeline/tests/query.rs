@@ -200,7 +200,11 @@ fn nothing_of_a_log_reaches_the_terminal_as_it_is() {
 }
 
 /// Exit status, stdout and stderr of a query that is read from stdin.
-fn ended_from_stdin(text: &str, arguments: &[&str], data: &Path) -> (i32, String, String) {
+fn ended_from_stdin(
+    text: impl AsRef<[u8]>,
+    arguments: &[&str],
+    data: &Path,
+) -> (i32, String, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_plumbline"))
         .arg("query")
         .args(arguments)
@@ -213,7 +217,7 @@ fn ended_from_stdin(text: &str, arguments: &[&str], data: &Path) -> (i32, String
         .spawn()
         .unwrap();
     let mut stdin = program.stdin.take().unwrap();
-    stdin.write_all(text.as_bytes()).unwrap();
+    stdin.write_all(text.as_ref()).unwrap();
     drop(stdin);
     let output = program.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -254,6 +258,41 @@ fn several_queries_from_stdin_are_answered_up_to_the_first_that_cannot_be() {
     let (status, _, stderr) = ended_from_stdin(" ; -- nothing", &[], &data);
     assert_eq!(status, 2);
     assert!(stderr.contains("the query is empty"), "{stderr}");
+}
+
+#[test]
+fn what_ends_no_statement_splits_none() {
+    let place = Place::new();
+    let data = place.replay(&theft());
+    let text =
+        "SELECT $$a;b$$ AS x;\nSELECT $t$a;$$b$t$ AS x;\nSELECT E'it\\'s;' AS x; -- the last;\n";
+    let ended = ended_from_stdin(text, &["--format", "csv"], &data);
+    let answers = "x\na;b\nx\na;$$b\nx\nit's;\n".to_owned();
+    assert_eq!(ended, (0, answers, String::new()));
+    // What stands after the one query of a file, or of an argument, is none.
+    let file = place.0.path().join("answer.csv").display().to_string();
+    let one = "SELECT 1 AS x; -- done;";
+    let (status, _, stderr) = ended_from_stdin(one, &["--format", "csv", "--out", &file], &data);
+    assert_eq!((status, stderr.as_str()), (0, "1 row\n"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "x\n1\n");
+    assert_eq!(answer(&[one, "--format", "csv"], &data), "x\n1\n");
+}
+
+#[test]
+fn what_is_no_text_is_told_with_its_line_and_what_stands_before_it_is_answered() {
+    let place = Place::new();
+    let data = place.replay(&theft());
+    let text = b"SELECT 1 AS x;\nSELECT 2 AS x; SELECT\n'caf\xe9' AS x;\nSELECT 4 AS x;";
+    let (status, stdout, stderr) = ended_from_stdin(text, &["--format", "csv"], &data);
+    assert_eq!((status, stdout.as_str()), (2, "x\n1\nx\n2\n"));
+    insta::assert_snapshot!(stderr.trim_end(), @"error: line 3 of stdin is not UTF-8 text: its query and those after it are not answered; convert the text, for example with `iconv -t utf-8`");
+    // A file holds one answer, or none.
+    let file = place.0.path().join("answer.csv");
+    let arguments = ["--format", "csv", "--out", file.to_str().unwrap()];
+    let (status, _, _) = ended_from_stdin(text, &arguments, &data);
+    assert_eq!((status, file.exists()), (2, false));
+    let (status, stdout, _) = ended_from_stdin(b"SELECT '\xe9'", &[], &data);
+    assert_eq!((status, stdout.as_str()), (2, ""));
 }
 
 #[test]

@@ -121,6 +121,15 @@ pub enum Format {
     Parquet,
 }
 
+/// Who would read an answer.
+#[derive(Clone, Copy)]
+pub enum Audience {
+    /// What takes every character as it is.
+    Program,
+    /// What obeys some.
+    Terminal,
+}
+
 /// Tables that never are.
 pub enum Database {}
 
@@ -141,7 +150,13 @@ impl Database {
     }
 
     /// Never called.
-    pub fn answer(&self, _: &str, _: Format, _: &mut (dyn Write + Send)) -> Result<u64, Absent> {
+    pub fn answer(
+        &self,
+        _: &str,
+        _: Format,
+        _: Audience,
+        _: &mut (dyn Write + Send),
+    ) -> Result<u64, Absent> {
         match *self {}
     }
 }

@@ -1,6 +1,6 @@
 //! `plumbline query`
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -81,7 +81,9 @@ impl QueryArgs {
         let rows = match given.filter(|sql| sql != "-") {
             Some(sql) => query::answer(&sql, &config.query)?,
             None => {
-                let text = io::read_to_string(io::stdin()).map_err(AnswerError::Stdin)?;
+                let mut text = Vec::new();
+                let read = io::stdin().read_to_end(&mut text);
+                read.map_err(AnswerError::Stdin)?;
                 query::answer_all(&text, &config.query)?
             }
         };

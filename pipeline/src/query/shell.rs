@@ -34,7 +34,9 @@ const HELP: &str = "  \\d              the tables
   \\df             the functions
   \\f FORMAT       how answers are written: table, csv or json
   \\q              leave; so does Ctrl-D
-Tab completes names and words. Ctrl-C ends the line, or the query that is being answered.";
+Tab completes names and words. Ctrl-C ends the line, or the query that is being answered.
+A line that begins with a space is not kept in the history.";
+const NOT_TEXT: &str = "error: that is not UTF-8 text; what was typed of this question is left out";
 
 type Terminal = Editor<Completion, DefaultHistory>;
 
@@ -66,17 +68,22 @@ pub(super) fn run(database: &Database, format: AnswerFormat) -> Result<(), Answe
             Ok(line) => line,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => return Ok(()),
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                say(NOT_TEXT);
+                continue;
+            }
             Err(error) => return Err(terminal_failed(error)),
         };
-        let line = line.trim();
-        if line.is_empty() {
+        if line.trim().is_empty() {
             continue;
         }
-        let remembered = terminal.add_history_entry(line);
+        // With the space before it, if there is one, by which the history passes over it.
+        let remembered = terminal.add_history_entry(line.trim_end());
         if let (Ok(true), Some(file)) = (remembered, &history) {
             // A history that cannot be kept is no reason to answer nothing.
             let _ = terminal.append_history(file);
         }
+        let line = line.trim();
         match line.strip_prefix('\\') {
             Some(command) if !shell.obeys(command) => return Ok(()),
             Some(_) => {}

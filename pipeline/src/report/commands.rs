@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::ReportError;
 use super::model::{CommandRow, Cut};
-use super::read::{Reader, STRENGTH, Subject, shown};
+use super::read::{GIVES_BACK, Reader, STRENGTH, Subject, shown};
 use crate::explain::meaning;
 
 /// So many are in the page, the strongest.
@@ -37,11 +37,13 @@ pub(super) struct Command {
     detectors: Vec<String>,
     #[serde(default)]
     findings: Vec<String>,
+    /// When it was undone, as far as [`strongest`] asks for it.
+    pub(super) undone: Option<i64>,
 }
 
 /// The strongest first; of one strength those of the highest risk.
 pub(super) fn commands(reader: &Reader<'_>) -> Result<Cut<CommandRow>, ReportError> {
-    let table = reader.table("commands");
+    let table = reader.commands();
     let rows: Vec<Command> = reader.rows(&format!(
         "SELECT {COLUMNS} FROM {table} ORDER BY {} DESC, reason_risk DESC, time, id LIMIT {MOST}",
         *STRENGTH
@@ -53,17 +55,23 @@ pub(super) fn commands(reader: &Reader<'_>) -> Result<Cut<CommandRow>, ReportErr
     ))
 }
 
-/// Of each of these identities the strongest one, the last of several.
+/// Of each of these identities the strongest one, the last of several, and when it was undone: by an
+/// enforced command that gives back what this very one has taken.
 pub(super) fn strongest(
     reader: &Reader<'_>,
     identities: &str,
 ) -> Result<Vec<Command>, ReportError> {
     reader.rows(&format!(
-        "SELECT * FROM (SELECT {COLUMNS}, row_number() OVER (PARTITION BY target_tenant, \
-         target_identity ORDER BY {strength} DESC, time DESC, id) AS place FROM {table} \
-         WHERE {strength} > 0 AND target_identity IN ({identities})) WHERE place = 1",
+        "SELECT strongest.*, CAST(lifted.at AS BIGINT) AS undone \
+         FROM (SELECT {COLUMNS}, row_number() OVER (PARTITION BY target_tenant, \
+                 target_identity ORDER BY {strength} DESC, time DESC, id) AS place FROM {table} \
+               WHERE {strength} > 0 AND target_identity IN ({identities})) strongest \
+         LEFT JOIN (SELECT supersedes, min(time) AS at FROM {table} \
+                    WHERE {GIVES_BACK} AND mode = 'enforce' GROUP BY supersedes) lifted \
+           ON lifted.supersedes = strongest.id \
+         WHERE place = 1",
         strength = *STRENGTH,
-        table = reader.table("commands"),
+        table = reader.commands(),
     ))
 }
 

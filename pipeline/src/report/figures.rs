@@ -17,12 +17,11 @@ struct Ends {
 
 /// The first and the last of what is told.
 pub(super) fn span(reader: &Reader<'_>) -> Result<Span, ReportError> {
-    let mut tables = vec!["findings", "commands"];
-    tables.extend(reader.has_events.then_some("events"));
-    let ends = tables.iter().map(|table| {
-        let table = reader.table(table);
-        format!("SELECT min(time) AS first, max(time) AS last FROM {table}")
-    });
+    let mut tables = vec![reader.findings(), reader.commands()];
+    tables.extend(reader.has_events.then(|| reader.events()));
+    let ends = tables
+        .iter()
+        .map(|table| format!("SELECT min(time) AS first, max(time) AS last FROM {table}"));
     let ends: Vec<String> = ends.collect();
     let rows: Vec<Ends> = reader.rows(&format!(
         "SELECT CAST(min(first) AS BIGINT) AS first, CAST(max(last) AS BIGINT) AS last FROM ({})",
@@ -63,14 +62,14 @@ struct Log {
 
 /// The headline.
 pub(super) fn figures(reader: &Reader<'_>) -> Result<Figures, ReportError> {
-    let (findings, commands) = (reader.table("findings"), reader.table("commands"));
+    let (findings, commands) = (reader.findings(), reader.commands());
     let totals: Vec<Totals> = reader.rows(&format!(
         "SELECT (SELECT count(*) FROM {findings}) AS findings, \
          (SELECT count(*) FROM {findings} WHERE severity IN ('high', 'critical')) AS grave, \
          (SELECT count(*) FROM (SELECT DISTINCT tenant, identity_id FROM {findings})) AS found, \
          (SELECT count(*) FROM {commands} WHERE NOT {GIVES_BACK} AND mode = 'enforce') AS enforced, \
          (SELECT count(*) FROM {commands} WHERE NOT {GIVES_BACK} AND mode <> 'enforce') AS observed, \
-         (SELECT count(*) FROM {commands} WHERE {GIVES_BACK}) AS undone, \
+         (SELECT count(*) FROM {commands} WHERE {GIVES_BACK} AND mode = 'enforce') AS undone, \
          (SELECT count(*) FROM (SELECT DISTINCT target_tenant, target_identity FROM {commands} \
                                 WHERE NOT {GIVES_BACK} AND mode = 'enforce')) AS acted_on, \
          (SELECT count(*) FROM (SELECT tenant FROM {findings} \
@@ -82,7 +81,7 @@ pub(super) fn figures(reader: &Reader<'_>) -> Result<Figures, ReportError> {
         true => reader.rows(&format!(
             "SELECT sum(n) AS events, count(*) AS identities FROM (SELECT tenant, identity_id, \
              count(*) AS n FROM {} GROUP BY tenant, identity_id) HAVING count(*) > 0",
-            reader.table("events")
+            reader.events()
         ))?,
     };
     let log = log.first();
@@ -115,7 +114,7 @@ pub(super) fn series(reader: &Reader<'_>, span: &Span) -> Result<Series, ReportE
     let mut findings = vec![[0; 5]; count];
     let rows: Vec<Bucket> = reader.rows(&format!(
         "SELECT {number} AS bucket, severity, count(*) AS n FROM {} GROUP BY 1, 2",
-        reader.table("findings")
+        reader.findings()
     ))?;
     for row in rows {
         let severity = Severity::ALL
@@ -130,7 +129,7 @@ pub(super) fn series(reader: &Reader<'_>, span: &Span) -> Result<Series, ReportE
     let rows: Vec<Bucket> = reader.rows(&format!(
         "SELECT {number} AS bucket, '' AS severity, count(*) AS n FROM {} \
          WHERE NOT {GIVES_BACK} AND mode = 'enforce' GROUP BY 1",
-        reader.table("commands")
+        reader.commands()
     ))?;
     let mut enforced = vec![0; count];
     for row in rows {
@@ -168,8 +167,8 @@ pub(super) fn detectors(reader: &Reader<'_>) -> Result<Vec<DetectorRow>, ReportE
          SELECT detector, sum(n) AS findings, count(*) AS identities, sum(acted) AS acted, \
                 max(bits) AS bits \
          FROM each GROUP BY detector ORDER BY findings DESC, detector",
-        findings = reader.table("findings"),
-        commands = reader.table("commands"),
+        findings = reader.findings(),
+        commands = reader.commands(),
     ))?;
     let told = rows.into_iter().map(|row| {
         let known = DetectorId::ALL.iter().find(|id| id.name() == row.detector);
@@ -200,13 +199,13 @@ pub(super) fn kinds(reader: &Reader<'_>) -> Result<Vec<KindRow>, ReportError> {
         format!(
             "SELECT tenant, identity_id AS identity, identity_kind AS kind, 0 AS known, 1 AS found, \
              0 AS enforced FROM {}",
-            reader.table("findings")
+            reader.findings()
         ),
         format!(
             "SELECT target_tenant AS tenant, target_identity AS identity, target_kind AS kind, 0 AS known, \
              0 AS found, 1 AS enforced FROM {} \
              WHERE NOT {GIVES_BACK} AND mode = 'enforce'",
-            reader.table("commands")
+            reader.commands()
         ),
     ];
     if reader.has_events {
@@ -214,7 +213,7 @@ pub(super) fn kinds(reader: &Reader<'_>) -> Result<Vec<KindRow>, ReportError> {
             "SELECT tenant, identity_id AS identity, identity_kind AS kind, 1 AS known, 0 AS found, \
              0 AS enforced FROM {} \
              GROUP BY tenant, identity_id, identity_kind",
-            reader.table("events")
+            reader.events()
         ));
     }
     let rows: Vec<Kind> = reader.rows(&format!(

@@ -1,11 +1,12 @@
 //! The file of a page: complete under its name or not there, and never in place of somebody else's.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::ReportError;
 use super::page::BEGINNING;
+use crate::partial::Partial;
 
 /// Refuses what is there and was not written by this program, unless that is wanted.
 pub(super) fn check(path: &Path, overwrite: bool) -> Result<(), ReportError> {
@@ -37,23 +38,9 @@ pub(super) fn check(path: &Path, overwrite: bool) -> Result<(), ReportError> {
 
 /// Writes beside it, and gives it its name at the end.
 pub(super) fn write(path: &Path, page: &str) -> Result<(), ReportError> {
-    let Some(name) = path.file_name() else {
-        return Err(failed(path)(io::ErrorKind::InvalidFilename.into()));
-    };
-    let temporary = Temporary(path.with_file_name(format!(".{}.partial", name.display())));
-    let mut file = File::create(&temporary.0).map_err(failed(path))?;
+    let mut file = Partial::begin(path).map_err(failed(path))?;
     file.write_all(page.as_bytes()).map_err(failed(path))?;
-    file.sync_all().map_err(failed(path))?;
-    fs::rename(&temporary.0, path).map_err(failed(path))
-}
-
-/// Removed when it has not become the page.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    file.finish().map_err(failed(path))
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> ReportError {
@@ -65,6 +52,8 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> ReportError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -36,7 +36,7 @@ struct Finding {
 
 /// Those with the most bits first.
 pub(super) fn findings(reader: &Reader<'_>) -> Result<Cut<FindingRow>, ReportError> {
-    let table = reader.table("findings");
+    let table = reader.findings();
     let rows: Vec<Finding> = reader.rows(&format!(
         "SELECT id, CAST(time AS BIGINT) AS time, tenant, identity_id AS identity, \
                 identity_kind AS kind, session_id AS session, detector, severity, \

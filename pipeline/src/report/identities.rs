@@ -3,9 +3,10 @@
 use plumbline_schemas::finding::Severity;
 use serde::Deserialize;
 
+use super::commands::{self, Command};
 use super::model::{Cut, IdentityRow};
 use super::read::{GIVES_BACK, Reader, STRENGTH, Subject, quoted};
-use super::{ReportError, advice, commands};
+use super::{ReportError, advice};
 
 /// So many are in the page.
 const MOST: usize = 200;
@@ -22,13 +23,15 @@ struct Identity {
     severity: usize,
     first: i64,
     last: i64,
-    undone: Option<i64>,
     total: u64,
+    urgent: u64,
 }
 
 /// The identities of a page, and as the log names them.
 pub(super) struct Identities {
     pub(super) cut: Cut<IdentityRow>,
+    /// How many there are, in the page or not, that somebody should look at.
+    pub(super) urgent: u64,
     pub(super) subjects: Vec<Subject>,
 }
 
@@ -43,23 +46,25 @@ pub(super) fn identities(reader: &Reader<'_>) -> Result<Identities, ReportError>
            SELECT tenant, identity_id AS identity, identity_kind AS kind, time, 1 AS finding, \
                   surprise_bits AS bits, greatest(risk_session, risk_identity) AS risk, \
                   CASE severity {grades} ELSE 0 END AS severity, 0 AS enforced, 0 AS observed, \
-                  0 AS strength, NULL AS undone FROM {findings} \
+                  0 AS strength FROM {findings} \
            UNION ALL \
            SELECT target_tenant, target_identity, target_kind, time, 0, 0.0, reason_risk, 0, \
                   CASE WHEN NOT {GIVES_BACK} AND mode = 'enforce' THEN 1 ELSE 0 END, \
-                  CASE WHEN NOT {GIVES_BACK} AND mode <> 'enforce' THEN 1 ELSE 0 END, {strength}, \
-                  CASE WHEN {GIVES_BACK} THEN time END FROM {commands}) \
-         SELECT *, count(*) OVER () AS total FROM ( \
+                  CASE WHEN NOT {GIVES_BACK} AND mode <> 'enforce' THEN 1 ELSE 0 END, {strength} \
+           FROM {commands}) \
+         SELECT *, count(*) OVER () AS total, \
+                sum(CASE WHEN strength > 0 OR severity >= {grave} THEN 1 ELSE 0 END) OVER () AS urgent \
+         FROM ( \
            SELECT tenant, identity, min(kind) AS kind, sum(finding) AS findings, \
                   sum(enforced) AS enforced, sum(observed) AS observed, max(bits) AS bits, \
                   max(risk) AS risk, max(severity) AS severity, max(strength) AS strength, \
-                  CAST(min(time) AS BIGINT) AS first, CAST(max(time) AS BIGINT) AS last, \
-                  CAST(max(undone) AS BIGINT) AS undone \
+                  CAST(min(time) AS BIGINT) AS first, CAST(max(time) AS BIGINT) AS last \
            FROM each GROUP BY tenant, identity) \
          ORDER BY strength DESC, risk DESC, bits DESC, findings DESC, tenant, identity LIMIT {MOST}",
         grades = grades.join(" "),
-        findings = reader.table("findings"),
-        commands = reader.table("commands"),
+        grave = Severity::High as usize + 1,
+        findings = reader.findings(),
+        commands = reader.commands(),
         strength = *STRENGTH,
     ))?;
     let subjects: Vec<Subject> = rows.iter().map(|row| row.subject.clone()).collect();
@@ -67,13 +72,12 @@ pub(super) fn identities(reader: &Reader<'_>) -> Result<Identities, ReportError>
         true => Vec::new(),
         false => commands::strongest(reader, &names(&subjects))?,
     };
-    let total = rows.first().map_or(0, |row| row.total);
+    let (total, urgent) = rows.first().map_or((0, 0), |row| (row.total, row.urgent));
     let told = rows.into_iter().map(|row| {
         let at = strongest
             .iter()
             .position(|command| command.subject.is(&row.subject));
-        let command = at.map(|at| strongest.swap_remove(at).shown());
-        let given = command.as_ref().map_or(i64::MAX, |command| command.time);
+        let command = at.map(|at| strongest.swap_remove(at));
         let mut told = IdentityRow {
             who: row.subject.shown(),
             findings: row.findings,
@@ -87,8 +91,8 @@ pub(super) fn identities(reader: &Reader<'_>) -> Result<Identities, ReportError>
                 .and_then(|at| Some(Severity::ALL.get(at)?.as_str())),
             first: row.first,
             last: row.last,
-            undone: row.undone.filter(|undone| *undone >= given),
-            command,
+            undone: command.as_ref().and_then(|command| command.undone),
+            command: command.map(Command::shown),
             next: Vec::new(),
         };
         told.next = advice::next(&told);
@@ -96,6 +100,7 @@ pub(super) fn identities(reader: &Reader<'_>) -> Result<Identities, ReportError>
     });
     Ok(Identities {
         cut: Cut::of(told.collect(), total),
+        urgent,
         subjects,
     })
 }

@@ -109,7 +109,7 @@ impl Reading<'_> {
                                   ORDER BY surprise_bits DESC, time, id) AS place \
                FROM {} WHERE identity_id IN ({names})) \
              WHERE place <= {MOST_MARKS} ORDER BY time, id",
-            reader.table("findings")
+            reader.findings()
         ))?;
         for row in findings {
             if let Some(life) = self.life(lives, &row.subject) {
@@ -126,7 +126,7 @@ impl Reading<'_> {
                                            reason_risk DESC, time, id) AS place \
                FROM {} WHERE target_identity IN ({names})) \
              WHERE place <= {MOST_MARKS} ORDER BY time, id",
-            reader.table("commands")
+            reader.commands()
         ))?;
         for row in commands {
             if let Some(life) = self.life(lives, &row.subject) {
@@ -165,7 +165,7 @@ impl Reading<'_> {
              WHERE r.used <= {MOST_USED} OR r.newest <= {NEWEST} \
              ORDER BY s.tenant, s.identity_id, r.began, s.lane, s.bucket",
             number = buckets.number(),
-            events = reader.table("events"),
+            events = reader.events(),
         ))?;
         for row in rows {
             if let Some(life) = self.life(lives, &row.subject) {

@@ -111,7 +111,7 @@ fn model(database: &Database, config: &ReportConfig) -> Result<Model, ReportErro
         from: config.from,
         to: config.to,
     };
-    let reader = Reader::new(database, window);
+    let reader = Reader::new(database, window)?;
     let span = figures::span(&reader)?;
     let identities = identities::identities(&reader)?;
     Ok(Model {
@@ -124,6 +124,7 @@ fn model(database: &Database, config: &ReportConfig) -> Result<Model, ReportErro
         detectors: figures::detectors(&reader)?,
         kinds: figures::kinds(&reader)?,
         timelines: lives::timelines(&reader, &span, &identities.subjects)?,
+        urgent: identities.urgent,
         identities: identities.cut,
         findings: findings::findings(&reader)?,
         commands: commands::commands(&reader)?,

@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub(super) detectors: Vec<DetectorRow>,
     pub(super) kinds: Vec<KindRow>,
     pub(super) identities: Cut<IdentityRow>,
+    /// Identities with a command, or with a finding of severity high or critical.
+    pub(super) urgent: u64,
     pub(super) findings: Cut<FindingRow>,
     pub(super) commands: Cut<CommandRow>,
     pub(super) travels: Travels,
@@ -61,7 +63,7 @@ pub(super) struct Figures {
     /// Commands that ask or take something: neither `resume` nor `restore`.
     pub(super) enforced: u64,
     pub(super) observed: u64,
-    /// Commands that give something back.
+    /// Enforced commands that give something back.
     pub(super) undone: u64,
     /// Identities with an enforced command.
     pub(super) acted_on: u64,
@@ -129,7 +131,7 @@ pub(super) struct IdentityRow {
     pub(super) last: i64,
     /// The strongest command, an enforced one before one that is only observed.
     pub(super) command: Option<CommandRow>,
-    /// When something was given back, where that was after it.
+    /// When that command was undone.
     pub(super) undone: Option<i64>,
     /// What is to be done next.
     pub(super) next: Vec<Step>,

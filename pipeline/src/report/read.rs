@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::ReportError;
 use super::model::Who;
 use super::window::Window;
-use crate::analyst::{Database, Format};
+use crate::analyst::{Audience, Database, Format};
 
 /// Commands that give back what another has taken.
 pub(super) const GIVES_BACK: &str = "action IN ('resume', 'restore')";
@@ -24,6 +24,14 @@ pub(super) struct Reader<'d> {
     pub(super) window: Window,
     /// Whether the log is among them.
     pub(super) has_events: bool,
+    /// As SQL.
+    findings: String,
+    commands: String,
+}
+
+#[derive(Deserialize)]
+struct Copies {
+    copies: u64,
 }
 
 /// Whom a row is about, as the log names it.
@@ -35,26 +43,71 @@ pub(super) struct Subject {
 }
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(database: &'d Database, window: Window) -> Self {
-        Self {
+    pub(super) fn new(database: &'d Database, window: Window) -> Result<Self, ReportError> {
+        let each_once = |table, order| each_once(database, window, table, order);
+        Ok(Self {
             database,
             window,
             has_events: database.tables().iter().any(|name| name == "events"),
-        }
+            findings: each_once("findings", "surprise_bits DESC, detector, summary")?,
+            commands: each_once("commands", "action, mode, reason_summary")?,
+        })
     }
 
     /// The rows of an answer.
     pub(super) fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, ReportError> {
-        let mut lines = Vec::new();
-        self.database.answer(sql, Format::Json, &mut lines)?;
-        let rows = serde_json::Deserializer::from_slice(&lines).into_iter();
-        rows.collect::<Result<_, _>>().map_err(ReportError::Row)
+        rows(self.database, sql)
     }
 
-    /// The rows of a table that are told of, as a table.
-    pub(super) fn table(&self, name: &str) -> String {
-        format!("(SELECT * FROM {name} WHERE {})", self.window.condition())
+    /// The events that are told of, as a table.
+    pub(super) fn events(&self) -> String {
+        told_of("events", self.window)
     }
+
+    /// The findings that are told of, as a table.
+    pub(super) fn findings(&self) -> String {
+        self.findings.clone()
+    }
+
+    /// The commands that are told of, as a table.
+    pub(super) fn commands(&self) -> String {
+        self.commands.clone()
+    }
+}
+
+fn rows<T: DeserializeOwned>(database: &Database, sql: &str) -> Result<Vec<T>, ReportError> {
+    let mut lines = Vec::new();
+    database.answer(sql, Format::Json, Audience::Program, &mut lines)?;
+    let rows = serde_json::Deserializer::from_slice(&lines).into_iter();
+    rows.collect::<Result<_, _>>().map_err(ReportError::Row)
+}
+
+fn told_of(table: &str, window: Window) -> String {
+    format!("(SELECT * FROM {table} WHERE {})", window.condition())
+}
+
+/// What is told of a table, one row for each id: what was sent again, or is in several results, is told
+/// once. Where copies differ, because they were made with different configurations, every query takes the
+/// first in this order.
+fn each_once(
+    database: &Database,
+    window: Window,
+    table: &str,
+    order: &str,
+) -> Result<String, ReportError> {
+    let all = told_of(table, window);
+    let copies: Vec<Copies> = rows(
+        database,
+        &format!("SELECT count(*) - count(DISTINCT id) AS copies FROM {all}"),
+    )?;
+    // Nearly always there are none, and no query has to sort all of it for them.
+    if copies.iter().all(|found| found.copies == 0) {
+        return Ok(all);
+    }
+    Ok(format!(
+        "(SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY time, {order}) AS copy \
+         FROM {all}) WHERE copy = 1)"
+    ))
 }
 
 impl Subject {

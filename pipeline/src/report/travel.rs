@@ -35,6 +35,8 @@ pub(super) struct Way {
     path: String,
     travels: u64,
     bits: f64,
+    /// Whether a command stands on one of them.
+    decided: bool,
     /// The highest of the lowest possible speeds.
     kmh: f64,
 }
@@ -64,6 +66,7 @@ struct Finding {
     bits: f64,
     severity: String,
     evidence: String,
+    decided: bool,
 }
 
 /// The evidence, as far as it is drawn.
@@ -88,12 +91,17 @@ struct End {
 pub(super) fn travels(reader: &Reader<'_>) -> Result<Travels, ReportError> {
     let table = format!(
         "(SELECT * FROM {} WHERE detector = 'impossible_travel')",
-        reader.table("findings")
+        reader.findings()
     );
     let rows: Vec<Finding> = reader.rows(&format!(
-        "SELECT id, CAST(time AS BIGINT) AS time, tenant, identity_id AS identity, \
-                identity_kind AS kind, surprise_bits AS bits, severity, evidence \
-         FROM {table} ORDER BY surprise_bits DESC, time, id LIMIT {MOST}"
+        "SELECT travels.id, CAST(time AS BIGINT) AS time, tenant, identity_id AS identity, \
+                identity_kind AS kind, surprise_bits AS bits, severity, evidence, \
+                behind.id IS NOT NULL AS decided \
+         FROM {table} travels \
+         LEFT JOIN (SELECT DISTINCT unnest(reason_finding_ids) AS id FROM {commands}) behind \
+           ON behind.id = travels.id \
+         ORDER BY surprise_bits DESC, time, travels.id LIMIT {MOST}",
+        commands = reader.commands(),
     ))?;
     let total = commands::count(reader, &table)?;
     let mut map = Map::default();
@@ -136,6 +144,7 @@ impl Map {
                 way.travels += 1;
                 way.bits = way.bits.max(bits);
                 way.kmh = way.kmh.max(kmh);
+                way.decided |= finding.decided;
             }
             None => self.ways.push(Way {
                 from: start_at,
@@ -143,6 +152,7 @@ impl Map {
                 path: way(start, end),
                 travels: 1,
                 bits,
+                decided: finding.decided,
                 kmh,
             }),
         }

@@ -101,6 +101,117 @@ fn a_quiet_log_has_a_page_too() {
     insta::assert_json_snapshot!("quiet", told);
 }
 
+/// A directory with these as the lines of a replay.
+fn lines(place: &Place, name: &str, findings: &[Value], commands: &[Value]) -> PathBuf {
+    let directory = place.0.path().join(name);
+    fs::create_dir(&directory).unwrap();
+    for (name, values) in [("findings.ndjson", findings), ("commands.ndjson", commands)] {
+        let text: String = values.iter().map(|value| format!("{value}\n")).collect();
+        fs::write(directory.join(name), text).unwrap();
+    }
+    directory
+}
+
+fn finding(id: &str, tenant: &str, identity: &str, severity: &str, bits: f64) -> Value {
+    json!({
+        "id": id, "time": "2026-11-16T09:00:00.000Z", "tenant": tenant,
+        "identity": { "id": identity, "kind": "human" }, "detector": "scope_drift",
+        "severity": severity, "surprise_bits": bits, "risk": { "session": 50, "identity": 50 },
+        "technique": [], "summary": format!("saw {id}"), "evidence": {}, "event_ids": [],
+    })
+}
+
+fn command(id: &str, time: &str, action: &str, mode: &str, supersedes: Option<&str>) -> Value {
+    let mut command = json!({
+        "id": id, "time": time, "expires_at": "2026-11-17T09:00:00.000Z", "action": action,
+        "mode": mode, "target": { "tenant": "acme", "identity": "ann", "kind": "human" },
+        "reason": { "summary": "saw", "risk": 50, "detectors": [], "finding_ids": ["f-1"] },
+    });
+    if let Some(supersedes) = supersedes {
+        command["supersedes"] = json!(supersedes);
+    }
+    command
+}
+
+#[test]
+fn what_is_in_the_log_twice_is_told_once() {
+    let place = Place::new();
+    let data = place.replay(&theft());
+    let read = |name: &str| {
+        let text = fs::read_to_string(data.join(name)).unwrap();
+        let values: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        values
+    };
+    let (findings, commands) = (read("findings.ndjson"), read("commands.ndjson"));
+    assert!(findings.len() > 1 && !commands.is_empty());
+    let once = lines(&place, "once", &findings, &commands);
+    let twice = lines(
+        &place,
+        "twice",
+        &[&findings[..], &findings[1..]].concat(),
+        &[&commands[..], &commands[..]].concat(),
+    );
+    let config = ReportConfig::default();
+    let told = model(&once, &config);
+    assert_eq!(model(&twice, &config), told);
+    // So is what is in several results.
+    let both = model_json(&[once, twice], &config).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&both).unwrap(), told);
+}
+
+#[test]
+fn only_what_a_later_enforced_command_undid_is_told_as_undone() {
+    let place = Place::new();
+    let (before, after) = ("2026-11-16T09:00:00.000Z", "2026-11-16T10:00:00.000Z");
+    let told = |name: &str, mode: &str, lift: Value| {
+        let commands = [
+            command("c-1", before, "step_up", "enforce", None),
+            command("c-2", before, "pause", mode, None),
+            lift,
+        ];
+        let data = lines(&place, name, &[], &commands);
+        let told = model(&data, &ReportConfig::default());
+        let row = &told["identities"]["rows"][0];
+        assert_eq!(
+            row["command"]["id"],
+            if mode == "enforce" { "c-2" } else { "c-1" }
+        );
+        (row["undone"].clone(), told["figures"]["undone"].clone())
+    };
+    let lift = |mode: &str, of: &str| command("c-9", after, "resume", mode, Some(of));
+    let undone = told("undone", "enforce", lift("enforce", "c-2"));
+    assert_eq!(undone, (json!(1_794_823_200_000_i64), json!(1)));
+    // Another one was, whatever is weaker.
+    let other = told("other", "enforce", lift("enforce", "c-1"));
+    assert_eq!(other, (Value::Null, json!(1)));
+    // Nothing was taken, so nothing was given back.
+    let observed = told("observed", "observe", lift("observe", "c-2"));
+    assert_eq!(observed, (Value::Null, json!(0)));
+}
+
+#[test]
+fn who_is_to_be_looked_at_is_counted_in_the_page_or_not() {
+    let place = Place::new();
+    let mut findings: Vec<Value> = (0..240)
+        .map(|n| finding(&format!("f-{n}"), "acme", &format!("low{n}"), "low", 20.0))
+        .collect();
+    findings.push(finding("f-a", "acme", "grave", "high", 10.0));
+    let commands = [command(
+        "c-1",
+        "2026-11-16T09:00:00.000Z",
+        "pause",
+        "observe",
+        None,
+    )];
+    let data = lines(&place, "data", &findings, &commands);
+    let told = model(&data, &ReportConfig::default());
+    assert_eq!(told["urgent"], 2);
+    assert_eq!(told["identities"]["left_out"], 42);
+}
+
 /// Findings and commands of many identities, each as long as it may be.
 fn many(directory: &Path, identities: usize, each: usize) {
     let long = |sort: &str, n: usize| format!("{sort}{n}{}", "x".repeat(240));

@@ -1,12 +1,17 @@
 //! The page in a browser.
 
+use std::path::PathBuf;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
+use plumbline::config::ReportConfig;
+use plumbline::report::report;
+
 use crate::browser::Browser;
 use crate::theft::{Place, theft};
-use crate::{HOSTILE, hostile, page_of};
+use crate::{HOSTILE, command, finding, hostile, lines, page_of};
 
 const ROWS: &str = "document.querySelectorAll('#findings tbody tr[data-key]')";
 
@@ -166,6 +171,125 @@ fn works_in_the_dark_and_in_a_narrow_window(browser: &mut Browser) {
         let beyond = browser.value(wide).as_i64().unwrap();
         assert!(beyond <= 0, "{beyond} beyond {width}");
     }
+}
+
+/// How many rows of findings can be seen.
+fn seen(browser: &mut Browser) -> u64 {
+    let seen = browser.value(&format!(
+        "[...{ROWS}].filter((row) => row.getClientRects().length).length"
+    ));
+    seen.as_u64().unwrap()
+}
+
+/// Two tenants with an ann each, another name with hers in it, and more findings than a page has.
+fn crowd(place: &Place) -> PathBuf {
+    let mut findings = Vec::new();
+    for n in 0..2 {
+        findings.push(finding(&format!("f-a{n}"), "acme", "ann", "high", 60.0));
+        findings.push(finding(&format!("f-b{n}"), "beta", "ann", "low", 60.0));
+        findings.push(finding(&format!("f-c{n}"), "acme", "joanna", "low", 60.0));
+        findings.push(finding(&format!("f-d{n}"), "acme", "ann", "low", 5.0));
+    }
+    for n in 0..320 {
+        let who = format!("other{}", n % 40);
+        findings.push(finding(&format!("f-{n}"), "acme", &who, "low", 30.0));
+    }
+    let time = "2026-11-16T09:00:00.000Z";
+    let commands = [command("c-1", time, "pause", "enforce", None)];
+    let data = lines(place, "data", &findings, &commands);
+    let out = place.0.path().join("report.html");
+    report(&[data], &ReportConfig::default(), &out).unwrap();
+    out
+}
+
+#[test]
+fn a_table_shows_exactly_one_identity_says_what_is_left_out_and_is_reset() {
+    let place = Place::new();
+    let mut browser = Browser::start();
+    browser.resize(1280);
+    browser.open(&crowd(&place));
+    let note = "document.querySelector('#findings .filtered').innerText";
+    let rows = format!("{ROWS}.length");
+    let hidden = "document.querySelector('#findings .filtered').hidden";
+    assert_eq!(browser.value(hidden), json!(true));
+    assert_eq!(browser.value(&rows), json!(300));
+    browser.value("document.querySelector('#first .actions button').click()");
+    assert_eq!(browser.value(&rows), json!(2));
+    let of = format!("[...{ROWS}].map((row) => row.innerText).join(' ')");
+    let told = browser.text(&of);
+    assert!(
+        told.contains("saw f-a0") && told.contains("saw f-a1"),
+        "{told}"
+    );
+    let said = browser.text(note);
+    assert!(
+        said.contains("Only ann of tenant acme. 2 of 4 are in this page."),
+        "{said}"
+    );
+    assert!(
+        said.contains("28 findings more are not in this page"),
+        "{said}"
+    );
+    browser.value("document.querySelector('#findings .reset').click()");
+    assert_eq!(browser.value(hidden), json!(true));
+    assert_eq!(browser.value(&rows), json!(300));
+    // The number in the table of identities does the same, whoever else has that name.
+    browser.value(
+        "[...document.querySelectorAll('#identities tbody tr')].find((row) => \
+           row.innerText.includes('beta')).querySelector('[aria-label=\"2 findings of ann\"]').click()",
+    );
+    let said = browser.text(note);
+    assert_eq!(browser.value(&rows), json!(2));
+    assert!(said.starts_with("Only ann of tenant beta.\n"), "{said}");
+    browser.value("document.querySelector('#findings .reset').click()");
+    // A list and a text are told and reset too.
+    browser.value(
+        "{ const find = document.querySelector('#findings input'); find.value = 'joanna'; \
+           find.dispatchEvent(new Event('input')); }",
+    );
+    assert_eq!(browser.value(&rows), json!(2));
+    let said = browser.text(note);
+    assert!(
+        said.contains("Only “joanna”. The 300 with the most bits"),
+        "{said}"
+    );
+    browser.value("document.querySelector('#findings .reset').click()");
+    assert_eq!(
+        browser.text("document.querySelector('#findings input').value"),
+        ""
+    );
+    // Two of 43 need somebody, and both are there.
+    let first = browser.text("document.querySelector('#first').innerText");
+    assert!(!first.contains("more"), "{first}");
+    assert_eq!(browser.complaints(), [&json!(null); 0]);
+}
+
+#[test]
+fn paper_has_all_rows_and_what_is_folded() {
+    let place = Place::new();
+    let mut browser = Browser::start();
+    browser.resize(1280);
+    browser.open(&crowd(&place));
+    assert_eq!(seen(&mut browser), 20);
+    let media = |browser: &mut Browser, media: &str| {
+        browser.ask("Emulation.setEmulatedMedia", json!({ "media": media }));
+    };
+    media(&mut browser, "print");
+    assert_eq!(seen(&mut browser), 300);
+    assert_eq!(
+        browser.value("document.querySelector('#findings .after').getClientRects().length"),
+        json!(0)
+    );
+    media(&mut browser, "");
+    assert_eq!(seen(&mut browser), 20);
+    let open = "[...document.querySelectorAll('details.data')].filter((it) => it.open).length";
+    assert_eq!(browser.value(open), json!(0));
+    browser.value("window.dispatchEvent(new Event('beforeprint'))");
+    // That over time, and of each of six lives what was found.
+    assert_eq!(browser.value(open), json!(7));
+    browser.value("window.dispatchEvent(new Event('afterprint'))");
+    assert_eq!(browser.value(open), json!(0));
+    assert_eq!(browser.complaints(), [&json!(null); 0]);
 }
 
 #[test]

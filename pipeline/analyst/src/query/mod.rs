@@ -18,8 +18,8 @@ use futures::StreamExt;
 use tokio::runtime::Runtime;
 
 pub use error::{Mistake, QueryError};
-pub use output::Format;
 use output::Output;
+pub use output::{Audience, Format};
 use sources::Sources;
 
 /// The view `sessions`: a row for each tenant, identity and session of the log.
@@ -38,7 +38,7 @@ FROM (SELECT tenant, identity_id, session_id, min(identity_kind) AS identity_kin
       FROM events WHERE session_id IS NOT NULL \
       GROUP BY tenant, identity_id, session_id) e \
 LEFT JOIN (SELECT tenant, identity_id, session_id, max(risk_session) AS risk_peak, \
-                  count(*) AS findings \
+                  count(DISTINCT id) AS findings \
            FROM findings GROUP BY tenant, identity_id, session_id) f \
   ON f.tenant = e.tenant AND f.identity_id = e.identity_id AND f.session_id = e.session_id \
 LEFT JOIN (SELECT target_tenant, target_identity, target_session_id, count(DISTINCT id) AS commands \
@@ -110,12 +110,14 @@ impl Database {
         &self,
         sql: &str,
         format: Format,
+        audience: Audience,
         out: &mut (dyn Write + Send),
     ) -> Result<u64, QueryError> {
-        self.runtime.block_on(self.stream(sql, format, out))
+        self.runtime
+            .block_on(self.stream(sql, format, audience, out))
     }
 
-    /// The same, until the user interrupts it (SIGINT, Ctrl-C on a terminal): then there is no number.
+    /// The same for a terminal, until its user interrupts it (SIGINT, Ctrl-C): then there is no number.
     pub fn answer_unless_interrupted(
         &self,
         sql: &str,
@@ -129,7 +131,7 @@ impl Database {
                     Ok(()) => Ok(None),
                     Err(error) => Err(QueryError::Threads(error)),
                 },
-                answered = self.stream(sql, format, out) => answered.map(Some),
+                answered = self.stream(sql, format, Audience::Terminal, out) => answered.map(Some),
             }
         })
     }
@@ -138,10 +140,12 @@ impl Database {
         &self,
         sql: &str,
         format: Format,
+        audience: Audience,
         out: &mut (dyn Write + Send),
     ) -> Result<u64, QueryError> {
         let answer = self.plan(sql).await?;
-        let mut output = Output::new(format, answer.schema().as_arrow().clone().into(), out)?;
+        let schema = answer.schema().as_arrow().clone().into();
+        let mut output = Output::new(format, audience, schema, out)?;
         let mut rows = answer
             .execute_stream()
             .await

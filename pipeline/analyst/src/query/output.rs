@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use plumbline_schemas::shown::plain;
+use plumbline_schemas::shown::{is_hidden, plain};
 
 use super::QueryError;
 
@@ -35,6 +35,15 @@ pub enum Format {
     Json,
     /// A Parquet file (Zstandard).
     Parquet,
+}
+
+/// Who reads an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Takes every character as it is.
+    Program,
+    /// Obeys what moves a cursor, changes a colour or turns a line: such characters are written as escapes.
+    Terminal,
 }
 
 /// The cells of an answer as text, row by row.
@@ -61,6 +70,7 @@ pub(super) fn texts(
 pub(super) struct Output<'w> {
     schema: SchemaRef,
     writer: Writer<'w>,
+    audience: Audience,
     rows: u64,
 }
 
@@ -81,6 +91,7 @@ enum Writer<'w> {
 impl<'w> Output<'w> {
     pub(super) fn new(
         format: Format,
+        audience: Audience,
         schema: SchemaRef,
         out: &'w mut (dyn Write + Send),
     ) -> Result<Self, QueryError> {
@@ -103,10 +114,15 @@ impl<'w> Output<'w> {
         let mut output = Self {
             schema,
             writer,
+            audience,
             rows: 0,
         };
         if let Writer::Csv { out } = &mut output.writer {
-            let header = csv(&RecordBatch::new_empty(output.schema.clone()), true)?;
+            let header = csv(
+                &RecordBatch::new_empty(output.schema.clone()),
+                audience,
+                true,
+            )?;
             out.write_all(&header).map_err(QueryError::Output)?;
         }
         Ok(output)
@@ -122,14 +138,11 @@ impl<'w> Output<'w> {
                 }
             }
             Writer::Csv { out } => {
-                let text = csv(batch, false)?;
+                let text = csv(batch, self.audience, false)?;
                 out.write_all(&text).map_err(QueryError::Output)?;
             }
             Writer::Json { out } => {
-                let mut text = Vec::new();
-                let mut writer = LineDelimitedWriter::new(&mut text);
-                let written = writer.write(batch).and_then(|()| writer.finish());
-                written.map_err(QueryError::Format)?;
+                let text = json(batch, self.audience)?;
                 out.write_all(&text).map_err(QueryError::Output)?;
             }
             Writer::Parquet(writer) => writer.write(batch).map_err(parquet_failed)?,
@@ -175,11 +188,17 @@ fn write_table(
 }
 
 /// CSV knows no lists and objects: they are written as text.
-fn csv(batch: &RecordBatch, with_header: bool) -> Result<Vec<u8>, QueryError> {
+fn csv(batch: &RecordBatch, audience: Audience, with_header: bool) -> Result<Vec<u8>, QueryError> {
     let mut text = Vec::new();
     let otherwise =
         |column: &DataType| column.is_nested() || matches!(column, DataType::Timestamp(_, Some(_)));
-    let flat = as_texts(batch, otherwise, str::to_owned);
+    let flat = match audience {
+        Audience::Program => as_texts(batch, otherwise, str::to_owned),
+        Audience::Terminal => {
+            let which = |column: &DataType| otherwise(column) || !column.is_primitive();
+            as_texts(batch, which, plain)
+        }
+    };
     let written = flat.and_then(|flat| {
         let mut writer = CsvBuilder::new().with_header(with_header).build(&mut text);
         writer.write(&flat)
@@ -188,7 +207,28 @@ fn csv(batch: &RecordBatch, with_header: bool) -> Result<Vec<u8>, QueryError> {
     Ok(text)
 }
 
-/// The batch with the columns of certain types as text.
+/// On a terminal an escape of JSON stands for what [`plain`] would change, so that it is the same text.
+fn json(batch: &RecordBatch, audience: Audience) -> Result<Vec<u8>, QueryError> {
+    let mut lines = Vec::new();
+    let mut writer = LineDelimitedWriter::new(&mut lines);
+    let written = writer.write(batch).and_then(|()| writer.finish());
+    written.map_err(QueryError::Format)?;
+    if audience == Audience::Program {
+        return Ok(lines);
+    }
+    let lines = String::from_utf8_lossy(&lines);
+    let mut shown = String::with_capacity(lines.len());
+    for c in lines.chars() {
+        match c != '\n' && is_hidden(c) {
+            // All of these are of the first plane, so that one escape is enough.
+            true => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => shown.push(c),
+        }
+    }
+    Ok(shown.into_bytes())
+}
+
+/// The batch with the columns of certain types as text, and all names shown like it.
 fn as_texts(
     batch: &RecordBatch,
     which: impl Fn(&DataType) -> bool,
@@ -197,11 +237,12 @@ fn as_texts(
     let mut fields = Vec::with_capacity(batch.num_columns());
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let name = shown(field.name());
         if which(column.data_type()) {
-            fields.push(Field::new(field.name(), DataType::Utf8, true));
+            fields.push(Field::new(name, DataType::Utf8, true));
             columns.push(as_text(column, &shown)?);
         } else {
-            fields.push(field.as_ref().clone());
+            fields.push(field.as_ref().clone().with_name(name));
             columns.push(column.clone());
         }
     }

@@ -124,7 +124,7 @@ function worldMap(host, world, travels, findings) {
       return null;
     });
     const ways = travels.ways.map((way) => draw("path", {
-      d: way.path, class: way.bits < 14.3 ? "way fair" : "way", "stroke-width": (1 + (2.4 * way.bits) / strongest) * Math.sqrt(scale), opacity: 0.85,
+      d: way.path, class: way.decided ? "way" : "way fair", "stroke-width": (1 + (2.4 * way.bits) / strongest) * Math.sqrt(scale), opacity: 0.85,
     }, draw("title", {}, wayName(way) + ": " + bits(way.bits) + " bits, at least " + count(way.kmh) + " km/h" + (way.travels > 1 ? ", " + count(way.travels) + " times" : ""))));
     const dots = travels.places.map((place, at) => draw("g", {}, draw("title", {}, place.name),
       ends.has(at) ? draw("path", { d: "M" + place.x + " " + (place.y - 5 * scale) + "l" + 5 * scale + " " + 5 * scale + "l" + -5 * scale + " " + 5 * scale + "l" + -5 * scale + " " + -5 * scale + "z", class: "place goal" })
@@ -139,14 +139,14 @@ function worldMap(host, world, travels, findings) {
       make("li", {}, draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("circle", { cx: 8, cy: 8, r: 5, class: "place" })), "where it began"),
       make("li", {}, draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: "M8 2l6 6l-6 6l-6-6z", class: "place goal" })), "where it went"),
       make("li", {}, draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: "M0 8H16", class: "way", "stroke-width": 3 })), "the thicker, the odder"),
-      make("li", {}, draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: "M0 8H16", class: "way fair", "stroke-width": 2.5 })), "broken: by itself not odd enough to act on"))));
+      make("li", {}, draw("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, draw("path", { d: "M0 8H16", class: "way fair", "stroke-width": 2.5 })), "broken: no command stands on it"))));
   responsive(stage, picture);
   const table = make("div");
   table.style.marginTop = "0.8rem";
   host.append(table);
   sortable(table, {
     label: "Impossible travels", keyOf: (row) => row.id, rows: travels.findings.rows, page: 8,
-    caption: "Two places too far apart for the time between, the oddest first. " + leftOut(travels.findings, "travel", "oddest"),
+    caption: "Two places too far apart for the time between, the oddest first.", cut: leftOut(travels.findings, "travel", "oddest"),
     columns: [
       { name: "Who", of: (row) => row.identity, style: "name", show: (row) => (findings.has(row.id) ? make("button", { type: "button", class: "link", onclick: () => findings.reveal(row.id) }, row.identity) : row.identity) },
       { name: "When", of: (row) => row.time, show: (row) => moment(row.time) },

@@ -41,8 +41,8 @@ const words = (text) => text.replaceAll("_", " ");
 /** Whose row it is; the tenant is said where there are several. */
 const key = (who) => JSON.stringify([who.tenant, who.identity]);
 
-const leftOut = (cut, what, most) =>
-  cut.left_out ? "The " + count(cut.rows.length) + " " + most + "; " + plural(cut.left_out, what) + " more " + (cut.left_out === 1 ? "is" : "are") + " not in this page." : "";
+const leftOut = (cut, what, most, whats) =>
+  cut.left_out ? "The " + count(cut.rows.length) + " " + most + "; " + plural(cut.left_out, what, whats) + " more " + (cut.left_out === 1 ? "is" : "are") + " not in this page." : "";
 
 const quiet = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 

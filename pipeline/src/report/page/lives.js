@@ -73,10 +73,11 @@ function lifePicture(life, axis) {
 
     for (const mark of life.commands.rows) {
       const over = at(mark.time);
-      const sort = ["resume", "restore"].includes(mark.name) ? "back" : mark.weight === "enforce" ? "enforced" : "observed";
+      const isLift = ["resume", "restore"].includes(mark.name);
+      const sort = mark.weight !== "enforce" ? "observed" : isLift ? "back" : "enforced";
       shapes.push(draw("g", {}, draw("title", {}, mark.name + " (" + mark.weight + ") " + iso(mark.time) + ": " + mark.text),
         draw("line", { x1: over, x2: over, y1: 20, y2: low, class: "axis", "stroke-dasharray": "2 3" }),
-        draw("path", { d: sort === "back" ? "M" + (over - 6) + " 20h12l-6-11z" : "M" + (over - 6) + " 9h12l-6 11z", class: sort })));
+        draw("path", { d: isLift ? "M" + (over - 6) + " 20h12l-6-11z" : "M" + (over - 6) + " 9h12l-6 11z", class: sort })));
     }
     for (const mark of life.findings.rows) {
       const [over, up] = [at(mark.time), risk(mark.risk)];
@@ -119,7 +120,7 @@ function lives(host, timelines, many) {
       if (isDrawn) return;
       isDrawn = true;
       folded.append(make("figure", {}, stage,
-        make("figcaption", {}, "Stems: findings, as high as the risk after them (▲ critical, ◆ high, ● less). On top, commands: ▼ enforced, ▽ only recorded, ▲ something given back. ✦ first seen after a quarter of this time. The four most used and the four newest values have a line."
+        make("figcaption", {}, "Stems: findings, as high as the risk after them (▲ critical, ◆ high, ● less). On top, commands: ▼ enforced, ▲ something given back, ▽ △ only recorded. ✦ first seen after a quarter of this time. The four most used and the four newest values have a line."
           + cut(life.findings, "finding") + cut(life.commands, "command")), lifeTables(life)));
       responsive(stage, lifePicture(life, timelines));
     };
@@ -131,15 +132,9 @@ function lives(host, timelines, many) {
   if (!timelines.has_events) {
     host.append(make("p", { class: "note" }, "The log itself is not among the results, so places and endpoints are not shown; plumbline replay --parquet keeps it."));
   }
-  const first = [...made.values()].slice(0, 6);
-  let opened = [];
-  window.addEventListener("beforeprint", () => {
-    opened = first.filter(({ folded }) => !folded.open);
-    for (const { folded, open } of opened) { folded.open = true; open(); }
-  });
-  window.addEventListener("afterprint", () => { for (const { folded } of opened) folded.open = false; });
   made.values().next().value?.folded.setAttribute("open", "");
   return {
+    first: [...made.values()].slice(0, 6),
     has: (who) => made.has(key(who)),
     open(who) {
       const life = made.get(key(who));

@@ -66,10 +66,9 @@ function firsts(lifeOf, findingsOf) {
         row.findings ? make("button", { type: "button", onclick: () => findingsOf(row) }, plural(row.findings, "finding")) : null,
         lifeOf.has(row) ? make("button", { type: "button", onclick: () => lifeOf.open(row) }, "Its life") : null));
   };
-  const most = 6;
-  const list = make("ol", { class: "firsts" }, urgent.slice(0, most).map(card));
-  host.append(list);
-  const rest = urgent.length - most + (data.identities.left_out || 0);
+  const cards = urgent.slice(0, 6).map(card);
+  host.append(make("ol", { class: "firsts" }, cards));
+  const rest = data.urgent - cards.length;
   if (rest > 0) {
     host.append(make("p", { class: "soft" }, plural(rest, "identity", "identities") + " more " + (rest === 1 ? "has" : "have") + " a command or a grave finding. ", make("a", { href: "#identities" }, "All of them"), "."));
   }
@@ -84,7 +83,7 @@ function groups(findingsBy) {
   sortable(left, {
     label: "Detectors", caption: "What was noticed. The name shows its findings.", rows: data.detectors, sort: 1, page: 40,
     columns: [
-      { name: "Detector", of: (row) => row.name, style: "name", show: (row) => make("div", {}, make("button", { type: "button", class: "link", onclick: () => findingsBy("Detector", row.name) }, row.name), make("div", { class: "soft small" }, row.notices)) },
+      { name: "Detector", of: (row) => row.name, style: "name", show: (row) => make("div", {}, make("button", { type: "button", class: "link", onclick: () => findingsBy("detector", row.name, row.findings) }, row.name), make("div", { class: "soft small" }, row.notices)) },
       { name: "Findings", number: true, of: (row) => row.findings, show: (row) => meter(row.findings, most) },
       { name: "Identities", number: true, of: (row) => row.identities },
       { name: "Acted on", number: true, style: "wide", of: (row) => row.acted },
@@ -95,7 +94,7 @@ function groups(findingsBy) {
   sortable(right, {
     label: "Kinds of identities", caption: "Who it was", rows: data.kinds, sort: 1, page: 40,
     columns: [
-      { name: "Kind", of: (row) => row.kind, style: "name", show: (row) => make("button", { type: "button", class: "link", onclick: () => findingsBy("Kind", row.kind) }, words(row.kind)) },
+      { name: "Kind", of: (row) => row.kind, style: "name", show: (row) => make("button", { type: "button", class: "link", onclick: () => findingsBy("kind", row.kind, row.findings) }, words(row.kind)) },
       { name: "Findings", number: true, of: (row) => row.findings, show: (row) => meter(row.findings, most2) },
       { name: "Identities", number: true, of: (row) => row.found, show: (row) => count(row.found) + (row.known === null ? "" : " of " + count(row.known)) },
       { name: "Enforced", number: true, of: (row) => row.enforced },
@@ -106,7 +105,7 @@ function groups(findingsBy) {
 function people(lifeOf, findingsOf) {
   sortable(part("identities"), {
     label: "Identities", rows: data.identities.rows, keyOf: key,
-    caption: "Everybody with a finding or a command, in the order to look at them. " + leftOut(data.identities, "identity", "first ones"),
+    caption: "Everybody with a finding or a command, in the order to look at them.", cut: leftOut(data.identities, "identity", "first ones", "identities"),
     columns: [
       { name: "Identity", of: (row) => row.identity, style: "name", show: (row) => (lifeOf.has(row) || row.findings
         ? make("button", { type: "button", class: "link", onclick: () => (lifeOf.has(row) ? lifeOf.open(row) : findingsOf(row)) }, row.identity) : row.identity) },
@@ -116,7 +115,8 @@ function people(lifeOf, findingsOf) {
         show: (row) => (row.command ? words(row.command.action) + (row.command.mode === "enforce" ? "" : " (only recorded)") + (row.undone ? ", undone" : "") : "none") },
       { name: "Risk", number: true, of: (row) => row.risk },
       { name: "Gravest", of: (row) => row.severity, rank: rankOf, show: (row) => grade(row.severity), choose: true, order: byGrade },
-      { name: "Findings", number: true, of: (row) => row.findings },
+      { name: "Findings", number: true, of: (row) => row.findings, show: (row) => (row.findings
+        ? make("button", { type: "button", class: "link", "aria-label": plural(row.findings, "finding") + " of " + row.identity, onclick: () => findingsOf(row) }, count(row.findings)) : "0") },
       { name: "Most bits", number: true, of: (row) => row.bits, show: (row) => bits(row.bits) },
       { name: "Last", of: (row) => row.last, style: "wide", show: (row) => moment(row.last) },
     ],
@@ -145,7 +145,7 @@ function explanation(row) {
 function findings() {
   return sortable(part("findings"), {
     label: "Findings", rows: data.findings.rows, keyOf: (row) => row.id, sort: 0, detail: explanation,
-    caption: "The most surprising first. What was seen opens the explanation. " + leftOut(data.findings, "finding", "with the most bits"),
+    caption: "The most surprising first. What was seen opens the explanation.", cut: leftOut(data.findings, "finding", "with the most bits"),
     columns: [
       { name: "Bits", number: true, of: (row) => row.bits, show: (row) => bits(row.bits) },
       { name: "When", of: (row) => row.time, show: (row) => moment(row.time) },
@@ -163,7 +163,7 @@ function findings() {
 function commands() {
   sortable(part("commands"), {
     label: "Commands", rows: data.commands.rows, keyOf: (row) => row.id,
-    caption: "What bots were told, the strongest first. " + leftOut(data.commands, "command", "strongest"),
+    caption: "What bots were told, the strongest first.", cut: leftOut(data.commands, "command", "strongest"),
     columns: [
       { name: "Action", of: (row) => words(row.action), choose: true, style: "tight" },
       { name: "Mode", of: (row) => row.mode, choose: true },
@@ -177,13 +177,29 @@ function commands() {
   });
 }
 
+/** On paper nothing can be opened: the first lives and the tables of pictures are open there. */
+function unfoldOnPaper(lifeOf) {
+  let opened = [];
+  const unfold = (folded) => {
+    if (folded.open) return;
+    folded.open = true;
+    opened.push(folded);
+  };
+  window.addEventListener("beforeprint", () => {
+    opened = [];
+    for (const { folded, open } of lifeOf.first) { unfold(folded); open(); }
+    document.querySelectorAll("details.data").forEach(unfold);
+  });
+  window.addEventListener("afterprint", () => { for (const folded of opened) folded.open = false; });
+}
+
 textures();
 header();
 summary();
 const lifeOf = lives(part("lives"), data.timelines, manyTenants);
 const found = findings();
-const findingsBy = (column, value) => found.filter(column, value);
-const findingsOf = (row) => found.filter("Who", row.identity);
+const findingsBy = (part, value, total) => found.only(part + " " + value, (row) => row[part] === value, total);
+const findingsOf = (who) => found.only(manyTenants ? who.identity + " of tenant " + who.tenant : who.identity, (row) => key(row) === key(who), who.findings);
 firsts(lifeOf, findingsOf);
 if (figures.findings || figures.enforced) timeChart(part("time"), data.series);
 else part("time").append(make("p", { class: "card none" }, "None."));
@@ -191,3 +207,4 @@ worldMap(part("map"), data.world, data.travels, found);
 groups(findingsBy);
 people(lifeOf, findingsOf);
 commands();
+unfoldOnPaper(lifeOf);

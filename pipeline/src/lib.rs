@@ -15,6 +15,7 @@ pub mod log_format;
 pub mod normalise;
 mod page;
 pub mod query;
+pub mod receive;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use plumbline_tests::http::{Reply, ask};
 use plumbline_tests::line::WORK_LIMIT;
-use plumbline_tests::{Broker, Ended, Line, wait};
+use plumbline_tests::{Broker, Ended, Line, Running, wait};
 use serde_json::{Value, json};
 
 use crate::window::Window;
@@ -78,6 +78,15 @@ impl Door {
             .wait(WORK_LIMIT)
     }
 
+    /// Takes tokens from now on.
+    fn receive(&self, window: &Window) -> Running {
+        let port = window.port();
+        let flags = [&RECEIVE[..], &["--listen", &port]].concat();
+        let receiver = self.line.start_with(&flags, &ENVIRONMENT);
+        window.await_ready(200);
+        receiver
+    }
+
     fn path(&self) -> String {
         format!("/push/{}", self.line.topic("pushed"))
     }
@@ -123,9 +132,7 @@ fn claims(jti: &str) -> Value {
 fn what_is_believed_is_taken_and_nothing_else() {
     let door = Door::new(Line::new("receive", 1));
     let window = Window::new();
-    let flags = [&RECEIVE[..], &["--listen", &window.port()]].concat();
-    let receiver = door.line.start_with(&flags, &ENVIRONMENT);
-    window.await_ready(200);
+    let receiver = door.receive(&window);
 
     let token = |claims: &Value| door.signer.token(TOKEN_TYPE, claims);
     let with = |key: &str, value: &str| {
@@ -209,9 +216,7 @@ fn a_token_is_taken_only_once_the_broker_has_it() {
     let mut broker = Broker::start(None).unwrap_or_else(|error| panic!("{error}"));
     let door = Door::new(Line::on(&broker, "receive-away", 1));
     let window = Window::new();
-    let flags = [&RECEIVE[..], &["--listen", &window.port()]].concat();
-    let receiver = door.line.start_with(&flags, &ENVIRONMENT);
-    window.await_ready(200);
+    let receiver = door.receive(&window);
     let token = |jti: &str| door.signer.token(TOKEN_TYPE, &claims(jti));
     assert_eq!(door.push(&token("j-1")).status, 202);
     broker.crash();

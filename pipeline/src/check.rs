@@ -328,7 +328,8 @@ fn notes(config: &Config) -> Vec<String> {
     notes.extend(not_read(config));
     notes.extend(unresolved(config));
     notes.extend(signals(config));
-    let missing = crate::bot::what_is_missing(config).into_iter();
+    let missing = crate::receive::what_is_missing(config).into_iter();
+    let missing = missing.chain(crate::bot::what_is_missing(config));
     notes.extend(missing.map(|error| format!("on this machine {error}")));
     notes
 }

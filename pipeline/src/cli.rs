@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod failure;
 mod query;
+mod receive;
 mod replay;
 mod report;
 mod run;
@@ -37,6 +38,7 @@ use demo::DemoArgs;
 use explain::ExplainArgs;
 use failure::Failure;
 use query::QueryArgs;
+use receive::ReceiveArgs;
 use replay::ReplayArgs;
 use report::ReportArgs;
 use run::RunArgs;
@@ -66,6 +68,7 @@ enum Command {
     Run(RunArgs),
     Transmit(TransmitArgs),
     Bot(BotArgs),
+    Receive(ReceiveArgs),
     Replay(ReplayArgs),
     Compare(CompareArgs),
     Explain(ExplainArgs),
@@ -95,6 +98,7 @@ impl Command {
             Self::Run(arguments) => arguments.execute(),
             Self::Transmit(arguments) => arguments.execute(),
             Self::Bot(arguments) => arguments.execute(),
+            Self::Receive(arguments) => arguments.execute(),
             Self::Replay(arguments) => arguments.execute(),
             Self::Compare(arguments) => arguments.execute(),
             Self::Explain(arguments) => arguments.execute(),

@@ -16,6 +16,7 @@ pub mod normalise;
 mod page;
 mod partial;
 pub mod query;
+pub mod receive;
 pub mod replay;
 pub mod report;
 pub mod run;

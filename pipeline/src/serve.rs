@@ -1,5 +1,7 @@
 //! What a service shows over HTTP: `/metrics`, `/healthz` and `/readyz`.
 
+pub(crate) mod answer;
+
 use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 use std::{fmt, io};

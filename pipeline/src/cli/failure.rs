@@ -12,6 +12,7 @@ use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::explain::ExplainError;
 use crate::query::AnswerError;
+use crate::receive::ReceiveError;
 use crate::replay::ReplayError;
 use crate::report::ReportError;
 use crate::run::RunError;
@@ -44,6 +45,9 @@ pub(super) enum Failure {
     /// The bot.
     #[error(transparent)]
     Bot(#[from] BotError),
+    /// The receiver of signals.
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -108,6 +112,7 @@ impl Failure {
             Self::Run(error) => error.exit_code(),
             Self::Transmit(error) => error.exit_code(),
             Self::Bot(error) => error.exit_code(),
+            Self::Receive(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),

@@ -29,9 +29,9 @@ pub use kafka::{KafkaConfig, TopicsConfig};
 pub(crate) use secret::resolve;
 pub use secret::{Secret, SecretError};
 pub use sections::{
-    AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReplayConfig,
-    ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig, check_format, listen_address,
-    report_time,
+    AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReceiveConfig,
+    ReplayConfig, ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig, check_format,
+    listen_address, report_time,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub signals: SignalsConfig,
     /// `[bot]`
     pub bot: BotConfig,
+    /// `[receive]`
+    pub receive: ReceiveConfig,
     /// `[replay]`
     pub replay: ReplayConfig,
     /// `[compare]`

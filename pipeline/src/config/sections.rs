@@ -10,6 +10,7 @@ use plumbline_schemas::formats;
 use plumbline_schemas::time::EventTime;
 use serde::de::{self, Deserialize, Deserializer};
 
+use super::secret::Secret;
 use crate::compare::{FailIf, Sweep};
 use crate::log_format::{FormatError, SET, VRL};
 use crate::{analyst, telemetry};
@@ -45,6 +46,30 @@ pub struct TokensConfig {
     pub audience: String,
     /// The issuer's keys, a JWK Set. Relative to the configuration file.
     pub keys: PathBuf,
+    /// The bearer token with which they are pushed to `plumbline receive`; without it none are taken there.
+    #[serde(default, deserialize_with = "super::signals::secret")]
+    pub push_token: Option<Secret>,
+}
+
+/// `[receive]`: `plumbline receive`.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceiveConfig {
+    /// Where tokens are taken: a port of this machine alone, or address and port.
+    #[serde(deserialize_with = "super::signals::address_to_listen_at")]
+    pub listen: SocketAddr,
+    /// How long Kafka may take for a token.
+    #[serde(deserialize_with = "longer_than_zero")]
+    pub timeout: Span,
+}
+
+impl Default for ReceiveConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9466)),
+            timeout: Span::seconds(10),
+        }
+    }
 }
 
 /// `[geo]`: files that say where an address is. Paths are relative to the configuration file.

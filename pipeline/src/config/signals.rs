@@ -136,7 +136,7 @@ pub(super) fn everybody() -> Vec<String> {
     vec!["*".to_owned()]
 }
 
-fn address_to_listen_at<'de, D: Deserializer<'de>>(
+pub(super) fn address_to_listen_at<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -264,7 +264,9 @@ fn example(examples: bool) -> String {
 
 #[test]
 fn the_example_shows_the_defaults() {
-    let config = read_text(&example(false)).expect("accepted");
+    let mut config = read_text(&example(false)).expect("accepted");
+    // A build without the analysts' part writes no tables.
+    config.replay.parquet &= crate::analyst::IS_BUILT_IN;
     assert_eq!(config, Config::default());
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Outbox<'s> {
 }
 
 impl<'s> Outbox<'s> {
-    pub(super) fn new(clients: &Clients, stop: &'s AtomicBool) -> Result<Self, ConnectError> {
+    pub(crate) fn new(clients: &Clients, stop: &'s AtomicBool) -> Result<Self, ConnectError> {
         Ok(Self {
             producer: Some(clients.producer()?),
             stop,
@@ -117,7 +117,7 @@ impl<'s> Outbox<'s> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         if let Some(producer) = self.producer {
             close(producer, CLOSE_TIMEOUT);
         }

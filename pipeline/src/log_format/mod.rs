@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use plumbline_schemas::formats::{self, Format};
 
-use self::tokens::SignedTokens;
+pub(crate) use self::tokens::{SignedTokens, Unbelieved};
 use crate::config::SourceConfig;
 
 /// The name of a format that is a program.

@@ -17,11 +17,18 @@ use super::FormatError;
 use crate::config::TokensConfig;
 
 /// Reads tokens.
-pub(super) struct SignedTokens {
+pub(crate) struct SignedTokens {
     keys: Vec<Key>,
     issuer: String,
     audience: String,
     path: PathBuf,
+}
+
+/// Why a token is not believed: a code of RFC 8935, section 2.4, and words that name nothing of the token.
+#[derive(Debug)]
+pub(crate) struct Unbelieved {
+    pub(crate) err: &'static str,
+    pub(crate) why: String,
 }
 
 /// A key of the issuer, and for which algorithms it is one: who signs does not choose.
@@ -32,7 +39,7 @@ struct Key {
 }
 
 impl SignedTokens {
-    pub(super) fn open(config: &TokensConfig) -> Result<Self, FormatError> {
+    pub(crate) fn open(config: &TokensConfig) -> Result<Self, FormatError> {
         let path = config.keys.clone();
         let read = |source| FormatError::Keys {
             path: path.clone(),
@@ -56,12 +63,13 @@ impl SignedTokens {
     }
 
     /// The claims of a token that the issuer has signed for us.
-    fn verified(&self, raw: &[u8]) -> Result<Value, Reject> {
-        let refused = |why: String| Reject::new(Reason::WrongFormat, format!("token: {why}"));
-        let text = str::from_utf8(raw).map_err(|_| refused("expected a JWT".to_owned()))?;
+    pub(crate) fn verify(&self, raw: &[u8]) -> Result<Value, Unbelieved> {
+        let refused = |err, why| Unbelieved { err, why };
+        let no_token = || refused("invalid_request", "expected a JWT".to_owned());
+        let text = str::from_utf8(raw).map_err(|_| no_token())?;
         // A connector for JSON has it as a string.
         let token = text.trim().trim_matches('"');
-        let header = decode_header(token).map_err(|_| refused("expected a JWT".to_owned()))?;
+        let header = decode_header(token).map_err(|_| no_token())?;
         let kind = header
             .typ
             .as_deref()
@@ -69,23 +77,29 @@ impl SignedTokens {
             .to_ascii_lowercase();
         if kind.strip_prefix("application/").unwrap_or(&kind) != TYPE {
             // Or any other token of the issuer would do as well.
-            return Err(refused(format!("its type is not {TYPE}")));
+            return Err(refused(
+                "invalid_request",
+                format!("its type is not {TYPE}"),
+            ));
         }
         let is_meant = |key: &&Key| {
             let is_named = header.kid.is_none() || key.id.is_none() || key.id == header.kid;
             is_named && key.algorithms.contains(&header.alg)
         };
-        let mut why = format!(
-            "it is signed by a key that is not in {}",
-            self.path.display()
+        let mut wrong = refused(
+            "invalid_key",
+            format!(
+                "it is signed by a key that is not in {}",
+                self.path.display()
+            ),
         );
         for key in self.keys.iter().filter(is_meant) {
             match decode::<Value>(token, &key.key, &self.validation(header.alg)) {
                 Ok(token) => return Ok(token.claims),
-                Err(error) => why = self.wrong(&error),
+                Err(error) => wrong = self.wrong(&error),
             }
         }
-        Err(refused(why))
+        Err(wrong)
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {
@@ -98,16 +112,24 @@ impl SignedTokens {
         validation
     }
 
-    /// In words that name nothing of the token.
-    fn wrong(&self, error: &jsonwebtoken::errors::Error) -> String {
+    fn wrong(&self, error: &jsonwebtoken::errors::Error) -> Unbelieved {
         use jsonwebtoken::errors::ErrorKind;
-        match error.kind() {
-            ErrorKind::InvalidSignature => "its signature is wrong".to_owned(),
-            ErrorKind::InvalidIssuer => format!("its issuer is not {}", self.issuer),
-            ErrorKind::InvalidAudience => format!("its audience is not {}", self.audience),
-            ErrorKind::MissingRequiredClaim(claim) => format!("it has no {claim}"),
-            _ => "it cannot be read".to_owned(),
-        }
+        let (err, why) = match error.kind() {
+            ErrorKind::InvalidSignature => ("invalid_key", "its signature is wrong".to_owned()),
+            ErrorKind::InvalidIssuer => (
+                "invalid_issuer",
+                format!("its issuer is not {}", self.issuer),
+            ),
+            ErrorKind::InvalidAudience => (
+                "invalid_audience",
+                format!("its audience is not {}", self.audience),
+            ),
+            ErrorKind::MissingRequiredClaim(claim) => {
+                ("invalid_request", format!("it has no {claim}"))
+            }
+            _ => ("invalid_request", "it cannot be read".to_owned()),
+        };
+        Unbelieved { err, why }
     }
 }
 
@@ -152,9 +174,12 @@ impl Format for SignedTokens {
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        match self.verified(raw) {
+        match self.verify(raw) {
             Ok(claims) => SecurityEventToken.decode_parsed(&claims, raw, source, sink),
-            Err(reject) => sink(Decoded::Rejected(reject)),
+            Err(Unbelieved { why, .. }) => {
+                let reject = Reject::new(Reason::WrongFormat, format!("token: {why}"));
+                sink(Decoded::Rejected(reject));
+            }
         }
     }
 }

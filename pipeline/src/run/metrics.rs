@@ -520,8 +520,10 @@ mod tests {
 
     #[test]
     fn dashboard_and_alerts_ask_for_what_there_is() {
-        let there_is =
-            one_of_each() + &crate::signals::tests::metrics() + &crate::bot::tests::metrics();
+        let there_is = one_of_each()
+            + &crate::signals::tests::metrics()
+            + &crate::bot::tests::metrics()
+            + &crate::receive::tests::metrics();
         let (dashboard, alerts) = (
             include_str!("../../observe/dashboard.json"),
             include_str!("../../observe/alerts.yml"),

@@ -8,11 +8,11 @@ use plumbline_schemas::log_key;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::signals::{Claims, Stream, Untold, claims, jti, verification};
 use plumbline_schemas::time::EventTime;
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use crate::config::{Delivery, ReceiverConfig};
 use crate::deliver::{Count, Counters, Told, Window, command_of, now};
+use crate::serve::answer::Latch;
 
 /// How long a verification is kept for who asked for it.
 const VERIFICATION_LIFE_MILLIS: i64 = 3_600_000;
@@ -77,7 +77,7 @@ pub(super) struct Receiver {
     pub(super) counters: Arc<Counters>,
     /// Somebody may wait for a token that has come.
     pub(super) arrived: Notify,
-    access: Option<[u8; 32]>,
+    access: Option<Latch>,
     window: Mutex<Window<Signal>>,
     flow: Mutex<Flow>,
 }
@@ -100,7 +100,7 @@ impl Receiver {
             stream,
             counters: Arc::new(Counters::new(&config.name)),
             arrived: Notify::new(),
-            access: access.map(digest),
+            access: access.map(Latch::new),
             window: Mutex::default(),
             flow: Mutex::default(),
         }
@@ -110,9 +110,10 @@ impl Receiver {
         &self.config.name
     }
 
-    /// Whether this bearer token is its own. Digests are compared: how long that takes tells nothing.
+    /// Whether this bearer token is its own.
     pub(super) fn is_let_in(&self, token: &str) -> bool {
-        self.access == Some(digest(token))
+        let access = self.access.as_ref();
+        access.is_some_and(|access| access.opens_to(token))
     }
 
     pub(super) fn window(&self) -> MutexGuard<'_, Window<Signal>> {
@@ -249,10 +250,6 @@ impl Receiver {
     pub(super) fn is_polling(&self) -> bool {
         self.config.delivery == Delivery::Poll
     }
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use plumbline_schemas::command::{Action, Mode};
@@ -20,6 +20,7 @@ use super::keys::Keys;
 use super::poll::{PollRequest, poll};
 use super::receiver::{Receiver, Status, VERIFICATION_INTERVAL};
 use crate::config::Delivery;
+use crate::serve::answer::{Refusal, bearer_of, json_of};
 
 const PUSH: &str = "urn:ietf:rfc:8935";
 const POLL: &str = "urn:ietf:rfc:8936";
@@ -41,40 +42,11 @@ pub(super) struct Site {
 
 type Served = Result<Response, Refusal>;
 
-/// Why a request is not served.
-struct Refusal {
-    status: StatusCode,
-    err: &'static str,
-    description: &'static str,
-}
-
-impl Refusal {
-    fn invalid(description: &'static str) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            err: "invalid_request",
-            description,
-        }
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let body = json!({ "err": self.err, "description": self.description });
-        let mut response = (self.status, json_of(&body)).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-        }
-        response
-    }
-}
-
-const NO_STREAM: Refusal = Refusal {
-    status: StatusCode::NOT_FOUND,
-    err: "not_found",
-    description: "there is no such stream of this receiver",
-};
+const NO_STREAM: Refusal = Refusal::new(
+    StatusCode::NOT_FOUND,
+    "not_found",
+    "there is no such stream of this receiver",
+);
 
 /// Every page, also under the path of the issuer where it has one.
 pub(super) fn pages(site: Site) -> Router {
@@ -111,22 +83,10 @@ impl Site {
 
     /// The receiver that has this bearer token.
     fn receiver(&self, headers: &HeaderMap) -> Result<&Arc<Receiver>, Refusal> {
-        let given = headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let token = given.and_then(|given| {
-            let (scheme, token) = given.split_once(' ')?;
-            scheme
-                .eq_ignore_ascii_case("bearer")
-                .then_some(token.trim())
-        });
         let mut receivers = self.receivers.iter();
-        let found = token.and_then(|token| receivers.find(|receiver| receiver.is_let_in(token)));
-        found.ok_or(Refusal {
-            status: StatusCode::UNAUTHORIZED,
-            err: "authentication_failed",
-            description: "the bearer token is missing, or belongs to no receiver",
-        })
+        let found = bearer_of(headers)
+            .and_then(|token| receivers.find(|receiver| receiver.is_let_in(token)));
+        found.ok_or(Refusal::STRANGER)
     }
 
     /// The configuration of a receiver's stream (SSF 1.0, section 8.1.1).
@@ -178,11 +138,7 @@ fn events(actions: impl Iterator<Item = Action>, receiver: &Receiver) -> Vec<&'s
     types
 }
 
-fn json_of(body: &Value) -> Response {
-    ([(CONTENT_TYPE, "application/json")], body.to_string()).into_response()
-}
-
-/// The same, for nobody's cache.
+/// JSON for nobody's cache.
 fn private(body: &Value) -> Response {
     ([(CACHE_CONTROL, "no-store")], json_of(body)).into_response()
 }
@@ -278,11 +234,11 @@ async fn verify(Caller(receiver): Caller, body: Bytes) -> Served {
     }
     match receiver.verify(wanted.state.as_deref()) {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Err(Refusal {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            err: "too_many_requests",
-            description: "a verification was asked for a moment ago",
-        }),
+        false => Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "a verification was asked for a moment ago",
+        )),
     }
 }
 
@@ -300,11 +256,11 @@ async fn fetch(
         Ok(answer) => Ok(private(&json!(answer))),
         Err(error) => {
             tracing::error!(receiver = receiver.name(), %error, "tokens cannot be handed out");
-            Err(Refusal {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                err: "server_error",
-                description: "tokens cannot be signed",
-            })
+            Err(Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "tokens cannot be signed",
+            ))
         }
     }
 }

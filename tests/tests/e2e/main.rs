@@ -11,6 +11,7 @@ mod exactly_once;
 mod live_and_replay;
 mod main_job;
 mod outages;
+mod receive;
 mod refusals;
 mod retention;
 mod secrets;

@@ -8,6 +8,7 @@ use plumbline_schemas::command::Action;
 
 use crate::config::{Config, ConfigError, ConfigFile, Delivery};
 use crate::log_format::{LogFormat, SET, VRL};
+use crate::telemetry;
 
 /// A line of names is no longer than this, beside the title of the section.
 const WIDTH: usize = 100;
@@ -16,6 +17,7 @@ const WIDTH: usize = 100;
 pub fn check(path: &Path) -> Result<String, ConfigError> {
     let file = ConfigFile::read(path)?;
     programs(&file.config)?;
+    telemetry::check_build(&file.config.log)?;
     let mut text = format!("{}: ok\n\n", path.display());
     // Writing to a `String` cannot fail.
     let _ = in_force(&file.config, &mut text);
@@ -49,7 +51,8 @@ fn in_force(config: &Config, out: &mut String) -> fmt::Result {
     engine(config, out)?;
     policy(config, out)?;
     receivers(config, out)?;
-    targets(config, out)
+    targets(config, out)?;
+    collector(config, out)
 }
 
 /// A line of the summary; the title stands on the first line of several only.
@@ -321,6 +324,19 @@ fn tenants(globs: &[String]) -> String {
     }
 }
 
+fn collector(config: &Config, out: &mut String) -> fmt::Result {
+    let log = &config.log;
+    let Some(url) = &log.otlp else {
+        return Ok(());
+    };
+    line(out, "log", format!("{}, to {url} too", log.level))?;
+    if !log.otlp_headers.is_empty() {
+        let names: Vec<_> = log.otlp_headers.keys().map(String::as_str).collect();
+        line(out, "", format!("with {}", names.join(", ")))?;
+    }
+    Ok(())
+}
+
 /// What is right in the file, and yet not what its writer may expect.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = unknown_detectors(config);
@@ -330,6 +346,7 @@ fn notes(config: &Config) -> Vec<String> {
     notes.extend(signals(config));
     let missing = crate::receive::what_is_missing(config).into_iter();
     let missing = missing.chain(crate::bot::what_is_missing(config));
+    let missing = missing.chain(telemetry::what_is_missing(config));
     notes.extend(missing.map(|error| format!("on this machine {error}")));
     notes
 }
@@ -447,6 +464,18 @@ mod tests {
         assert!(!text.contains("hunter2"), "{text}");
         let (_, text) = text.split_once("\nbot ").expect("targets");
         insta::assert_snapshot!(format!("bot {text}"));
+    }
+
+    #[cfg(feature = "otlp")]
+    #[test]
+    fn the_collector_is_said_and_never_its_headers() {
+        let text = said(
+            "[log]\nlevel = 'warn'\notlp = 'http://collector:4318'\n[log.otlp_headers]\n\
+             authorization = 'hunter2${env:PLUMBLINE_NOT_SET}'\nx-tenant = 'hunter2'\n",
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+        let (_, text) = text.split_once("\nlog ").expect("a collector");
+        insta::assert_snapshot!(format!("log {text}"), @"");
     }
 
     #[test]

@@ -85,10 +85,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = Cli::try_parse_from(arguments)
         .map_err(Failure::Usage)
         .and_then(|cli| cli.command.execute());
-    match ended {
+    let status = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    telemetry::end();
+    status
 }
 
 impl Command {
@@ -115,7 +117,7 @@ impl Command {
 /// Sets what the environment sets over the file, and starts the log.
 fn start(mut config: Config) -> Result<Config, Failure> {
     config.apply_environment(|name| std::env::var(name).ok())?;
-    telemetry::init(&config.log)?;
+    telemetry::init(&config)?;
     Ok(config)
 }
 

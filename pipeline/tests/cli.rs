@@ -177,6 +177,27 @@ fn a_build_without_vrl_says_so() {
     }
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_build_without_a_way_to_a_collector_says_so() {
+    let directory = files(&[("log.toml", "[log]\notlp = 'http://127.0.0.1:4318'\n")]);
+    let mut demo = plumbline(&["demo"]);
+    demo.env("PLUMBLINE_LOG_OTLP", "http://127.0.0.1:4318");
+    for command in [
+        &mut plumbline(&["check", "log.toml"]),
+        &mut plumbline(&["run", "--config", "log.toml"]),
+        &mut demo,
+    ] {
+        let (status, stdout, stderr) = ended(command.current_dir(directory.path()));
+        assert_eq!((status, stdout.as_str()), (2, ""));
+        assert_eq!(
+            stderr,
+            "error: log.otlp: this build of plumbline sends its log to no collector; build it with its default \
+             features, or with `--features otlp`\n"
+        );
+    }
+}
+
 #[cfg(feature = "vrl")]
 #[test]
 fn a_program_that_is_wrong_ends_with_2_and_its_lines() {

@@ -104,10 +104,9 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(error) if !error.use_stderr() => 0,
-            Self::Usage(_) | Self::Config(_) | Self::Telemetry(TelemetryError::Level(_)) => WRONG,
-            Self::Telemetry(TelemetryError::Running(_)) | Self::Sample { .. } | Self::Output(_) => {
-                FAILED
-            }
+            Self::Usage(_) | Self::Config(_) => WRONG,
+            Self::Telemetry(error) => error.exit_code(),
+            Self::Sample { .. } | Self::Output(_) => FAILED,
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Transmit(error) => error.exit_code(),

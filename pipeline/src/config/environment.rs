@@ -12,7 +12,7 @@ struct Variable {
     set: fn(&mut Config, String) -> Result<(), String>,
 }
 
-const VARIABLES: [Variable; 5] = [
+const VARIABLES: [Variable; 6] = [
     Variable {
         name: "PLUMBLINE_KAFKA_BOOTSTRAP_SERVERS",
         sets: "kafka.bootstrap_servers",
@@ -52,6 +52,15 @@ const VARIABLES: [Variable; 5] = [
         set: |config, value| {
             config.log.format = LogFormat::from_str(&value, false)
                 .map_err(|_| format!("`{value}` is no format of the log; write text or json"))?;
+            Ok(())
+        },
+    },
+    Variable {
+        name: "PLUMBLINE_LOG_OTLP",
+        sets: "log.otlp, the collector that is told the log too",
+        set: |config, value| {
+            telemetry::check_collector(&value)?;
+            config.log.otlp = Some(value);
             Ok(())
         },
     },
@@ -105,6 +114,7 @@ mod tests {
             ("PLUMBLINE_INSTANCE", "pod-1"),
             ("PLUMBLINE_LOG_LEVEL", "debug"),
             ("PLUMBLINE_LOG_FORMAT", "json"),
+            ("PLUMBLINE_LOG_OTLP", "http://collector:4318"),
         ])
         .expect("accepted");
         assert_eq!(config.kafka.bootstrap_servers, "broker:9093");
@@ -112,6 +122,8 @@ mod tests {
         assert_eq!(config.run.instance.as_deref(), Some("pod-1"));
         assert_eq!(config.log.level, "debug");
         assert_eq!(config.log.format, LogFormat::Json);
+        let otlp = config.log.otlp.as_deref();
+        assert_eq!(otlp, Some("http://collector:4318"));
     }
 
     #[test]
@@ -126,5 +138,9 @@ mod tests {
         insta::assert_snapshot!(error, @"PLUMBLINE_LOG_FORMAT: `xml` is no format of the log; write text or json");
         let error = apply(&[("PLUMBLINE_LOG_LEVEL", "loud")]).expect_err("refused");
         assert!(error.to_string().starts_with("PLUMBLINE_LOG_LEVEL: `loud`"));
+        let error = apply(&[("PLUMBLINE_LOG_OTLP", "http://ann:hunter2@collector:4318")]);
+        let error = error.expect_err("refused").to_string();
+        assert!(error.starts_with("PLUMBLINE_LOG_OTLP: "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

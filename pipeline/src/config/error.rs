@@ -14,6 +14,7 @@ use super::problem::Note;
 use super::read::MOST_NOTES;
 use super::secret::SecretError;
 use crate::log_format::FormatError;
+use crate::telemetry::CollectorError;
 
 /// What can be wrong with a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,9 @@ pub enum ConfigError {
         /// Why.
         source: FormatError,
     },
+    /// The collector of the log.
+    #[error(transparent)]
+    Collector(#[from] CollectorError),
     /// An environment variable that overrides the file is wrong.
     #[error("{variable}: {message}")]
     Environment {

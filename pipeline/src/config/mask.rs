@@ -4,7 +4,7 @@
 //! doubt a value is blanked; nobody needs it to find the line.
 
 /// Parts of names whose values are not shown, wherever they stand.
-const TELLING: [&str; 8] = [
+const TELLING: [&str; 9] = [
     "pass",
     "secret",
     "token",
@@ -13,7 +13,11 @@ const TELLING: [&str; 8] = [
     "ssl",
     "jaas",
     "properties",
+    "otlp",
 ];
+
+/// Parts of the names of sections of which every value may be secret.
+const SECTIONS: [&str; 2] = ["properties", "otlp"];
 
 /// The same text, byte for byte as long, with every value blanked that may be secret.
 pub(super) fn mask(text: &str) -> String {
@@ -24,7 +28,8 @@ pub(super) fn mask(text: &str) -> String {
         let start = line.trim_start();
         let header = start.starts_with('[');
         if header {
-            in_properties = start.to_lowercase().contains("properties");
+            let start = start.to_lowercase();
+            in_properties = SECTIONS.iter().any(|part| start.contains(part));
             in_secret = false;
         }
         if header || start.starts_with('#') && !in_secret {
@@ -90,6 +95,9 @@ mod tests {
             "[kafka]\n\"sasl.password\" = hunter2",
             "[kafka]\nproperties = {\n  x = 1,\n  \"sasl.password\" = \"hunter2\n}",
             "Password = \"hunter2\"",
+            "[log]\notlp = 'http://ann:hunter2@collector'",
+            "[log]\notlp_headers = { authorization = 'hunter2' }",
+            "[log.otlp_headers]\nauthorization = 'hunter2'",
         ] {
             let masked = mask(text);
             assert!(!masked.contains("hunter2"), "{masked}");

@@ -1,6 +1,7 @@
 //! The sections that say what is read and how the program runs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use plumbline_schemas::formats;
 use plumbline_schemas::time::EventTime;
 use serde::de::{self, Deserialize, Deserializer};
 
-use super::secret::Secret;
+use super::secret::{ScalarVisitor, Secret};
 use crate::compare::{FailIf, Sweep};
 use crate::log_format::{FormatError, SET, VRL};
 use crate::{analyst, telemetry};
@@ -303,7 +304,7 @@ pub struct ReportConfig {
     pub overwrite: bool,
 }
 
-/// `[log]`: what the program says of itself, on stderr.
+/// `[log]`: what the program says of itself, on stderr and to a collector.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
@@ -312,6 +313,12 @@ pub struct LogConfig {
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that is told it too: `http://host:4318`.
+    #[serde(deserialize_with = "collector")]
+    pub otlp: Option<String>,
+    /// `[log.otlp_headers]`: headers of every request to the collector.
+    #[serde(deserialize_with = "headers")]
+    pub otlp_headers: BTreeMap<String, Secret>,
 }
 
 impl Default for LogConfig {
@@ -319,6 +326,8 @@ impl Default for LogConfig {
         Self {
             level: "info".to_owned(),
             format: LogFormat::Text,
+            otlp: None,
+            otlp_headers: BTreeMap::new(),
         }
     }
 }
@@ -327,6 +336,31 @@ fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     let level = String::deserialize(deserializer)?;
     telemetry::filter(&level).map_err(de::Error::custom)?;
     Ok(level)
+}
+
+fn collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let url = String::deserialize(deserializer)?;
+    telemetry::check_collector(&url).map_err(de::Error::custom)?;
+    Ok(Some(url))
+}
+
+/// Headers by their names. None of the errors quotes a value.
+fn headers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    struct Value(Secret);
+    impl<'de> Deserialize<'de> for Value {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(ScalarVisitor).map(Self)
+        }
+    }
+    let headers = BTreeMap::<String, Value>::deserialize(deserializer)?.into_iter();
+    headers
+        .map(|(name, Value(secret))| {
+            telemetry::check_header(&name).map_err(de::Error::custom)?;
+            Ok((name, secret))
+        })
+        .collect()
 }
 
 /// How a line of the log looks.

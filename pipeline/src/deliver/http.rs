@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
 pub(crate) type Body = Full<Bytes>;
@@ -54,8 +54,8 @@ impl Reply {
 
 /// Keeps connections open, and gives up on who does not answer. Clones share both.
 #[derive(Clone)]
-pub(crate) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+pub(crate) struct Http<C = HttpsConnector<HttpConnector>> {
+    client: Client<C, Body>,
     timeout: Duration,
 }
 
@@ -67,10 +67,16 @@ impl Http {
             .https_or_http()
             .enable_http1()
             .build();
-        Ok(Self {
+        Ok(Self::over(connector, timeout))
+    }
+}
+
+impl<C: Connect + Clone + Send + Sync + 'static> Http<C> {
+    pub(crate) fn over(connector: C, timeout: Duration) -> Self {
+        Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             timeout,
-        })
+        }
     }
 
     /// The answer, or why there is none: then nobody knows what became of the request. `left`: the time in
@@ -108,7 +114,7 @@ pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
 }
 
 /// In seconds; a date is as good as nothing.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }

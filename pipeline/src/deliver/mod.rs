@@ -27,6 +27,8 @@ pub use http::RootsError;
 pub use team::DeliverError;
 
 pub(crate) use counters::{Count, Counters, Gauge, Names};
+#[cfg(feature = "otlp")]
+pub(crate) use http::retry_after;
 pub(crate) use http::{Answer, Body, Http, Reply, bearer};
 pub(crate) use outbox::Outbox;
 pub(crate) use session::{Session, SessionError, time_left};

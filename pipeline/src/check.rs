@@ -475,7 +475,12 @@ mod tests {
         );
         assert!(!text.contains("hunter2"), "{text}");
         let (_, text) = text.split_once("\nlog ").expect("a collector");
-        insta::assert_snapshot!(format!("log {text}"), @"");
+        insta::assert_snapshot!(format!("log {text}"), @"
+        log          warn, to http://collector:4318 too
+                     with authorization, x-tenant
+
+        note: on this machine the value of log.otlp_headers.authorization cannot be had: the environment variable PLUMBLINE_NOT_SET is not set, or is not UTF-8; set it, or correct the name
+        ");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! doubt a value is blanked; nobody needs it to find the line.
 
 /// Parts of names whose values are not shown, wherever they stand.
-const TELLING: [&str; 9] = [
+const TELLING: [&str; 10] = [
     "pass",
     "secret",
     "token",
@@ -14,6 +14,7 @@ const TELLING: [&str; 9] = [
     "jaas",
     "properties",
     "otlp",
+    "authorization",
 ];
 
 /// Parts of the names of sections of which every value may be secret.
@@ -97,6 +98,7 @@ mod tests {
             "Password = \"hunter2\"",
             "[log]\notlp = 'http://ann:hunter2@collector'",
             "[log]\notlp_headers = { authorization = 'hunter2' }",
+            "[log]\notlp_headers = {\n  authorization = 'hunter2'\n}",
             "[log.otlp_headers]\nauthorization = 'hunter2'",
         ] {
             let masked = mask(text);

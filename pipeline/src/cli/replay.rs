@@ -20,7 +20,7 @@ use crate::replay::{self, Summary};
 /// what differs is printed and written to comparison.json, differences.ndjson and sweep.json.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
+    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
     /// Files, globs, directories, or - for stdin; several are merged by event time
@@ -75,6 +75,19 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     parquet: Option<bool>,
+    /// Write what is learnt to the state topic of [kafka] too: the first `plumbline run` begins with it
+    /// [file: replay.export_state]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_EXPORT_STATE",
+        hide_env_values = true
+    )]
+    export_state: Option<bool>,
     /// A second configuration: of it [geo], [engine], [detectors] and [policy] are read; its results go to
     /// compare/ below DIR [file: replay.compare]
     #[arg(
@@ -142,6 +155,7 @@ impl ReplayArgs {
         replay.tenant = self.tenant.or(replay.tenant.take());
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
+        replay.export_state = self.export_state.unwrap_or(replay.export_state);
         replay.compare = self.compare.or(replay.compare.take());
         replay.sweep = self.sweep.or(replay.sweep.take());
     }

@@ -209,6 +209,8 @@ pub struct ReplayConfig {
     pub sweep: Option<Sweep>,
     /// Whether the tables `events`, `findings` and `commands` are written too.
     pub parquet: bool,
+    /// Whether what is learnt is written to `plumbline.state`, for `plumbline run` to begin with.
+    pub export_state: bool,
 }
 
 impl Default for ReplayConfig {
@@ -222,6 +224,7 @@ impl Default for ReplayConfig {
             compare: None,
             sweep: None,
             parquet: analyst::IS_BUILT_IN,
+            export_state: false,
         }
     }
 }

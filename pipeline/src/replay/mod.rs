@@ -44,6 +44,7 @@ use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
 use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
+use crate::worker::{Seed, SeedError};
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
 use progress::Progress;
@@ -118,6 +119,9 @@ pub enum ReplayError {
         /// Why.
         source: io::Error,
     },
+    /// State for a service to begin with.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// A defect of this program.
     #[error("an event or a result cannot be written as JSON; please report it")]
     Encode(#[source] serde_json::Error),
@@ -130,6 +134,7 @@ impl ReplayError {
             Self::Read { .. } | Self::Write { .. } | Self::Encode(_) => 1,
             Self::Parquet { source, .. } => source.exit_code(),
             Self::Archive(source) => source.exit_code(),
+            Self::Seed(source) => source.exit_code(),
             _ => 2,
         }
     }
@@ -143,6 +148,8 @@ pub struct Side<'c> {
     pub out: &'c Path,
     /// Whether the results are written as tables too, and the log with them.
     pub parquet: bool,
+    /// Whether what is learnt of the log becomes the state that a service begins with.
+    pub export_state: bool,
 }
 
 /// What is made of results, and does not belong to those that replace them; each with a member that it has.
@@ -190,11 +197,11 @@ fn remove_outdated(out: &Path) -> Result<(), ReplayError> {
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
     let labels = config.compare.labels.as_deref();
-    let parquet = config.replay.parquet;
     let side = Side {
         config,
         out,
-        parquet,
+        parquet: config.replay.parquet,
+        export_state: config.replay.export_state,
     };
     let summaries = replay_sides(&config.replay, labels, &[side])?;
     summaries.into_iter().next().ok_or(ReplayError::NoOutput)
@@ -266,6 +273,7 @@ pub fn replay_sides(
         run.results.publish()?;
         remove_outdated(side.out)?;
         labels.publish(side.out)?;
+        run.seed.map_or(Ok(()), Seed::write)?;
         summaries.push(run.summary);
     }
     Ok(summaries)
@@ -305,6 +313,8 @@ struct Run {
     outputs: Vec<Output>,
     results: Results,
     summary: Summary,
+    /// What a service will begin with.
+    seed: Option<Seed>,
 }
 
 impl Run {
@@ -313,7 +323,9 @@ impl Run {
         enricher: Option<Enricher>,
         inputs: u64,
     ) -> Result<Self, ReplayError> {
+        let seed = side.export_state.then(|| Seed::prepare(side.config));
         Ok(Self {
+            seed: seed.transpose()?,
             engine: Engine::new(Arc::new(side.config.engine_config())),
             enricher,
             outputs: Vec::new(),
@@ -357,6 +369,9 @@ impl Run {
     fn apply(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
         self.summary.saw(event.time);
         self.results.event(event)?;
+        if let Some(seed) = &mut self.seed {
+            seed.take(event);
+        }
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}
             Disposition::Duplicate => self.summary.duplicates += 1,

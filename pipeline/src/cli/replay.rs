@@ -11,6 +11,7 @@ use super::failure::Failure;
 use crate::compare::{self, Sweep};
 use crate::config::{self, Config};
 use crate::replay::{self, Summary};
+use plumbline_schemas::time::EventTime;
 
 /// Put historical logs through the same engine, without Kafka
 ///
@@ -47,6 +48,22 @@ pub(super) struct ReplayArgs {
     /// Tenant of native events that name none, and of every record of the other formats [file: replay.tenant] [default: default]
     #[arg(long, env = "PLUMBLINE_TENANT", hide_env_values = true)]
     tenant: Option<String>,
+    /// Leave out what happened before: a time, or a day [file: replay.from]
+    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_FROM", hide_env_values = true)]
+    from: Option<EventTime>,
+    /// Leave out what happened then or later [file: replay.to]
+    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_TO", hide_env_values = true)]
+    to: Option<EventTime>,
+    /// Only what these do, or others on their behalf; * is a wildcard [file: replay.identities]
+    #[arg(
+        long = "identity",
+        value_name = "ID",
+        num_args = 1..,
+        value_delimiter = ',',
+        env = "PLUMBLINE_REPLAY_IDENTITIES",
+        hide_env_values = true
+    )]
+    identities: Vec<String>,
     /// The configuration; without one, the defaults
     #[arg(
         long,
@@ -123,6 +140,7 @@ impl ReplayArgs {
         if config.replay.out.is_none() {
             return Err(missing("--out <DIR>"));
         }
+        super::check_range(config.replay.from, config.replay.to)?;
         let config = super::start(config)?;
         match (&config.replay.compare, &config.replay.sweep) {
             (Some(_), Some(_)) => Err(usage(
@@ -153,6 +171,11 @@ impl ReplayArgs {
         }
         replay.program = self.program.or(replay.program.take());
         replay.tenant = self.tenant.or(replay.tenant.take());
+        replay.from = self.from.or(replay.from);
+        replay.to = self.to.or(replay.to);
+        if !self.identities.is_empty() {
+            replay.identities = self.identities;
+        }
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
         replay.export_state = self.export_state.unwrap_or(replay.export_state);

@@ -15,6 +15,9 @@
 //! `commands/`, replaced as a whole. The same inputs and configuration give the same bytes, but for `wall_ms`.
 //! Where events of the input are known to be an attack's, `labels.ndjson` names them ([`labels`]).
 //!
+//! **A part of it**: a range of time, and identities with what is done on their behalf; the rest is read, counted
+//! and left out ([`selection`]).
+//!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
 mod feed;
@@ -26,6 +29,7 @@ mod reader;
 mod records;
 mod results;
 mod sample;
+mod selection;
 mod summary;
 mod tables;
 
@@ -52,6 +56,7 @@ use reader::Reader;
 use results::Results;
 pub(crate) use results::Writing;
 pub use sample::{Sampled, sample};
+use selection::Selection;
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -245,6 +250,7 @@ pub fn replay_sides(
     for (side, enricher) in sides.iter().zip(enrichers.own) {
         runs.push(Run::begin(side, enricher, files.len() as u64)?);
     }
+    let selection = Selection::of(input);
     let mut events = 0;
     let mut drifted = DriftCounts::default();
     merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
@@ -254,6 +260,10 @@ pub fn replay_sides(
         }
         progress.events(events);
         events += 1;
+        let taken = match taken {
+            Taken::Event(event) if !selection.has(event) => Taken::LeftOut,
+            taken => taken,
+        };
         if let Taken::Event(event) = &taken {
             labels.note(event);
         }
@@ -359,6 +369,10 @@ impl Run {
             }
             Taken::Skipped => {
                 self.summary.skipped += 1;
+                Ok(())
+            }
+            Taken::LeftOut => {
+                self.summary.left_out += 1;
                 Ok(())
             }
             // Of no side alone.

@@ -26,7 +26,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::builder::styling::Styles;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use plumbline_schemas::time::EventTime;
 
 use crate::config::{self, Config};
 use crate::telemetry;
@@ -69,7 +71,7 @@ enum Command {
     Transmit(TransmitArgs),
     Bot(BotArgs),
     Receive(ReceiveArgs),
-    Replay(ReplayArgs),
+    Replay(Box<ReplayArgs>),
     Compare(CompareArgs),
     Explain(ExplainArgs),
     Query(QueryArgs),
@@ -119,6 +121,18 @@ fn start(mut config: Config) -> Result<Config, Failure> {
     config.apply_environment(|name| std::env::var(name).ok())?;
     telemetry::init(&config)?;
     Ok(config)
+}
+
+/// Refuses a range of time in which there is none.
+fn check_range(from: Option<EventTime>, to: Option<EventTime>) -> Result<(), Failure> {
+    match (from, to) {
+        (Some(from), Some(to)) if from >= to => {
+            let message = format!("there is no time from {from} to {to}; --to comes after --from");
+            let error = Cli::command().error(ErrorKind::ValueValidation, message);
+            Err(Failure::Usage(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Data for stdout. A reader that has gone away wants no more, and that is no failure.

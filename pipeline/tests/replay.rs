@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use plumbline::config::Config;
+use plumbline::config::{Config, ReplayConfig};
 use plumbline::replay::{ReplayError, Summary, replay};
 use plumbline_schemas::time::EventTime;
 use proptest::prelude::*;
@@ -74,9 +74,19 @@ impl Place {
     }
 
     fn replay(&self, inputs: &[String], out: &str) -> Result<Summary, ReplayError> {
+        self.replay_some(inputs, out, |_| {})
+    }
+
+    fn replay_some(
+        &self,
+        inputs: &[String],
+        out: &str,
+        select: impl FnOnce(&mut ReplayConfig),
+    ) -> Result<Summary, ReplayError> {
         let mut config = Config::default();
         config.replay.input = inputs.to_vec();
         config.replay.out = Some(self.path(out));
+        select(&mut config.replay);
         replay(&config)
     }
 
@@ -112,6 +122,54 @@ fn two_runs_give_the_same_bytes_and_the_theft_is_answered() {
         (first.events, first.identities, first.dead_letters),
         (961, 5, 0)
     );
+}
+
+#[test]
+fn a_part_of_the_log_is_replayed_as_if_it_were_all() {
+    let place = Place::new();
+    let mut lines = office();
+    let mut acting: Value = serde_json::from_str(&lines[17]).unwrap();
+    acting["id"] = "acting".into();
+    acting["identity"] = json!({ "id": "agent", "kind": "ai_agent" });
+    acting["delegation"] = json!([{ "id": "p2", "kind": "human" }]);
+    lines.insert(18, acting.to_string());
+    let input = [place.write("log.ndjson", &lines)];
+    let (from, to) = ("2026-11-03T00:00:00Z", "2026-11-13T16:45:00Z");
+    let (from, to) = (EventTime::parse(from), EventTime::parse(to));
+    let of_time = |line: &str| Some(time_of(line)) >= from && Some(time_of(line)) < to;
+    let of_p2 = |line: &str| line.contains("\"p2\"");
+    for (name, is_meant) in [
+        ("time", &of_time as &dyn Fn(&str) -> bool),
+        ("identity", &of_p2),
+        ("both", &|line: &str| of_time(line) && of_p2(line)),
+    ] {
+        let meant: Vec<String> = lines
+            .iter()
+            .filter(|line| is_meant(line))
+            .cloned()
+            .collect();
+        let alone = [place.write(&format!("{name}.ndjson"), &meant)];
+        place.replay(&alone, "alone").unwrap();
+        let summary = place.replay_some(&input, "part", |replay| {
+            if name != "identity" {
+                (replay.from, replay.to) = (from, to);
+            }
+            if name != "time" {
+                replay.identities = vec!["p2*".to_owned()];
+            }
+        });
+        let summary = summary.unwrap();
+        assert_eq!(place.results("part"), place.results("alone"), "{name}");
+        assert_eq!(summary.events, lines.len() as u64);
+        assert_eq!(
+            summary.left_out,
+            (lines.len() - meant.len()) as u64,
+            "{name}"
+        );
+        assert!(!meant.is_empty() && meant.len() < lines.len(), "{name}");
+        // The theft is in it, and is p2's.
+        assert_eq!(summary.commands.get("revoke_session"), Some(&1), "{name}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use crate::compare::{self, Sweep};
 use crate::config::{self, Config};
 use crate::replay::{self, Summary};
+use plumbline_schemas::time::EventTime;
 
 /// Put historical logs through the same engine, without Kafka
 ///
@@ -20,7 +21,7 @@ use crate::replay::{self, Summary};
 /// what differs is printed and written to comparison.json, differences.ndjson and sweep.json.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
+    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
     /// Files, globs, directories, or - for stdin; several are merged by event time
@@ -47,6 +48,22 @@ pub(super) struct ReplayArgs {
     /// Tenant of native events that name none, and of every record of the other formats [file: replay.tenant] [default: default]
     #[arg(long, env = "PLUMBLINE_TENANT", hide_env_values = true)]
     tenant: Option<String>,
+    /// Leave out what happened before: a time, or a day [file: replay.from]
+    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_FROM", hide_env_values = true)]
+    from: Option<EventTime>,
+    /// Leave out what happened then or later [file: replay.to]
+    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_TO", hide_env_values = true)]
+    to: Option<EventTime>,
+    /// Only what these do, or others on their behalf; * is a wildcard [file: replay.identities]
+    #[arg(
+        long = "identity",
+        value_name = "ID",
+        num_args = 1..,
+        value_delimiter = ',',
+        env = "PLUMBLINE_REPLAY_IDENTITIES",
+        hide_env_values = true
+    )]
+    identities: Vec<String>,
     /// The configuration; without one, the defaults
     #[arg(
         long,
@@ -75,6 +92,19 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     parquet: Option<bool>,
+    /// Write what is learnt to the state topic of [kafka] too: the first `plumbline run` begins with it
+    /// [file: replay.export_state]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_EXPORT_STATE",
+        hide_env_values = true
+    )]
+    export_state: Option<bool>,
     /// A second configuration: of it [geo], [engine], [detectors] and [policy] are read; its results go to
     /// compare/ below DIR [file: replay.compare]
     #[arg(
@@ -110,6 +140,7 @@ impl ReplayArgs {
         if config.replay.out.is_none() {
             return Err(missing("--out <DIR>"));
         }
+        super::check_range(config.replay.from, config.replay.to)?;
         let config = super::start(config)?;
         match (&config.replay.compare, &config.replay.sweep) {
             (Some(_), Some(_)) => Err(usage(
@@ -140,8 +171,14 @@ impl ReplayArgs {
         }
         replay.program = self.program.or(replay.program.take());
         replay.tenant = self.tenant.or(replay.tenant.take());
+        replay.from = self.from.or(replay.from);
+        replay.to = self.to.or(replay.to);
+        if !self.identities.is_empty() {
+            replay.identities = self.identities;
+        }
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
+        replay.export_state = self.export_state.unwrap_or(replay.export_state);
         replay.compare = self.compare.or(replay.compare.take());
         replay.sweep = self.sweep.or(replay.sweep.take());
     }

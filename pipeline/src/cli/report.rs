@@ -52,7 +52,7 @@ pub(super) struct ReportArgs {
     #[arg(
         long,
         value_name = "TIME",
-        value_parser = config::report_time,
+        value_parser = config::limit_of_time,
         env = "PLUMBLINE_REPORT_FROM",
         hide_env_values = true
     )]
@@ -61,7 +61,7 @@ pub(super) struct ReportArgs {
     #[arg(
         long,
         value_name = "TIME",
-        value_parser = config::report_time,
+        value_parser = config::limit_of_time,
         env = "PLUMBLINE_REPORT_TO",
         hide_env_values = true
     )]
@@ -97,12 +97,7 @@ impl ReportArgs {
                 "--data <DIR>, or its entry in [query] of the configuration",
             ));
         }
-        if let (Some(from), Some(to)) = (config.report.from, config.report.to)
-            && from >= to
-        {
-            let message = format!("there is no time from {from} to {to}; --to comes after --from");
-            return Err(usage(ErrorKind::ValueValidation, &message));
-        }
+        super::check_range(config.report.from, config.report.to)?;
         let config = super::start(config)?;
         let Some(out) = config.report.out.as_deref() else {
             return Err(missing(

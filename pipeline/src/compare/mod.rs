@@ -207,8 +207,11 @@ fn replay_against(
         config,
         out,
         parquet,
+        export_state: false,
     };
-    let mut sides = vec![side(config, out, config.replay.parquet)];
+    let mut first = side(config, out, config.replay.parquet);
+    first.export_state = config.replay.export_state;
+    let mut sides = vec![first];
     sides.extend(
         others
             .iter()

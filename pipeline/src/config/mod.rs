@@ -31,7 +31,7 @@ pub use secret::{Secret, SecretError};
 pub use sections::{
     AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReceiveConfig,
     ReplayConfig, ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig, check_format,
-    listen_address, report_time,
+    limit_of_time, listen_address,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 

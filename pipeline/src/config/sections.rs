@@ -202,6 +202,14 @@ pub struct ReplayConfig {
     pub program: Option<PathBuf>,
     /// Tenant of `native` events that name none, and of every record of the other formats.
     pub tenant: Option<String>,
+    /// What happened before it is left out.
+    #[serde(deserialize_with = "time")]
+    pub from: Option<EventTime>,
+    /// What happened then or later is left out.
+    #[serde(deserialize_with = "time")]
+    pub to: Option<EventTime>,
+    /// Globs; who else acts, and not on their behalf, is left out. Without any nobody is.
+    pub identities: Vec<String>,
     /// Where findings, commands and the summary are written.
     pub out: Option<PathBuf>,
     /// A second configuration, which the same log is replayed under.
@@ -210,6 +218,8 @@ pub struct ReplayConfig {
     pub sweep: Option<Sweep>,
     /// Whether the tables `events`, `findings` and `commands` are written too.
     pub parquet: bool,
+    /// Whether what is learnt is written to `plumbline.state`, for `plumbline run` to begin with.
+    pub export_state: bool,
 }
 
 impl Default for ReplayConfig {
@@ -219,10 +229,14 @@ impl Default for ReplayConfig {
             format: "native".to_owned(),
             program: None,
             tenant: None,
+            from: None,
+            to: None,
+            identities: Vec::new(),
             out: None,
             compare: None,
             sweep: None,
             parquet: analyst::IS_BUILT_IN,
+            export_state: false,
         }
     }
 }
@@ -417,12 +431,12 @@ pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(
 /// A time, or a day, which begins at midnight UTC.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EventTime>, D::Error> {
     let text: Cow<'de, str> = Deserialize::deserialize(deserializer)?;
-    let time = report_time(&text).map_err(de::Error::custom)?;
+    let time = limit_of_time(&text).map_err(de::Error::custom)?;
     Ok(Some(time))
 }
 
-/// Reads the beginning or the end of what a report tells of.
-pub fn report_time(text: &str) -> Result<EventTime, String> {
+/// Reads the beginning or the end of a range of time.
+pub fn limit_of_time(text: &str) -> Result<EventTime, String> {
     crate::report::read_time(text).ok_or_else(|| {
         "write a time such as 2026-11-16T09:00:00Z, or a day such as 2026-11-16, which begins at midnight UTC"
             .to_owned()

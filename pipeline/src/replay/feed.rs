@@ -30,6 +30,8 @@ pub(super) enum Taken<'t> {
     Rejected(u64, Reject, &'t [u8]),
     /// A record that says nothing of any identity.
     Skipped,
+    /// An event of another time, or of somebody else, than is asked for.
+    LeftOut,
     /// A field in which the next record is not what its format expects.
     Drift(Drift),
 }

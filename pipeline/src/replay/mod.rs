@@ -15,6 +15,9 @@
 //! `commands/`, replaced as a whole. The same inputs and configuration give the same bytes, but for `wall_ms`.
 //! Where events of the input are known to be an attack's, `labels.ndjson` names them ([`labels`]).
 //!
+//! **A part of it**: a range of time, and identities with what is done on their behalf; the rest is read, counted
+//! and left out ([`selection`]).
+//!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
 mod feed;
@@ -26,6 +29,7 @@ mod reader;
 mod records;
 mod results;
 mod sample;
+mod selection;
 mod summary;
 mod tables;
 
@@ -44,6 +48,7 @@ use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
 use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
+use crate::worker::{Seed, SeedError};
 use feed::{Feed, Taken};
 use labels::{LabelError, LabelFile, Labels};
 use progress::Progress;
@@ -51,6 +56,7 @@ use reader::Reader;
 use results::Results;
 pub(crate) use results::Writing;
 pub use sample::{Sampled, sample};
+use selection::Selection;
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -118,6 +124,9 @@ pub enum ReplayError {
         /// Why.
         source: io::Error,
     },
+    /// State for a service to begin with.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// A defect of this program.
     #[error("an event or a result cannot be written as JSON; please report it")]
     Encode(#[source] serde_json::Error),
@@ -130,6 +139,7 @@ impl ReplayError {
             Self::Read { .. } | Self::Write { .. } | Self::Encode(_) => 1,
             Self::Parquet { source, .. } => source.exit_code(),
             Self::Archive(source) => source.exit_code(),
+            Self::Seed(source) => source.exit_code(),
             _ => 2,
         }
     }
@@ -143,6 +153,8 @@ pub struct Side<'c> {
     pub out: &'c Path,
     /// Whether the results are written as tables too, and the log with them.
     pub parquet: bool,
+    /// Whether what is learnt of the log becomes the state that a service begins with.
+    pub export_state: bool,
 }
 
 /// What is made of results, and does not belong to those that replace them; each with a member that it has.
@@ -190,11 +202,11 @@ fn remove_outdated(out: &Path) -> Result<(), ReplayError> {
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
     let labels = config.compare.labels.as_deref();
-    let parquet = config.replay.parquet;
     let side = Side {
         config,
         out,
-        parquet,
+        parquet: config.replay.parquet,
+        export_state: config.replay.export_state,
     };
     let summaries = replay_sides(&config.replay, labels, &[side])?;
     summaries.into_iter().next().ok_or(ReplayError::NoOutput)
@@ -238,6 +250,7 @@ pub fn replay_sides(
     for (side, enricher) in sides.iter().zip(enrichers.own) {
         runs.push(Run::begin(side, enricher, files.len() as u64)?);
     }
+    let selection = Selection::of(input);
     let mut events = 0;
     let mut drifted = DriftCounts::default();
     merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
@@ -247,6 +260,10 @@ pub fn replay_sides(
         }
         progress.events(events);
         events += 1;
+        let taken = match taken {
+            Taken::Event(event) if !selection.has(event) => Taken::LeftOut,
+            taken => taken,
+        };
         if let Taken::Event(event) = &taken {
             labels.note(event);
         }
@@ -266,6 +283,7 @@ pub fn replay_sides(
         run.results.publish()?;
         remove_outdated(side.out)?;
         labels.publish(side.out)?;
+        run.seed.map_or(Ok(()), Seed::write)?;
         summaries.push(run.summary);
     }
     Ok(summaries)
@@ -305,6 +323,8 @@ struct Run {
     outputs: Vec<Output>,
     results: Results,
     summary: Summary,
+    /// What a service will begin with.
+    seed: Option<Seed>,
 }
 
 impl Run {
@@ -313,7 +333,9 @@ impl Run {
         enricher: Option<Enricher>,
         inputs: u64,
     ) -> Result<Self, ReplayError> {
+        let seed = side.export_state.then(|| Seed::prepare(side.config));
         Ok(Self {
+            seed: seed.transpose()?,
             engine: Engine::new(Arc::new(side.config.engine_config())),
             enricher,
             outputs: Vec::new(),
@@ -349,6 +371,10 @@ impl Run {
                 self.summary.skipped += 1;
                 Ok(())
             }
+            Taken::LeftOut => {
+                self.summary.left_out += 1;
+                Ok(())
+            }
             // Of no side alone.
             Taken::Drift(_) => Ok(()),
         }
@@ -357,6 +383,9 @@ impl Run {
     fn apply(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
         self.summary.saw(event.time);
         self.results.event(event)?;
+        if let Some(seed) = &mut self.seed {
+            seed.take(event);
+        }
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}
             Disposition::Duplicate => self.summary.duplicates += 1,

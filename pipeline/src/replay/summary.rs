@@ -11,7 +11,7 @@ use serde::Serialize;
 /// The numbers of one replay. Only `wall_ms` differs between two runs over the same input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
-    /// Records read, each event of a batch for itself: applied, duplicate, late, refused and skipped.
+    /// Records read, each event of a batch for itself: applied, duplicate, late, refused, skipped and left out.
     pub events: u64,
     /// Seen before, and ignored.
     pub duplicates: u64,
@@ -23,6 +23,9 @@ pub struct Summary {
     pub dead_letters_by_reason: BTreeMap<&'static str, u64>,
     /// Readable, but of no identity.
     pub skipped: u64,
+    /// Of another time or of somebody else than was asked for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Fields that hold a word that is not known: all of kind `unknown` in `drift`.
     pub unrecognised_words: u64,
     /// Records that are not what their format expects, by format, field, and what is wrong there.
@@ -96,11 +99,18 @@ impl fmt::Display for Summary {
             "not applied:  {} duplicates, {} late, {} dead letters, {} of no identity",
             self.duplicates, self.late, self.dead_letters, self.skipped
         )?;
+        if self.left_out > 0 {
+            write!(f, "\nleft out:     {} not asked for", self.left_out)?;
+        }
         if !self.drift.is_empty() {
             write!(f, "\ndrift:        {}", self.drift)?;
         }
         Ok(())
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn listed<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {

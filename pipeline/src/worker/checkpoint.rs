@@ -368,6 +368,6 @@ impl Scribe {
         let offset = Offset::Offset(position);
         let added = offsets.add_partition_offset(&self.topic, self.partition, offset);
         added.map_err(AttemptError::Aborted)?;
-        self.transactor.finish(&offsets, group)
+        self.transactor.finish(Some((&offsets, group)))
     }
 }

@@ -6,6 +6,7 @@ mod outgoing;
 mod pace;
 mod partition;
 mod restore;
+mod seed;
 mod session;
 mod standby;
 mod transaction;
@@ -21,6 +22,8 @@ use crate::config::TopicsConfig;
 use crate::kafka::{Clients, ConnectError, Progress, retry_after};
 use crate::run::{Counters, Standing};
 pub(crate) use restore::Source;
+pub(crate) use seed::Seed;
+pub use seed::SeedError;
 use session::{Session, SessionError};
 pub(crate) use standby::Standby;
 

@@ -276,7 +276,8 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
     })?;
     let unusable = match reading.finish() {
         Ok(None) => return Ok(source.nothing(Vec::new())),
-        Ok(Some((engine, position))) if job.committed.is_some_and(|end| end >= position) => {
+        // At the beginning of the log nothing need be committed: a replay has written it.
+        Ok(Some((engine, position))) if job.committed.unwrap_or(0) >= position => {
             tracing::info!(
                 partition,
                 position,
@@ -360,6 +361,31 @@ impl Reader {
             list.add_partition_offset(&source.topics.state, partition, from)?;
         }
         self.client()?.assign(&list)
+    }
+
+    /// Whether there is state of any partition.
+    pub(super) fn holds_anything(source: &Source) -> Result<bool, KafkaError> {
+        let reader = Self::open(source)?;
+        for partition in 0..source.partitions {
+            let job = Job {
+                partition,
+                committed: None,
+                is_unwanted: Arc::default(),
+            };
+            let mut holds = false;
+            let read = reader.read(source, &job, Offset::Beginning, |_, value| {
+                if value.is_some() {
+                    holds = true;
+                    job.is_unwanted.store(true, Ordering::Relaxed);
+                }
+            });
+            match read {
+                _ if holds => return Ok(true),
+                Err(Failed::Passing(error)) => return Err(error),
+                Err(Failed::Hopeless(_)) | Ok(()) => {}
+            }
+        }
+        Ok(false)
     }
 
     /// Reads what is committed of the state of a partition, to its end.

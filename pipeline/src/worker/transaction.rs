@@ -125,7 +125,7 @@ impl Transactor {
         for outgoing in outputs {
             self.send(outgoing)?;
         }
-        self.finish(offsets, group)
+        self.finish(Some((offsets, group)))
     }
 
     /// Begins a transaction.
@@ -141,14 +141,17 @@ impl Transactor {
         sent.map_err(|error| self.aborted(error))
     }
 
-    /// Commits the transaction that was begun, with these offsets.
+    /// Commits the transaction that was begun, with these offsets where it rests on any.
     pub(super) fn finish(
         &mut self,
-        offsets: &TopicPartitionList,
-        group: ConsumerGroupMetadata,
+        offsets: Option<(&TopicPartitionList, ConsumerGroupMetadata)>,
     ) -> Result<(), AttemptError> {
         // The records are on their way meanwhile.
-        match add_offsets(self.producer()?, offsets, group) {
+        let added = match offsets {
+            Some((offsets, group)) => add_offsets(self.producer()?, offsets, group),
+            None => Some(Ok(())),
+        };
+        match added {
             Some(Ok(())) => {}
             Some(Err(error)) => return Err(self.abort(error)),
             // The next producer under this id ends what this one has begun.

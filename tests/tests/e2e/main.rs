@@ -15,6 +15,7 @@ mod receive;
 mod refusals;
 mod retention;
 mod secrets;
+mod seeded;
 mod seen_from_outside;
 mod shared_work;
 mod signals;

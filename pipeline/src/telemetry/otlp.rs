@@ -124,32 +124,91 @@ fn resource(instance: Option<&str>) -> Resource {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::io::{self, BufRead, BufReader, Read, Write};
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+    use std::sync::mpsc;
+    use std::thread;
 
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
     use crate::config::Config;
 
-    #[test]
-    fn who_logs_never_waits_and_what_does_not_fit_is_counted() {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        (listener, address)
+    }
+
+    fn export_to(address: SocketAddr) -> Export {
         let mut config = Config::default();
-        config.log.otlp = Some(format!("http://{}", free.local_addr().expect("an address")));
-        // From here on nobody listens there.
-        drop(free);
+        config.log.otlp = Some(format!("http://{address}"));
         let collector = Collector::of(&config).expect("right").expect("set");
-        let export = Export::start(collector, None).expect("started");
-        let began = Instant::now();
+        Export::start(collector, None).expect("started")
+    }
+
+    fn tell(export: &Export, records: usize) {
         let subscriber = tracing_subscriber::registry().with(export.layer());
         tracing::subscriber::with_default(subscriber, || {
-            for n in 0..CAPACITY + 5000 {
+            for n in 0..records {
                 tracing::info!(n, "told");
             }
         });
+    }
+
+    #[test]
+    fn who_logs_never_waits_and_what_does_not_fit_is_counted() {
+        let (free, address) = listener();
+        // From here on nobody listens there.
+        drop(free);
+        let export = export_to(address);
+        let began = Instant::now();
+        tell(&export, CAPACITY + 5000);
         assert_eq!(export.counts.dropped(), 5000);
         export.end();
         assert_eq!(export.counts.left(), CAPACITY + 5000);
         assert!(began.elapsed() < END, "{:?}", began.elapsed());
+    }
+
+    /// Takes a post, and closes the connection without having announced it.
+    fn take(stream: TcpStream) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line)?;
+            match line.trim_end().split_once(": ") {
+                Some(("content-length", bytes)) => length = bytes.parse().expect("a number"),
+                None if line.trim_end().is_empty() => break,
+                _ => {}
+            }
+        }
+        stream.read_exact(&mut vec![0; length])?;
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        stream.get_mut().write_all(answer)?;
+        // Until the sender does not look at it any more.
+        thread::sleep(Duration::from_millis(200));
+        Ok(())
+    }
+
+    #[test]
+    fn a_collector_may_close_a_connection_that_rests() {
+        let (listener, address) = listener();
+        let (taken, posts) = mpsc::channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if take(stream.expect("a connection")).is_ok() && taken.send(()).is_err() {
+                    break;
+                }
+            }
+        });
+        let export = export_to(address);
+        let patience = Duration::from_secs(20);
+        tell(&export, 1);
+        posts.recv_timeout(patience).expect("the first");
+        tell(&export, 1);
+        export.end();
+        assert_eq!(export.counts.left(), 0);
+        posts.recv_timeout(patience).expect("the second");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, Request, StatusCode};
 use hyper_util::client::legacy::connect::Connect;
 use opentelemetry_proto::tonic::collector::logs::v1::{
@@ -111,6 +111,9 @@ impl<C: Connect + Clone + Send + Sync + 'static> Sender<C> {
         *request.headers_mut() = self.collector.headers.clone();
         let protobuf = HeaderValue::from_static("application/x-protobuf");
         request.headers_mut().insert(CONTENT_TYPE, protobuf);
+        // Nobody looks at a connection between two batches: one that the collector closes meanwhile would fail.
+        let close = HeaderValue::from_static("close");
+        request.headers_mut().insert(CONNECTION, close);
         tokio::select! {
             replied = self.http.send(request, Duration::MAX) => match replied {
                 Ok(reply) => judge(&reply),

@@ -158,6 +158,11 @@ async fn create_missing(
             // The broker's default is a week, and state is rebuilt from this topic where it has to be.
             new = new.set("retention.ms", &retention);
         }
+        if topic.role != "source" {
+            // By the clock of the machine that writes, a broker refuses all of it where that is an hour ahead, and
+            // what is of the present would be of the future where it is a day behind.
+            new = new.set("message.timestamp.type", "LogAppendTime");
+        }
         let results = admin
             .create_topics([&new], &options)
             .await

@@ -5,6 +5,7 @@
 mod across;
 mod backlogs;
 mod bot;
+mod clocks;
 mod dead_letters;
 mod endings;
 mod exactly_once;

@@ -13,7 +13,7 @@ mod theft;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plumbline::config::{ReportConfig, report_time};
+use plumbline::config::{ReportConfig, limit_of_time};
 use plumbline::report::{model_json, report};
 use serde_json::{Value, json};
 use theft::{Place, theft};
@@ -63,7 +63,7 @@ fn a_part_of_the_time_is_a_part_of_the_findings() {
     let place = Place::new();
     let data = place.replay(&theft());
     let between = |from: Option<&str>, to: Option<&str>| {
-        let time = |text: &str| report_time(text).unwrap();
+        let time = |text: &str| limit_of_time(text).unwrap();
         let config = ReportConfig {
             from: from.map(time),
             to: to.map(time),

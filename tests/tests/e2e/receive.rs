@@ -15,8 +15,6 @@ use crate::window::Window;
 
 const RECEIVE: [&str; 3] = ["receive", "--config", "plumbline.toml"];
 const TOKEN_TYPE: &str = "secevent+jwt";
-/// Kafka has so long for a token, before whoever pushes is told to come again.
-const PATIENCE: &str = "1500ms";
 
 /// Who signs tokens.
 struct Signer {
@@ -51,12 +49,13 @@ struct Door {
 }
 
 impl Door {
-    fn new(line: Line) -> Self {
+    /// Kafka has so long for a token, before whoever pushes is told to come again.
+    fn new(line: Line, patience: &str) -> Self {
         let (port, signer) = (Window::new().port(), Signer::new("k-1"));
         let topic = line.topic("pushed");
         let line = line
             .with(&format!(
-                "[receive]\nlisten = \"{port}\"\ntimeout = \"{PATIENCE}\"\n\
+                "[receive]\nlisten = \"{port}\"\ntimeout = \"{patience}\"\n\
                  [[source]]\ntopic = \"{topic}\"\nformat = \"set\"\ntenant = \"acme\"\n\
                  tokens = {{ issuer = \"https://idp\", audience = \"us\", keys = \"k.json\", \
                  push_token = \"${{env:PUSH_TOKEN}}\" }}\n"
@@ -103,6 +102,18 @@ impl Door {
         ask(self.port, "POST", path, &headers, token).expect("an answer")
     }
 
+    /// As whoever pushes tries again.
+    fn push_until_taken(&self, token: &str) {
+        wait::until("the token to be taken", WORK_LIMIT, || {
+            let reply = self.push(token);
+            std::thread::sleep(Duration::from_millis(50));
+            match reply.status {
+                202 => Ok(()),
+                status => Err(format!("{status} {}", reply.body)),
+            }
+        });
+    }
+
     /// The jti of what is in the topic.
     fn in_topic(&self) -> Vec<String> {
         let jti = |token: &str| {
@@ -130,7 +141,7 @@ fn claims(jti: &str) -> Value {
 
 #[test]
 fn what_is_believed_is_taken_and_nothing_else() {
-    let door = Door::new(Line::new("receive", 1));
+    let door = Door::new(Line::new("receive", 1), "60s");
     let window = Window::new();
     let receiver = door.receive(&window);
 
@@ -214,24 +225,16 @@ fn what_is_believed_is_taken_and_nothing_else() {
 #[test]
 fn a_token_is_taken_only_once_the_broker_has_it() {
     let mut broker = Broker::start(None).unwrap_or_else(|error| panic!("{error}"));
-    let door = Door::new(Line::on(&broker, "receive-away", 1));
+    let door = Door::new(Line::on(&broker, "receive-away", 1), "1500ms");
     let window = Window::new();
     let receiver = door.receive(&window);
     let token = |jti: &str| door.signer.token(TOKEN_TYPE, &claims(jti));
-    assert_eq!(door.push(&token("j-1")).status, 202);
+    door.push_until_taken(&token("j-1"));
     broker.crash();
     let away = door.push(&token("j-2"));
     assert_eq!(away.status, 503, "{}", away.body);
     broker.come_back().unwrap_or_else(|error| panic!("{error}"));
-    // Whoever pushes tries again until it is taken.
-    wait::until("the token to be taken", WORK_LIMIT, || {
-        let reply = door.push(&token("j-2"));
-        std::thread::sleep(Duration::from_millis(50));
-        match reply.status {
-            202 => Ok(()),
-            status => Err(format!("{status} {}", reply.body)),
-        }
-    });
+    door.push_until_taken(&token("j-2"));
     let mut taken = door.in_topic();
     taken.dedup();
     assert_eq!(taken, ["j-1", "j-2"]);
@@ -243,7 +246,7 @@ fn a_token_is_taken_only_once_the_broker_has_it() {
 fn who_takes_nothing_is_told_how_to() {
     let line = Line::new("no-push", 1).created();
     line.run(&RECEIVE).refused(2, &["push_token", "[[source]]"]);
-    let door = Door::new(Line::new("no-push-token", 1));
+    let door = Door::new(Line::new("no-push-token", 1), "1s");
     door.line
         .run(&RECEIVE)
         .refused(2, &["push_token", "PUSH_TOKEN"]);

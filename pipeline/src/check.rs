@@ -1,5 +1,6 @@
 //! `plumbline check`: whether a configuration is right, and what it puts in force.
 
+use std::error::Error;
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -349,6 +350,13 @@ fn notes(config: &Config) -> Vec<String> {
     let missing = missing.chain(telemetry::what_is_missing(config));
     notes.extend(missing.map(|error| format!("on this machine {error}")));
     notes
+}
+
+/// An error and its cause, on one line.
+pub(crate) fn with_cause(error: &dyn Error) -> String {
+    let cause = error.source();
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }
 
 /// Keys that are missing or wrong, and bearer tokens that cannot be had.

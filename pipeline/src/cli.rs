@@ -15,6 +15,7 @@ mod receive;
 mod replay;
 mod report;
 mod run;
+mod service;
 #[cfg(test)]
 mod tests;
 mod topics;

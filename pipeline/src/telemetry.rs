@@ -20,6 +20,7 @@ use self::collector::Collector;
 pub use self::collector::{CollectorError, check_collector, check_header};
 #[cfg(feature = "otlp")]
 use self::otlp::Export;
+use crate::check::with_cause;
 use crate::config::{Config, LogConfig, LogFormat};
 
 /// What goes to the collector. The log is one for the whole process, and so is this.
@@ -101,10 +102,7 @@ pub(crate) fn check_build(log: &LogConfig) -> Result<(), CollectorError> {
 
 /// What the section names and this machine does not have.
 pub(crate) fn what_is_missing(config: &Config) -> Option<String> {
-    let error = Collector::of(config).err()?;
-    let cause = std::error::Error::source(&error);
-    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-    Some(format!("{error}{cause}"))
+    Collector::of(config).err().map(|error| with_cause(&error))
 }
 
 /// Reads a level, or a filter such as `plumbline=debug,info`.

@@ -10,6 +10,7 @@ mod revocation;
 mod target;
 mod webhook;
 
+use crate::check::with_cause;
 use crate::config::{Config, ConfigError};
 use crate::deliver::{DeliverError, Gauge, Names, Post, deliver_until, show_pages};
 use crate::kafka::{Clients, ConnectError, connect};
@@ -120,13 +121,7 @@ fn targets(config: &Config) -> Result<Vec<Target>, BotError> {
 pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
     let targets = config.bot.target.iter();
     let errors = targets.filter_map(|target| Target::new(target, config).err());
-    errors
-        .map(|error| {
-            let cause = std::error::Error::source(&error);
-            let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}")
-        })
-        .collect()
+    errors.map(|error| with_cause(&error)).collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `plumbline receive`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
-use crate::config::{Config, listen_address};
+use super::service::ServiceArgs;
+use crate::config::listen_address;
 use crate::receive;
 
 /// Take the signals that identity providers push
@@ -17,18 +17,8 @@ use crate::receive;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  plumbline receive --config plumbline.toml")]
 pub(super) struct ReceiveArgs {
-    /// The configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PLUMBLINE_CONFIG",
-        hide_env_values = true
-    )]
-    config: PathBuf,
-    /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
-    /// [file: run.listen]
-    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
-    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// Take tokens at this port of this machine, or at an address and port [file: receive.listen]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_RECEIVE_LISTEN", hide_env_values = true)]
     receive_listen: Option<SocketAddr>,
@@ -36,8 +26,7 @@ pub(super) struct ReceiveArgs {
 
 impl ReceiveArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let mut config = Config::load(Some(&self.config))?;
-        config.run.listen = self.listen.or(config.run.listen);
+        let mut config = self.service.load()?;
         config.receive.listen = self.receive_listen.unwrap_or(config.receive.listen);
         let config = super::start(config)?;
         Ok(receive::receive(&config)?)

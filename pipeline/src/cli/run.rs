@@ -1,12 +1,10 @@
 //! `plumbline run`
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::failure::Failure;
-use crate::config::{Config, Stage, listen_address};
+use super::service::ServiceArgs;
+use crate::config::{Config, Stage};
 use crate::run;
 
 /// Run the service: raw logs in, findings and commands out
@@ -19,14 +17,8 @@ use crate::run;
     after_help = "Examples:\n  plumbline run --config plumbline.toml\n  plumbline run --config plumbline.toml --until-end\n  plumbline run --config plumbline.toml --stage detect --workers 4"
 )]
 pub(super) struct RunArgs {
-    /// The configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PLUMBLINE_CONFIG",
-        hide_env_values = true
-    )]
-    config: PathBuf,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// Stop at the end of what the topics held at start [file: run.until_end]
     #[arg(
         long,
@@ -58,15 +50,11 @@ pub(super) struct RunArgs {
         hide_env_values = true
     )]
     standby: Option<bool>,
-    /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
-    /// [file: run.listen]
-    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
-    listen: Option<SocketAddr>,
 }
 
 impl RunArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let mut config = Config::load(Some(&self.config))?;
+        let mut config = self.service.load()?;
         self.apply(&mut config);
         let config = super::start(config)?;
         Ok(run::run(&config)?)
@@ -78,7 +66,6 @@ impl RunArgs {
         run.stage = self.stage.unwrap_or(run.stage);
         run.standby = self.standby.unwrap_or(run.standby);
         run.workers = self.workers.unwrap_or(run.workers);
-        run.listen = self.listen.or(run.listen);
     }
 }
 
@@ -105,6 +92,7 @@ mod tests {
         let arguments = ["run", "--config", "x"].iter().chain(flags);
         let run = Run::try_parse_from(arguments).expect("accepted").run;
         let mut config = config;
+        run.service.apply(&mut config);
         run.apply(&mut config);
         config
     }

@@ -1,12 +1,12 @@
 //! `plumbline transmit`
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
 
 use super::failure::Failure;
-use crate::config::{Config, listen_address};
+use super::service::ServiceArgs;
+use crate::config::listen_address;
 use crate::signals;
 
 /// Tell the receivers of Shared Signals of every command
@@ -17,18 +17,8 @@ use crate::signals;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  plumbline transmit --config plumbline.toml")]
 pub(super) struct TransmitArgs {
-    /// The configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PLUMBLINE_CONFIG",
-        hide_env_values = true
-    )]
-    config: PathBuf,
-    /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
-    /// [file: run.listen]
-    #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
-    listen: Option<SocketAddr>,
+    #[command(flatten)]
+    service: ServiceArgs,
     /// Serve receivers at this port of this machine, or at an address and port [file: signals.listen]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_SIGNALS_LISTEN", hide_env_values = true)]
     signals_listen: Option<SocketAddr>,
@@ -36,8 +26,7 @@ pub(super) struct TransmitArgs {
 
 impl TransmitArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let mut config = Config::load(Some(&self.config))?;
-        config.run.listen = self.listen.or(config.run.listen);
+        let mut config = self.service.load()?;
         config.signals.listen = self.signals_listen.unwrap_or(config.signals.listen);
         let config = super::start(config)?;
         Ok(signals::transmit(&config)?)

@@ -1,8 +1,9 @@
 //! What is counted of each topic, and the pages that show it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
@@ -39,12 +40,15 @@ pub(super) struct Counts {
     topics: Vec<String>,
     tokens: Family<Labels, Counter>,
     registry: Registry,
-    failing: AtomicBool,
     connected: AtomicBool,
+    /// Since when Kafka has what is being written, if anything is.
+    writing: Mutex<Option<Instant>>,
+    /// How long it may have that.
+    patience: Duration,
 }
 
 impl Counts {
-    pub(super) fn of<'t>(topics: impl Iterator<Item = &'t str>) -> Self {
+    pub(super) fn of<'t>(topics: impl Iterator<Item = &'t str>, patience: Duration) -> Self {
         let topics: Vec<String> = topics.map(str::to_owned).collect();
         let tokens = Family::<Labels, Counter>::default();
         for topic in &topics {
@@ -59,8 +63,9 @@ impl Counts {
             topics,
             tokens,
             registry,
-            failing: AtomicBool::new(false),
             connected: AtomicBool::new(false),
+            writing: Mutex::default(),
+            patience,
         }
     }
 
@@ -72,9 +77,13 @@ impl Counts {
         self.tokens.get_or_create(&labels(topic, outcome)).inc();
     }
 
-    /// Whether Kafka takes nothing now.
-    pub(super) fn set_failing(&self, failing: bool) {
-        self.failing.store(failing, Ordering::Relaxed);
+    /// Something is being written from now on, or nothing is any more.
+    pub(super) fn set_writing(&self, is_writing: bool) {
+        *self.writing() = is_writing.then(Instant::now);
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The cluster has been reached.
@@ -86,7 +95,8 @@ impl Counts {
         if !self.connected.load(Ordering::Relaxed) {
             return Err("it waits for Kafka\n".to_owned());
         }
-        match self.failing.load(Ordering::Relaxed) {
+        let since = *self.writing();
+        match since.is_some_and(|since| since.elapsed() > self.patience) {
             true => Err("it waits for Kafka to take what has come\n".to_owned()),
             false => Ok(()),
         }

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::check::with_cause;
 use crate::config::{Config, ConfigError, SourceConfig, resolve};
 use crate::deliver::{DeliverError, listen};
 use crate::kafka::{Clients, ConnectError, connect};
@@ -70,7 +71,9 @@ pub fn receive(config: &Config) -> Result<(), ReceiveError> {
 /// The same inside another program: until it asks to stop. Blocks.
 pub fn receive_until(config: &Config, shutdown: &Shutdown) -> Result<(), ReceiveError> {
     let doors = doors(config)?;
-    let counts = Arc::new(Counts::of(doors.iter().map(|door| &*door.topic)));
+    let timeout = span(config.receive.timeout);
+    let topics = doors.iter().map(|door| &*door.topic);
+    let counts = Arc::new(Counts::of(topics, timeout));
     // First of all: who starts it wants to see what it waits for.
     let pages = config.run.listen.map(|address| {
         let pages = counts::pages(Arc::clone(&counts));
@@ -82,7 +85,7 @@ pub fn receive_until(config: &Config, shutdown: &Shutdown) -> Result<(), Receive
     connect(&config.kafka, &clients, &topics)?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let (writer, queue) = Writer::new(span(config.receive.timeout));
+        let (writer, queue) = Writer::new(timeout);
         let (stop, clients, counted) = (&stop, &clients, &counts);
         let writing = thread::Builder::new()
             .name("receive-write".to_owned())
@@ -122,12 +125,7 @@ fn topics_of(counts: &Counts) -> String {
 pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
     let sources = config.source.iter();
     let missing = sources.filter_map(|source| push_token(config, source).err());
-    let told = missing.map(|error| {
-        let cause = std::error::Error::source(&error);
-        let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{error}{cause}")
-    });
-    told.collect()
+    missing.map(|error| with_cause(&error)).collect()
 }
 
 fn push_token(config: &Config, source: &SourceConfig) -> Result<Option<String>, ConfigError> {
@@ -158,11 +156,13 @@ fn doors(config: &Config) -> Result<Vec<Door>, ReceiveError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use super::counts::{Counts, Outcome};
 
     /// Something of every metric.
     pub(crate) fn metrics() -> String {
-        let counts = Counts::of(["idp-signals"].into_iter());
+        let counts = Counts::of(["idp-signals"].into_iter(), Duration::from_secs(1));
         counts.add("idp-signals", Outcome::taken);
         counts.metrics().expect("encoded")
     }

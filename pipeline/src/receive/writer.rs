@@ -79,14 +79,16 @@ impl Queue {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let letters: Vec<Letter> = std::iter::once(first).chain(self.0.try_iter()).collect();
-            match send(&outbox, letters) {
-                Ok(()) => counts.set_failing(false),
-                Err(error) => {
-                    tracing::error!(%error, "tokens cannot be written; whoever pushes them sends them again");
-                    counts.set_failing(true);
-                    outbox.close();
-                    outbox = new()?;
+            counts.set_writing(true);
+            let sent = send(&outbox, letters);
+            counts.set_writing(false);
+            if let Err(error) = sent {
+                tracing::error!(%error, "tokens cannot be written; whoever pushes them sends them again");
+                if stop.load(Ordering::Relaxed) {
+                    break;
                 }
+                outbox.close();
+                outbox = new()?;
             }
         }
         outbox.close();

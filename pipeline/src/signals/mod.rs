@@ -12,6 +12,7 @@ mod web;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::check::with_cause;
 use crate::config::{Config, ConfigError, Delivery, resolve};
 use crate::deliver::{DeliverError, Gauge, Names, Post, deliver_until, listen, show_pages};
 use crate::kafka::{Clients, ConnectError, connect};
@@ -183,9 +184,7 @@ pub(crate) fn what_is_missing(config: &Config) -> Vec<String> {
         ];
         for (key, token) in tokens {
             if let Err(error) = resolve(token.as_ref(), directory, &owner(&receiver.name), key) {
-                let cause = std::error::Error::source(&error);
-                let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                missing.push(format!("{error}{cause}"));
+                missing.push(with_cause(&error));
             }
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use plumbline_detectors::config::PolicyMode;
 use plumbline_detectors::engine::{Engine, Output};
-use plumbline_schemas::event::Event;
+use plumbline_schemas::event::{Event, EventKind};
 use plumbline_schemas::formats::read_event;
 use plumbline_schemas::log_key;
 use rdkafka::error::KafkaError;
@@ -114,6 +114,10 @@ impl Seed {
 
     /// Learns from the next event of history.
     pub(crate) fn take(&mut self, event: &Event<'_>) {
+        // What the partitions of another log have told each other; these tell each other themselves.
+        if event.kind == EventKind::Context {
+            return;
+        }
         let tenant = event.tenant.as_deref().unwrap_or_default();
         let key = log_key(tenant, &event.identity.id);
         let at = partition_of(key.as_bytes(), self.engines.len());

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use super::refusal::Refusal;
 use super::secret;
 use crate::event::{
-    Action, ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, Identity, IdentityKind,
-    MAX_LIST_ITEMS,
+    ActionClass, DEFAULT_TENANT, Delegate, Event, EventKind, IdentityKind, MAX_LIST_ITEMS,
 };
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
@@ -30,39 +29,11 @@ pub(super) fn open<'v>(
     tenant: Option<Text<'v>>,
     from: Opening<'v, impl Into<Word<IdentityKind>>>,
 ) -> Event<'v> {
-    Event {
-        id: from.id,
-        time: from.time,
-        kind: from.kind,
-        source: Some(Cow::Borrowed(format)),
-        tenant: Some(tenant.unwrap_or(Cow::Borrowed(DEFAULT_TENANT))),
-        identity: Identity {
-            id: from.identity,
-            kind: from.identity_kind.into(),
-            groups: Vec::new(),
-        },
-        session: Default::default(),
-        credential: Default::default(),
-        network: Default::default(),
-        device: Default::default(),
-        workload: Default::default(),
-        action: Action {
-            name: from.action,
-            class: Word::NotKnown,
-            outcome: Word::NotKnown,
-            resource: None,
-            environment: None,
-            scopes: Vec::new(),
-            target_tenant: None,
-            bytes_out: None,
-            records: None,
-            status: None,
-        },
-        task: Default::default(),
-        delegation: Vec::new(),
-        feedback: Default::default(),
-        labels: Default::default(),
-    }
+    let mut event = Event::bare(from.id, from.time, from.kind, from.identity, from.action);
+    event.source = Some(Cow::Borrowed(format));
+    event.tenant = Some(tenant.unwrap_or(Cow::Borrowed(DEFAULT_TENANT)));
+    event.identity.kind = from.identity_kind.into();
+    event
 }
 
 /// The same happening as it concerns another identity: the one that gained a privilege, whose token

@@ -1,7 +1,6 @@
 //! A real Keycloak on loopback, with a database of its own in a temporary directory.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{self, Reply};
-use crate::{reaper, wait};
+use crate::{ports, reaper, wait};
 
 /// Starting takes a quarter of a minute on an idle machine, most of it for the tables of its database.
 const START_LIMIT: Duration = Duration::from_secs(240);
@@ -71,9 +70,7 @@ impl Keycloak {
             .tempdir()
             .expect("a directory");
         reaper::remove_at_end(directory.path()).expect("the reaper");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("its address").port();
-        drop(free);
+        let port = ports::free().expect("a free port");
         let database = directory.path().join("database");
         let log = directory.path().join("keycloak.log");
         let lines = File::create(&log).expect("its log");

@@ -28,6 +28,7 @@ pub mod http;
 pub mod keycloak;
 pub mod line;
 pub mod outputs;
+pub mod ports;
 pub mod program;
 pub mod random;
 pub mod reaper;

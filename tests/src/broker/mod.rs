@@ -128,9 +128,14 @@ impl Broker {
                 process: Some(Process::spawn(jars.clone(), directory)?),
             });
         }
-        for broker in &mut brokers {
-            let bootstrap = broker.bootstrap.clone();
-            broker.own_process().await_answer(&bootstrap, ports.len())?;
+        for number in 0..brokers.len() {
+            let bootstrap = brokers[number].bootstrap.clone();
+            let process = brokers[number].own_process();
+            if let Err(error) = process.await_answer(&bootstrap, ports.len()) {
+                // One that has ended is why the others wait.
+                let mut processes = brokers.iter_mut().map(Self::own_process);
+                return Err(processes.find_map(Process::ended).unwrap_or(error));
+            }
         }
         Ok(brokers)
     }
@@ -268,8 +273,8 @@ impl Process {
         loop {
             let answer = observer.fetch_metadata(None, Duration::from_secs(1));
             // First this: whoever answers is ours only as long as ours runs.
-            if let Ok(Some(status)) = self.java.try_wait() {
-                return Err(self.not_started(format!("it has ended with {status}")));
+            if let Some(ended) = self.ended() {
+                return Err(ended);
             }
             if answer.is_ok_and(|metadata| metadata.brokers().len() >= brokers) {
                 return Ok(());
@@ -279,6 +284,11 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    fn ended(&mut self) -> Option<BrokerError> {
+        let status = self.java.try_wait().ok()??;
+        Some(self.not_started(format!("it has ended with {status}")))
     }
 
     fn not_started(&self, reason: String) -> BrokerError {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::ports;
+
 /// How often to look whether the network is whole again.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -26,7 +28,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) fn listen() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = ports::listen()?;
         let port = listener.local_addr()?.port();
         let network = Arc::new(Network::default());
         let own = Arc::clone(&network);

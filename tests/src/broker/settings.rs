@@ -1,8 +1,9 @@
 //! The configuration of the broker: small, quick to react, and forgetful.
 
 use std::io;
-use std::net::TcpListener;
 use std::path::Path;
+
+use crate::ports;
 
 /// Who may use the SASL listener.
 pub const SASL_USER: &str = "plumbline";
@@ -24,7 +25,7 @@ impl Ports {
     pub(super) fn free(plain: Option<u16>, proxy: Option<u16>) -> io::Result<Self> {
         let mut held = Vec::new();
         let mut next = || -> io::Result<u16> {
-            let listener = TcpListener::bind("127.0.0.1:0")?;
+            let listener = ports::listen()?;
             let port = listener.local_addr()?.port();
             held.push(listener);
             Ok(port)

@@ -1,7 +1,7 @@
 //! Shared Signals out: whatever is killed whenever, every command reaches its receiver, in order, and what
 //! was never committed to the topic does not.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use plumbline_tests::cluster::Raw;
 use plumbline_tests::line::WORK_LIMIT;
-use plumbline_tests::{Line, Random, wait};
+use plumbline_tests::{Line, Random, ports, wait};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::Value;
@@ -87,8 +87,7 @@ fn write_and_abort(line: &Line) {
 }
 
 fn line(name: &str, receiver: &str) -> Line {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
+    let port = ports::free().unwrap();
     let line = Line::new(name, 3)
         .with(&format!(
             "[signals]\nissuer = \"https://signals.example.com\"\nkeys = [\"key.pem\"]\n\

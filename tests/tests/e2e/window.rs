@@ -1,11 +1,11 @@
 //! What a service shows over HTTP, asked for as a monitor would.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use plumbline_tests::line::WORK_LIMIT;
-use plumbline_tests::wait;
+use plumbline_tests::{ports, wait};
 
 /// Where a service shows itself.
 pub(crate) struct Window(u16);
@@ -13,8 +13,7 @@ pub(crate) struct Window(u16);
 impl Window {
     /// At a port that was free a moment ago.
     pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self(listener.local_addr().expect("an address").port())
+        Self(ports::free().expect("a free port"))
     }
 
     pub(crate) fn port(&self) -> String {

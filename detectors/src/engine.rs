@@ -208,12 +208,12 @@ impl Engine {
             + self.agents.bytes()
     }
 
-    /// Bytes held of each identity, in the order of their first events.
-    pub fn identity_bytes(&self) -> impl Iterator<Item = usize> {
-        let fixed = size_of::<Identity>();
+    /// Bytes held of each identity, part by part, in the order of their first events.
+    pub fn identity_bytes(&self) -> impl Iterator<Item = Vec<(&'static str, usize)>> {
+        let fixed = ("fixed", size_of::<Identity>());
         self.identities
             .iter()
-            .map(move |identity| fixed + identity.heap_bytes())
+            .map(move |identity| [fixed].into_iter().chain(identity.parts()).collect())
     }
 
     fn find(&self, event: &Event<'_>) -> (u64, Option<usize>) {

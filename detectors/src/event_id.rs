@@ -27,13 +27,20 @@ impl EventId {
     }
 
     fn of_digits(id: &str) -> Option<Self> {
-        match id.len() {
-            32 => pack(id.bytes()).map(Self::Digest),
-            36 if HYPHENS.iter().all(|at| id.as_bytes()[*at] == b'-') => {
-                pack(id.bytes().filter(|byte| *byte != b'-')).map(Self::Uuid)
-            }
-            _ => None,
+        if let Ok(digits) = id.as_bytes().try_into() {
+            return pack(digits).map(Self::Digest);
         }
+        let text: &[u8; 36] = id.as_bytes().try_into().ok()?;
+        if HYPHENS.iter().any(|at| text[*at] != b'-') {
+            return None;
+        }
+        let mut digits = [0; 32];
+        digits[..8].copy_from_slice(&text[..8]);
+        digits[8..12].copy_from_slice(&text[9..13]);
+        digits[12..16].copy_from_slice(&text[14..18]);
+        digits[16..20].copy_from_slice(&text[19..23]);
+        digits[20..].copy_from_slice(&text[24..]);
+        pack(&digits).map(Self::Uuid)
     }
 
     /// Bytes held beyond the value itself.
@@ -126,18 +133,27 @@ fn take<const N: usize>(packed: &mut &[u8]) -> [u8; N] {
     *bytes
 }
 
-/// Sixteen bytes of 32 digits; nothing if there are others.
-fn pack(mut digits: impl Iterator<Item = u8>) -> Option<[u8; 16]> {
-    let mut digit = || match digits.next()? {
-        byte @ b'0'..=b'9' => Some(byte - b'0'),
-        byte @ b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; 16];
-    for byte in &mut bytes {
-        *byte = digit()? << 4 | digit()?;
+/// What a digit is worth.
+const DIGITS: [u8; 256] = {
+    let (mut worth, mut digit) = ([NONE; 256], 0);
+    while digit < 16 {
+        worth[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
     }
-    digits.next().is_none().then_some(bytes)
+    worth
+};
+/// What anything else is worth.
+const NONE: u8 = 0xFF;
+
+/// Sixteen bytes of 32 digits; nothing if one of them is none. Ids come with every event.
+fn pack(digits: &[u8; 32]) -> Option<[u8; 16]> {
+    let (mut bytes, mut all) = ([0; 16], 0);
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = [pair[0], pair[1]].map(|digit| DIGITS[usize::from(digit)]);
+        all |= high | low;
+        *byte = high << 4 | low;
+    }
+    (all != NONE).then_some(bytes)
 }
 
 impl fmt::Display for EventId {

@@ -79,6 +79,8 @@ enum Mark {
 }
 
 const CHUNK: usize = 1024;
+/// What of an identity is counted apart.
+const PARTS: usize = 12;
 /// So many are looked at to know about how large all are.
 const SAMPLE: usize = 1024;
 
@@ -318,12 +320,31 @@ impl Identity {
 
     /// Bytes held beyond the struct itself.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.key.len()
-            + self.seen.bytes()
-            + self.profile.heap_bytes()
-            + self.sessions.heap_bytes()
-            + self.ledger.heap_bytes()
-            + self.standing.heap_bytes()
-            + self.facts.heap_bytes()
+        self.parts().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// The same, part by part.
+    pub(crate) fn parts(&self) -> [(&'static str, usize); PARTS] {
+        let profile = &self.profile;
+        [
+            ("key", self.key.len()),
+            ("event ids", self.seen.bytes()),
+            ("places", profile.places.heap_bytes()),
+            ("endpoints", profile.scope.heap_bytes()),
+            ("order", profile.sequence.heap_bytes()),
+            (
+                "volume",
+                profile.volume.heap_bytes() + profile.peaks.heap_bytes(),
+            ),
+            ("habits", profile.habits.heap_bytes()),
+            ("data", profile.data.heap_bytes()),
+            ("schedule", profile.schedule.heap_bytes()),
+            ("sessions", self.sessions.heap_bytes()),
+            (
+                "risk",
+                self.ledger.heap_bytes() + self.standing.heap_bytes(),
+            ),
+            ("facts", self.facts.heap_bytes()),
+        ]
     }
 }

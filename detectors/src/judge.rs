@@ -331,19 +331,18 @@ pub(crate) fn group_actions<'e>(
     let told = is_told_to_peers(kind, class);
     let groups = event.identity.groups.iter().map(|group| &**group);
     let kind = (is_agent && event.identity.groups.is_empty()).then_some("ai_agent");
-    let tenant = stable_hash(event.tenant());
-    let action = stable_hash(&event.action.name);
-    groups
-        .chain(kind)
-        .filter(move |_| told)
-        .map(move |group| stable_hash(group) ^ action.rotate_left(17) ^ tenant.rotate_left(31))
+    let action = move |group| {
+        let [action, tenant] = [&*event.action.name, event.tenant()].map(stable_hash);
+        stable_hash(group) ^ action.rotate_left(17) ^ tenant.rotate_left(31)
+    };
+    groups.chain(kind).filter(move |_| told).map(action)
 }
 
 /// How a person reads the circumstances of the session, put into words again when they change.
 fn described(names: &mut Names, session: &Session, setting: &Setting, event: &Event<'_>) -> Name {
     match session.described {
         Some(described) if setting.adds_nothing_to(&session.setting) => described,
-        _ => names.intern(Space::Setting, &describe(event)).0,
+        _ => names.compose(Space::Setting, |text| describe(event, text)),
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) struct Names {
     free: Vec<u32>,
     text_bytes: usize,
     added_since_sweep: usize,
+    /// Where texts are put together.
+    scratch: String,
 }
 
 /// Sweeping waits for at least so many new names, however few there were.
@@ -108,6 +110,16 @@ impl Names {
             return (Name::at(*index), hash);
         }
         (self.add(hash, text), hash)
+    }
+
+    /// The name of a text that is put together for it: nearly always it is known, and nothing is allocated.
+    pub(crate) fn compose(&mut self, space: Space, write: impl FnOnce(&mut String)) -> Name {
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
+        write(&mut text);
+        let (name, _) = self.intern(space, &text);
+        self.scratch = text;
+        name
     }
 
     fn add(&mut self, hash: u64, text: &str) -> Name {
@@ -176,6 +188,7 @@ impl Names {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         self.text_bytes
+            + self.scratch.capacity()
             + self.entries.capacity() * size_of::<Entry>()
             + self.table.allocation_size()
             + self.free.capacity() * size_of::<u32>()

@@ -234,30 +234,35 @@ impl Agents {
 }
 
 /// How a person reads it: only what is stated.
-pub(crate) fn describe(event: &Event<'_>) -> String {
+pub(crate) fn describe(event: &Event<'_>, text: &mut String) {
     let (network, device, workload) = (&event.network, &event.device, &event.workload);
-    let asn = network.asn.map(|asn| format!("AS{asn}"));
-    let named = |name: &str, text: Option<&str>| text.map(|text| format!("{name} {text}"));
-    let session = &event.session;
-    let parts = [
-        network.ip.as_deref().map(str::to_owned),
-        asn,
-        named("in", network.city.as_deref().or(network.country.as_deref())),
-        named("device", device.id.as_deref()),
-        named("TLS", device.tls_fingerprint.as_deref()),
-        device
-            .posture
-            .known()
-            .map(|posture| posture.as_str().replace('_', " ")),
-        named("host", workload.host.as_deref()),
-        named("region", workload.region.as_deref()),
-        named("runtime", workload.runtime.as_deref()),
-        named("environment", workload.environment.as_deref()),
-        named("assurance", session.assurance.as_deref()),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    match parts.is_empty() {
-        true => "nothing known".to_owned(),
-        false => parts.join(", "),
+    let mut add = |name: &str, stated: Option<&str>| {
+        if let Some(stated) = stated {
+            for part in [if text.is_empty() { "" } else { ", " }, name, stated] {
+                text.push_str(part);
+            }
+        }
+    };
+    let asn = network.asn.map(|asn| asn.to_string());
+    let posture = device.posture.known().map(|posture| match posture {
+        Posture::NonCompliant => "non compliant",
+        Posture::Compliant => "compliant",
+    });
+    add("", network.ip.as_deref());
+    add("AS", asn.as_deref());
+    add(
+        "in ",
+        network.city.as_deref().or(network.country.as_deref()),
+    );
+    add("device ", device.id.as_deref());
+    add("TLS ", device.tls_fingerprint.as_deref());
+    add("", posture);
+    add("host ", workload.host.as_deref());
+    add("region ", workload.region.as_deref());
+    add("runtime ", workload.runtime.as_deref());
+    add("environment ", workload.environment.as_deref());
+    add("assurance ", event.session.assurance.as_deref());
+    if text.is_empty() {
+        text.push_str("nothing known");
     }
 }

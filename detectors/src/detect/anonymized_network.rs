@@ -64,7 +64,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let days = f64::from(subject.profile.earlier_days(moment.time()));
     let seen = habits.distinct(Trait::Anonymizer) as f64;
     let chance = (seen + 0.5) / (days + 1.0);
-    let after = moment.names.text(moment.described);
     let device = DEVICES.iter().any(|what| {
         let strange = moment.setting.get(*what) != 0
             && !moment.setting.is_known(*what, habits, moment.time());
@@ -80,6 +79,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let second_bits = if is_apart { NEW_DEVICE_BITS } else { 0.0 };
     let bits = Bits::of_chance(chance.min(1.0)).0 + rarity + second_bits;
     let bits = Bits(bits).clamped();
+    if !moment.may_count(bits) {
+        return None;
+    }
+    let after = moment.names.text(moment.described);
     Some(Signal {
         detector: DetectorId::AnonymizedNetwork,
         bits,

@@ -89,7 +89,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     };
     let fell = if posture || assurance { FELL_BITS } else { 0.0 };
     let bits = Bits(new.iter().map(most).fold(fell, f64::max)).clamped();
-    let names: Vec<&str> = new.iter().map(|(name, ..)| *name).collect();
     let change = !what.is_empty();
     let demand = change.then(|| demand(moment, subject, posture)).flatten();
     if change {
@@ -103,11 +102,17 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         };
         changes::mark(subject.session, changed);
     }
+    if !change && !moment.may_count(bits) {
+        return None;
+    }
     let (before, after) = (
         subject.session.described.map(|name| moment.names.text(name)),
         moment.names.text(moment.described),
     );
-    let told = if change { what.join(", ") } else { names.join(", ") };
+    if !change {
+        what.extend(new.iter().map(|(name, ..)| *name));
+    }
+    let told = what.join(", ");
     let summary = match before.filter(|_| change) {
         Some(before) => format!("{told} changed in mid-session: {before} before, now {after}"),
         None => format!("{told} never used before: {after}"),

@@ -108,11 +108,15 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if theft.is_explained() {
         bits = bits.min(MOST_EXPLAINED_BITS);
     }
+    let bits = Bits(bits).clamped();
+    if !moment.may_count(bits) {
+        return None;
+    }
     let alone = match moment.is_machine() {
         true => Alone::StepUp,
         false => theft.alone_for_a_person(),
     };
-    Some(signal(&ends, Bits(bits).clamped(), alone))
+    Some(signal(&ends, bits, alone))
 }
 
 /// What is known of the two places, and of who was there.

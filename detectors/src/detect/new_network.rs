@@ -54,7 +54,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         _ => "network",
     };
     let mut demand = None;
-    if stated && strange.bits.0 >= LEAST_CHANGE_BITS {
+    let is_notable = stated && strange.bits.0 >= LEAST_CHANGE_BITS;
+    if !is_notable && !moment.may_count(bits) {
+        return None;
+    }
+    if is_notable {
         let changed = Changed {
             what: vec![name.into()],
             bits: strange.bits,
@@ -84,7 +88,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits,
         alone: Alone::Finding,
         demand,
-        is_notable: stated && strange.bits.0 >= LEAST_CHANGE_BITS,
+        is_notable,
         technique: TECHNIQUE,
         summary,
         evidence: evidence(json!({

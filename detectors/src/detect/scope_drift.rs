@@ -88,6 +88,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let (newest, novelty) =
         last.filter(|(_, novelty)| novelty.observations >= LEAST_OBSERVATIONS)?;
     let bits = session.drift();
+    if !moment.may_count(bits) {
+        return None;
+    }
     Some(signal(moment, profile, session, (newest, &novelty), bits))
 }
 

@@ -151,18 +151,6 @@ impl Profile {
             ^ self.data.warm()
             ^ u32::from(self.schedule.days())
     }
-
-    /// Bytes held beyond the struct itself.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.places.heap_bytes()
-            + self.scope.heap_bytes()
-            + self.sequence.heap_bytes()
-            + self.volume.heap_bytes()
-            + self.peaks.heap_bytes()
-            + self.habits.heap_bytes()
-            + self.data.heap_bytes()
-            + self.schedule.heap_bytes()
-    }
 }
 
 /// Days since 1970, in UTC. Sixteen bits last until 2149.

@@ -1,6 +1,8 @@
 //! Where an identity has been: the places of the last day with their times, and the places and
 //! devices it is used to.
 
+use std::fmt::Write;
+
 use geographiclib_rs::{Geodesic, InverseGeodesic};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
@@ -289,7 +291,7 @@ impl Places {
             (spot.bearer, spot.is_egress) = (bearer, is_egress);
             return;
         }
-        let label = names.intern(Space::Place, &label(event)).0;
+        let label = names.compose(Space::Place, |text| write_label(event, text));
         let spot = Spot::new(event, place, label, bearer, is_egress);
         if self.recent.len() >= MOST_RECENT {
             replace(&mut self.recent, 0, spot);
@@ -355,15 +357,22 @@ impl Places {
 
 /// How a person calls the place of an event.
 pub(crate) fn label(event: &Event<'_>) -> String {
+    let mut text = String::new();
+    write_label(event, &mut text);
+    text
+}
+
+fn write_label(event: &Event<'_>, text: &mut String) {
     let network = &event.network;
-    match (network.city.as_deref(), network.country.as_deref()) {
-        (Some(city), Some(country)) => format!("{city}, {country}"),
-        (Some(only), None) | (None, Some(only)) => only.to_owned(),
-        (None, None) => network.position().map_or_else(
-            || "an unknown place".to_owned(),
-            |(lat, lon)| format!("{lat:.1}, {lon:.1}"),
-        ),
-    }
+    // Writing to a text cannot fail.
+    let _ = match (network.city.as_deref(), network.country.as_deref()) {
+        (Some(city), Some(country)) => write!(text, "{city}, {country}"),
+        (Some(only), None) | (None, Some(only)) => text.write_str(only),
+        (None, None) => match network.position() {
+            Some((lat, lon)) => write!(text, "{lat:.1}, {lon:.1}"),
+            None => text.write_str("an unknown place"),
+        },
+    };
 }
 
 /// What tells the device, 0 where nothing does.

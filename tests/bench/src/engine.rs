@@ -21,8 +21,6 @@ pub(crate) struct Measured {
     pub(crate) serde: Duration,
     pub(crate) engine: Duration,
     pub(crate) state_bytes: usize,
-    /// Bytes of each identity, smallest first.
-    pub(crate) sizes: Vec<usize>,
 }
 
 impl Measured {
@@ -40,7 +38,6 @@ impl Measured {
         self.serde += other.serde;
         self.engine += other.engine;
         self.state_bytes = other.state_bytes;
-        self.sizes = other.sizes;
     }
 
     /// Engine over parse-only.
@@ -50,8 +47,8 @@ impl Measured {
 }
 
 /// Puts the log through the parsers and the engine. Only what comes after the first half of the log
-/// is timed: before, most identities are new.
-pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
+/// is timed: before, most identities are new. With it goes what the engine knows in the end.
+pub(crate) fn measure(options: &Options) -> Result<(Measured, Engine), Box<dyn Error>> {
     let mut engine = Engine::new(Arc::default());
     let mut outputs: Vec<Output> = Vec::new();
     let mut measured = Measured::default();
@@ -75,9 +72,7 @@ pub(crate) fn measure(options: &Options) -> Result<Measured, Box<dyn Error>> {
     })?;
     measured.identities = engine.identities();
     measured.state_bytes = engine.state_bytes();
-    measured.sizes = engine.identity_bytes().collect();
-    measured.sizes.sort_unstable();
-    Ok(measured)
+    Ok((measured, engine))
 }
 
 fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {

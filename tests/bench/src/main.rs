@@ -105,7 +105,7 @@ fn engines() -> Result<(), Box<dyn Error>> {
         let mut measured = Measured::default();
         for seed in 1..=u64::from((200_000 / identities).max(1)) {
             let options = population(identities, 1, Some(16.0));
-            measured.add(engine::measure(&Options { seed, ..options })?);
+            measured.add(engine::measure(&Options { seed, ..options })?.0);
         }
         row(&measured);
     }
@@ -150,9 +150,14 @@ fn decoded() -> Result<(), Box<dyn Error>> {
 
 fn state() -> Result<(), Box<dyn Error>> {
     println!("state after two weeks of natural activity, 10 000 identities");
-    let measured = engine::measure(&population(10_000, 14, None))?;
-    let sizes = &measured.sizes;
-    let at = |share: f64| sizes[((sizes.len() - 1) as f64 * share) as usize];
+    let (measured, engine) = engine::measure(&population(10_000, 14, None))?;
+    let identities = engine.identity_bytes();
+    let size = |parts: Vec<(&'static str, usize)>| {
+        (parts.iter().map(|(_, bytes)| bytes).sum::<usize>(), parts)
+    };
+    let mut sizes: Vec<_> = identities.map(size).collect();
+    sizes.sort_unstable();
+    let at = |share: f64| sizes[((sizes.len() - 1) as f64 * share) as usize].0;
     println!(
         "bytes per identity: median {}, 90 of 100 below {}, largest {}, mean with all tables {}\n",
         at(0.5),
@@ -160,6 +165,14 @@ fn state() -> Result<(), Box<dyn Error>> {
         at(1.0),
         measured.state_bytes / measured.identities.max(1)
     );
+    // Of one identity alone little could be said: the mean of those around the median.
+    let typical = &sizes[sizes.len() * 2 / 5..sizes.len() * 3 / 5];
+    println!("of which, on average of the middle fifth:");
+    for (at, (name, _)) in typical[0].1.iter().enumerate() {
+        let sum: usize = typical.iter().map(|(_, parts)| parts[at].1).sum();
+        println!("{name:>10} {:>5}", sum / typical.len());
+    }
+    println!();
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! The detect stage: a worker is one thread with one consumer, one transactional producer and an
 //! engine for each partition that it owns. Workers share nothing but the consumer group.
 
+mod batch;
 mod checkpoint;
+mod committer;
 mod outgoing;
 mod pace;
 mod partition;

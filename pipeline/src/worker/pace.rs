@@ -6,17 +6,16 @@ use crate::kafka::IDLE_POLL;
 
 /// Outputs beyond this are committed without waiting for the interval.
 const MOST_BYTES: usize = 4 << 20;
-/// A batch with a command waits for more records no longer than this.
-const LONGEST_LINGER: Duration = Duration::from_millis(10);
+/// While a commit is under way records are waited for no longer than this: what it leaves to do is done then.
+const COMMIT_LOOK: Duration = Duration::from_millis(1);
 
 /// Decides when a batch ends.
 #[derive(Debug)]
 pub(super) struct Pace {
     interval: Duration,
     begun: Option<Instant>,
-    urgent: Option<Instant>,
+    is_urgent: bool,
     bytes: usize,
-    last_cost: Duration,
     not_before: Option<Instant>,
 }
 
@@ -25,9 +24,8 @@ impl Pace {
         Self {
             interval,
             begun: None,
-            urgent: None,
+            is_urgent: false,
             bytes: 0,
-            last_cost: Duration::ZERO,
             not_before: None,
         }
     }
@@ -36,52 +34,48 @@ impl Pace {
     pub(super) fn applied(&mut self, now: Instant, bytes: usize, has_command: bool) {
         self.begun.get_or_insert(now);
         self.bytes += bytes;
-        if has_command {
-            self.urgent.get_or_insert(now);
-        }
+        self.is_urgent |= has_command;
     }
 
-    /// Whether to commit now. `idle`: no further record is at hand.
-    ///
-    /// Nothing is processed while a commit goes its round trips. A batch with a command therefore
-    /// goes on taking what is at hand for as long as the last commit took: under load at most half
-    /// of the time is spent on commits, and without load a command waits for nothing.
-    pub(super) fn is_due(&self, now: Instant, idle: bool) -> bool {
+    /// Whether to commit now, where no commit is under way. What comes while one is goes with the next.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
         let Some(begun) = self.begun else {
             return false;
         };
-        if self.not_before.is_some_and(|at| now < at) {
-            return false;
+        if let Some(at) = self.not_before {
+            return now >= at;
         }
-        let linger = self.last_cost.min(LONGEST_LINGER);
-        self.urgent
-            .is_some_and(|since| idle || now.duration_since(since) >= linger)
-            || now.duration_since(begun) >= self.interval
-            || self.bytes >= MOST_BYTES
+        self.is_urgent || now.duration_since(begun) >= self.interval || self.is_full()
+    }
+
+    /// Whether no more should be added before something is committed.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= MOST_BYTES
     }
 
     /// How long a poll may wait for the next record.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(super) fn patience(&self, now: Instant, is_committing: bool) -> Duration {
+        if is_committing {
+            return COMMIT_LOOK;
+        }
         let wait = match (self.begun, self.not_before) {
             (_, Some(at)) => at.saturating_duration_since(now),
-            (Some(_), None) if self.urgent.is_some() => Duration::ZERO,
+            (Some(_), None) if self.is_urgent => Duration::ZERO,
             (Some(begun), None) => (begun + self.interval).saturating_duration_since(now),
             (None, None) => IDLE_POLL,
         };
         wait.min(IDLE_POLL)
     }
 
-    /// The batch is committed; that took so long.
-    pub(super) fn committed(&mut self, cost: Duration) {
-        *self = Self {
-            last_cost: cost,
-            ..Self::new(self.interval)
-        };
+    /// All there is goes its way; what comes now is of the next batch.
+    pub(super) fn begun(&mut self) {
+        *self = Self::new(self.interval);
     }
 
     /// The batch could not be committed, and is to be tried again at that moment.
-    pub(super) fn postpone(&mut self, until: Instant) {
-        self.not_before = Some(until);
+    pub(super) fn postpone(&mut self, now: Instant, by: Duration) {
+        self.begun.get_or_insert(now);
+        self.not_before = Some(now + by);
     }
 }
 
@@ -99,34 +93,25 @@ mod tests {
     fn a_batch_without_a_command_waits_for_the_interval() {
         let start = Instant::now();
         let mut pace = Pace::new(INTERVAL);
-        assert!(!pace.is_due(later(start, 1000), true));
+        assert!(!pace.is_due(later(start, 1000)));
         pace.applied(start, 500, false);
-        assert!(!pace.is_due(later(start, 99), true));
-        assert_eq!(pace.patience(later(start, 60)), Duration::from_millis(40));
-        assert!(pace.is_due(later(start, 100), false));
+        assert!(!pace.is_due(later(start, 99)));
+        let patience = pace.patience(later(start, 60), false);
+        assert_eq!(patience, Duration::from_millis(40));
+        assert!(pace.is_due(later(start, 100)));
     }
 
     #[test]
-    fn a_command_is_committed_as_soon_as_nothing_else_is_at_hand() {
+    fn a_command_is_committed_at_once_and_what_follows_waits_again() {
         let start = Instant::now();
         let mut pace = Pace::new(INTERVAL);
-        pace.committed(Duration::from_millis(4));
         pace.applied(start, 500, true);
-        assert!(pace.is_due(start, true));
-        assert_eq!(pace.patience(start), Duration::ZERO);
-    }
-
-    #[test]
-    fn under_load_a_command_waits_for_as_long_as_a_commit_takes() {
-        let start = Instant::now();
-        let mut pace = Pace::new(INTERVAL);
-        pace.committed(Duration::from_millis(4));
-        pace.applied(start, 500, true);
-        assert!(!pace.is_due(later(start, 3), false));
-        assert!(pace.is_due(later(start, 4), false));
-        pace.committed(Duration::from_secs(3));
-        pace.applied(start, 500, true);
-        assert!(pace.is_due(later(start, 10), false), "bounded");
+        assert!(pace.is_due(start));
+        assert_eq!(pace.patience(start, false), Duration::ZERO);
+        assert_eq!(pace.patience(start, true), COMMIT_LOOK);
+        pace.begun();
+        pace.applied(start, 500, false);
+        assert!(!pace.is_due(start));
     }
 
     #[test]
@@ -134,19 +119,19 @@ mod tests {
         let start = Instant::now();
         let mut pace = Pace::new(INTERVAL);
         pace.applied(start, MOST_BYTES, false);
-        assert!(pace.is_due(start, false));
+        assert!(pace.is_due(start) && pace.is_full());
     }
 
     #[test]
-    fn a_failed_commit_is_not_tried_again_before_its_time() {
+    fn a_failed_commit_is_tried_again_at_its_time_though_nothing_comes() {
         let start = Instant::now();
         let mut pace = Pace::new(INTERVAL);
         pace.applied(start, 500, true);
-        pace.postpone(later(start, 50));
-        assert!(!pace.is_due(later(start, 49), true));
-        assert_eq!(pace.patience(later(start, 20)), Duration::from_millis(30));
-        assert!(pace.is_due(later(start, 50), true));
-        pace.committed(Duration::ZERO);
-        assert!(!pace.is_due(later(start, 60), true));
+        pace.begun();
+        pace.postpone(start, Duration::from_millis(50));
+        assert!(!pace.is_due(later(start, 49)));
+        let patience = pace.patience(later(start, 20), false);
+        assert_eq!(patience, Duration::from_millis(30));
+        assert!(pace.is_due(later(start, 50)));
     }
 }

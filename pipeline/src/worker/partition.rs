@@ -11,6 +11,7 @@ use plumbline_schemas::formats::read_event;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
 
+use super::batch::{Batch, Batches};
 use super::outgoing::{Audience, Destination, Outgoing};
 use crate::kafka::{Origin, dead_letter, headers, too_far_ahead};
 use crate::run::Counters;
@@ -31,6 +32,16 @@ pub(super) struct Added {
     pub(super) command: bool,
 }
 
+impl Added {
+    fn of(outputs: &[Outgoing]) -> Self {
+        let is_command = |outgoing: &Outgoing| outgoing.destination == Destination::Control;
+        Self {
+            bytes: outputs.iter().map(Outgoing::bytes).sum(),
+            command: outputs.iter().any(is_command),
+        }
+    }
+}
+
 /// A partition that this worker owns.
 ///
 /// Its state is a function of the log up to `next`. A new owner takes the state of the last checkpoint, and
@@ -39,14 +50,9 @@ pub(super) struct Added {
 pub(super) struct Partition {
     engine: Engine,
     next: i64,
-    committed: i64,
     live_from: i64,
     restoring: Option<Restoring>,
-    outputs: Vec<Outgoing>,
-    /// When the records came into the log that led to commands among the outputs.
-    answers: Vec<i64>,
-    /// When the last record that was applied came into the log.
-    came: Option<i64>,
+    batches: Batches,
     audience: Audience,
     /// The clock as the last record left it, and when that was.
     clock: Option<(EventTime, Instant)>,
@@ -116,15 +122,12 @@ impl Partition {
             clock: engine.clock().map(|clock| (clock, Instant::now())),
             engine,
             next: position,
-            committed: live_from,
             live_from,
             restoring: (live_from > position).then(|| Restoring {
                 since: Instant::now(),
                 records: 0,
             }),
-            outputs: Vec::new(),
-            answers: Vec::new(),
-            came: None,
+            batches: Batches::from(live_from),
             audience: Audience { partitions, ocsf },
             ticked: None,
             stale,
@@ -166,7 +169,7 @@ impl Partition {
 
     /// Whether all that a checkpoint of this position rests on is committed.
     pub(super) fn is_committed(&self, position: i64) -> bool {
-        self.committed >= position
+        self.batches.is_committed(position)
     }
 
     /// The checkpoint of this position is committed.
@@ -202,7 +205,8 @@ impl Partition {
             return false;
         }
         self.ticked = Some(at);
-        self.outputs.push(Outgoing::tick(partition, now));
+        let tick = Outgoing::tick(partition, now);
+        self.batches.open.outputs.push(tick);
         true
     }
 
@@ -239,27 +243,29 @@ impl Partition {
             return None;
         }
         self.restored(record.origin.partition);
-        self.came = record.broker_millis;
+        let batch = &mut self.batches.open;
+        batch.came = record.broker_millis;
         if refused != Ok(Disposition::Told) {
             counters.event();
         }
-        let first = self.outputs.len();
+        let first = batch.outputs.len();
         match refused {
             Ok(Disposition::Applied | Disposition::Told) => {}
             Ok(Disposition::Duplicate) => counters.duplicate(),
             Ok(Disposition::Late) => counters.late(),
             Err(reject) => {
                 counters.refused(reject.reason);
-                self.outputs.push(refuse(record, &reject));
+                batch.outputs.push(refuse(record, &reject));
             }
         }
         let (own, audience) = (record.origin.partition, self.audience);
         let outgoing = scratch.iter().inspect(|output| counters.decided(output));
-        self.outputs
+        batch
+            .outputs
             .extend(outgoing.flat_map(|output| Outgoing::of(output, own, audience)));
-        let added = self.added_since(first);
+        let added = Added::of(&batch.outputs[first..]);
         if added.command {
-            self.answers.extend(record.broker_millis);
+            batch.answers.extend(record.broker_millis);
         }
         Some(added)
     }
@@ -278,15 +284,6 @@ impl Partition {
             Some(reject) => Err(reject),
             None => Ok(self.engine.apply(&event, outputs)),
         }
-    }
-
-    fn added_since(&self, first: usize) -> Added {
-        let mut added = Added::default();
-        for outgoing in self.outputs.iter().skip(first) {
-            added.bytes += outgoing.bytes();
-            added.command |= outgoing.destination == Destination::Control;
-        }
-        added
     }
 
     /// The log up to where the group has committed has been re-read.
@@ -310,26 +307,24 @@ impl Partition {
         }
     }
 
-    /// The offset to commit, if there is anything to.
-    pub(super) fn to_commit(&self) -> Option<i64> {
-        (self.next > self.committed || !self.outputs.is_empty()).then_some(self.next)
+    /// Whether there is more to commit than what is on its way.
+    pub(super) fn has_more(&self) -> bool {
+        self.batches.has_more(self.next)
     }
 
-    /// When the last record came of those that are about to be committed.
-    pub(super) fn take_came(&mut self) -> Option<i64> {
-        self.came.take()
+    /// What is to be committed now, if there is anything to.
+    pub(super) fn close_batch(&mut self) -> Option<&Arc<Batch>> {
+        self.batches.close(self.next)
     }
 
-    /// Everything applied so far is committed. Says when the records came that commands answer.
-    pub(super) fn set_committed(&mut self) -> impl Iterator<Item = i64> {
-        self.committed = self.committed.max(self.next);
-        self.outputs.clear();
-        self.answers.drain(..)
+    /// What was to be committed last, and is not known to be.
+    pub(super) fn closed_batch(&self) -> Option<&Arc<Batch>> {
+        self.batches.closed()
     }
 
-    /// What is to be published, in order.
-    pub(super) fn outputs(&self) -> &[Outgoing] {
-        &self.outputs
+    /// It is committed.
+    pub(super) fn set_committed(&mut self) -> Option<Arc<Batch>> {
+        self.batches.set_committed()
     }
 
     /// How far the restoring has come: the next offset, and the one from which on it is live.
@@ -390,21 +385,25 @@ mod tests {
         Partition::new(nothing, committed, false)
     }
 
+    fn commit(partition: &mut Partition) -> Arc<Batch> {
+        partition.close_batch();
+        partition.set_committed().expect("something to commit")
+    }
+
     #[test]
     fn what_was_committed_is_re_read_without_outputs_and_never_committed_again() {
         let (mut partition, counters) = (partition(Some(2)), Counters::default());
         for offset in 0..2 {
             let added = partition.apply(&record(b"{", offset), &mut Vec::new(), &counters);
             assert_eq!(added, None);
-            assert_eq!(partition.to_commit(), None);
-            assert!(partition.outputs().is_empty());
+            assert!(partition.close_batch().is_none());
         }
         assert_eq!(partition.restoring(), Some((2, 2)));
         let added = partition.apply(&record(b"{", 2), &mut Vec::new(), &counters);
         assert!(added.is_some_and(|added| added.bytes > 0));
         assert_eq!(partition.restoring(), None);
-        assert_eq!(partition.to_commit(), Some(3));
-        assert_eq!(partition.outputs().len(), 1);
+        let batch = partition.close_batch().expect("a dead letter");
+        assert_eq!((batch.next, batch.outputs.len()), (3, 1));
     }
 
     #[test]
@@ -421,19 +420,21 @@ mod tests {
     fn outputs_stay_until_they_are_committed() {
         let (mut partition, counters) = (partition(None), Counters::default());
         partition.apply(&record(b"no", 0), &mut Vec::new(), &counters);
-        assert_eq!(partition.outputs().len(), 1);
-        partition.set_committed().for_each(drop);
-        assert!(partition.outputs().is_empty());
-        assert_eq!(partition.to_commit(), None);
+        for _ in 0..2 {
+            let batch = partition.close_batch().expect("a dead letter");
+            assert_eq!(batch.outputs.len(), 1);
+        }
+        assert!(partition.set_committed().is_some());
+        assert!(partition.close_batch().is_none());
     }
 
     #[test]
     fn markers_of_transactions_are_committed_past() {
         let mut partition = partition(Some(4));
         partition.advance(0, 3);
-        assert_eq!(partition.to_commit(), None);
+        assert!(!partition.has_more());
         partition.advance(0, 6);
-        assert_eq!(partition.to_commit(), Some(6));
+        assert_eq!(partition.close_batch().map(|batch| batch.next), Some(6));
         assert_eq!(partition.restoring(), None);
     }
 
@@ -451,13 +452,13 @@ mod tests {
                 &mut Vec::new(),
                 &Counters::default(),
             );
-            partition.set_committed().for_each(drop);
+            commit(&mut partition);
             partition
         };
         let quiet = |seconds: u64| Instant::now() + Duration::from_secs(seconds);
         let mut later = lent("2026-11-20T11:00:00Z");
         assert!(!later.tick(0, quiet(60)));
-        assert_eq!(later.to_commit(), None);
+        assert!(!later.has_more());
         let mut now = lent("2026-11-20T10:15:31Z");
         assert!(
             !now.tick(0, quiet(20)),
@@ -466,9 +467,9 @@ mod tests {
         assert!(now.tick(0, quiet(31)));
         assert!(!now.tick(0, quiet(32)), "it is on its way");
         assert!(now.tick(0, quiet(60)), "it was lost");
-        assert_eq!(now.to_commit(), Some(1));
-        let tick = now.outputs()[0].value.clone().expect("a tick");
-        now.set_committed().for_each(drop);
+        let batch = commit(&mut now);
+        assert_eq!(batch.next, 1);
+        let tick = batch.outputs[0].value.clone().expect("a tick");
         let mut outputs = Vec::new();
         now.apply(&record(&tick, 1), &mut outputs, &Counters::default());
         assert!(
@@ -500,9 +501,7 @@ mod tests {
                 &counters,
             );
         }
-        let published: Vec<_> = partition.outputs().iter().collect();
-        assert!(!published.is_empty());
-        for outgoing in published {
+        for outgoing in &commit(&mut partition).outputs {
             let value = outgoing.value.as_deref().expect("a record");
             let value = String::from_utf8_lossy(value);
             assert!(!value.contains(secret), "{value}");
@@ -521,7 +520,7 @@ mod tests {
             let record = record(value, i64::try_from(offset).expect("small"));
             partition.apply(&record, &mut Vec::new(), &counters);
         }
-        let letters = partition.outputs();
+        let letters = &commit(&mut partition).outputs;
         assert_eq!(letters.len(), 3);
         assert!(
             letters

@@ -3,8 +3,9 @@
 mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use plumbline_detectors::engine::Output;
 use rdkafka::consumer::Consumer;
@@ -14,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::Worker;
 use super::checkpoint::Checkpoints;
+use super::committer::{Committer, Outcome, Transaction};
 use super::pace::Pace;
 use super::partition::{Partition, Record};
 use super::restore::Restorations;
@@ -44,7 +46,7 @@ pub(super) enum SessionError {
     Hopeless(ConnectError),
 }
 
-/// What became of a batch.
+/// What became of what was to be committed.
 #[derive(Debug, PartialEq, Eq)]
 enum Commit {
     /// It is committed.
@@ -56,7 +58,7 @@ enum Commit {
 pub(super) struct Session<'w> {
     worker: &'w Worker,
     consumer: GroupConsumer,
-    transactor: Transactor,
+    committer: Committer,
     partitions: BTreeMap<i32, Partition>,
     pace: Pace,
     checkpoints: Checkpoints,
@@ -85,12 +87,13 @@ impl<'w> Session<'w> {
             .client()
             .subscribe(&[&worker.topics.events])
             .map_err(|error| hopeless(ConnectError::about(&worker.topics.events, error)))?;
-        let checkpoints =
-            Checkpoints::start(worker).map_err(|error| SessionError::Broken(error.to_string()))?;
+        let no_thread = |error: io::Error| SessionError::Broken(error.to_string());
+        let committer = Committer::start(transactor).map_err(no_thread)?;
+        let checkpoints = Checkpoints::start(worker).map_err(no_thread)?;
         Ok(Self {
             worker,
             consumer,
-            transactor,
+            committer,
             partitions: BTreeMap::new(),
             pace: Pace::new(worker.commit_interval),
             checkpoints,
@@ -111,7 +114,7 @@ impl<'w> Session<'w> {
         }
         // First of all: the group waits for it.
         self.consumer.close();
-        self.transactor.close();
+        self.committer.close();
         self.checkpoints.close();
         left
     }
@@ -146,9 +149,7 @@ impl<'w> Session<'w> {
                 self.go_live()?;
             }
             let now = Instant::now();
-            if self.pace.is_due(now, idle) {
-                self.commit(COMMIT_PATIENCE)?;
-            }
+            self.step_commit(now)?;
             let group = || self.consumer.client().group_metadata();
             let counters = &self.worker.counters;
             self.checkpoints
@@ -167,7 +168,8 @@ impl<'w> Session<'w> {
         if self.checkpoints.is_writing() {
             return Duration::ZERO;
         }
-        let patience = self.pace.patience(Instant::now());
+        let is_committing = self.committer.is_busy();
+        let patience = self.pace.patience(Instant::now(), is_committing);
         if self.restorations.len() > 0 {
             return patience.min(RESTORE_LOOK);
         }
@@ -202,7 +204,7 @@ impl<'w> Session<'w> {
         for (_, number, position) in positions {
             if let Some(partition) = self.partitions.get_mut(&number) {
                 partition.advance(number, position);
-                if partition.to_commit().is_some() {
+                if partition.has_more() {
                     self.pace.applied(now, 0, false);
                 }
             }
@@ -248,36 +250,103 @@ impl<'w> Session<'w> {
         }
     }
 
-    /// Commits the batch. What was serialised for it is sent as it is, as often as it takes.
+    /// Commits what is there, if it is time, while judging goes on; and hears what became of the last of it.
+    fn step_commit(&mut self, now: Instant) -> Result<(), SessionError> {
+        if self.committer.is_busy() {
+            // Whoever is a whole batch ahead waits.
+            let wait = match self.pace.is_full() {
+                true => COMMIT_PATIENCE,
+                false => Duration::ZERO,
+            };
+            match self.committer.hear(wait) {
+                Some(outcome) => self.settle(outcome, COMMIT_PATIENCE)?,
+                None => return Ok(()),
+            };
+        }
+        if self.pace.is_due(now) {
+            self.begin_commit()?;
+        }
+        Ok(())
+    }
+
+    /// Commits all there is, and waits for it.
     fn commit(&mut self, patience: Duration) -> Result<Commit, SessionError> {
+        loop {
+            if !self.committer.is_busy() && !self.begin_commit()? {
+                return Ok(Commit::Done);
+            }
+            let outcome = self.committer.wait();
+            if self.settle(outcome, patience)? == Commit::Kept {
+                return Ok(Commit::Kept);
+            }
+        }
+    }
+
+    /// Waits for what is under way, so that nothing is committed of partitions that are let go of.
+    fn finish_commit(&mut self) -> Result<(), SessionError> {
+        if self.committer.is_busy() {
+            let outcome = self.committer.wait();
+            self.settle(outcome, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Begins to commit what there is, and says whether there is anything.
+    fn begin_commit(&mut self) -> Result<bool, SessionError> {
+        let mut batches = Vec::new();
+        for partition in self.partitions.values_mut() {
+            batches.extend(partition.close_batch().map(Arc::clone));
+        }
+        self.pace.begun();
+        if batches.is_empty() {
+            return Ok(false);
+        }
+        // There is none where the consumer is closed.
+        let group = self.consumer.client().group_metadata();
+        let group = group.ok_or_else(|| SessionError::Broken("no membership".to_owned()))?;
+        self.committer.commit(Transaction {
+            batches,
+            offsets: self.closed_offsets()?,
+            group,
+        });
+        Ok(true)
+    }
+
+    /// Up to where the log is committed once what is closed is.
+    fn closed_offsets(&self) -> Result<TopicPartitionList, SessionError> {
+        let mut list = TopicPartitionList::with_capacity(self.partitions.len());
+        for (number, partition) in &self.partitions {
+            if let Some(batch) = partition.closed_batch() {
+                let offset = Offset::Offset(batch.next);
+                list.add_partition_offset(&self.worker.topics.events, *number, offset)
+                    .map_err(|error| SessionError::Broken(error.to_string()))?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// Takes in what became of a commit. What was serialised for it is sent as it is, as often as it takes.
+    fn settle(&mut self, mut outcome: Outcome, patience: Duration) -> Result<Commit, SessionError> {
         let begun = Instant::now();
         let mut failures = 0;
         loop {
-            let offsets = self.offsets()?;
-            if offsets.count() == 0 {
-                self.pace.committed(Duration::ZERO);
-                return Ok(Commit::Done);
-            }
-            let started = Instant::now();
-            match self.attempt(&offsets) {
+            match outcome.result {
                 Ok(()) => {
                     self.committed_all();
-                    self.pace.committed(started.elapsed());
-                    self.worker.counters.committed(started.elapsed());
+                    self.worker.counters.committed(outcome.took);
                     return Ok(Commit::Done);
                 }
                 Err(AttemptError::Group(error)) => {
                     tracing::debug!(%error, "the group is being rebalanced");
-                    self.pace.postpone(Instant::now() + GROUP_PAUSE);
+                    self.pace.postpone(Instant::now(), GROUP_PAUSE);
                     return Ok(Commit::Kept);
                 }
                 Err(error) if error.is_forbidden() => return Err(broken(&error)),
                 Err(error) => {
                     self.worker.counters.standing().failing = true;
                     tracing::warn!(%error, "a batch is not committed yet");
-                    if matches!(error, AttemptError::Unknown(_)) && self.was_committed(&offsets)? {
+                    if matches!(error, AttemptError::Unknown(_)) && self.was_committed()? {
                         self.committed_all();
-                        self.pace.committed(Duration::ZERO);
                         return Ok(Commit::Done);
                     }
                 }
@@ -289,68 +358,53 @@ impl<'w> Session<'w> {
                 patience
             };
             if begun.elapsed() >= patience {
-                self.pace.postpone(Instant::now() + GROUP_PAUSE);
+                self.pace.postpone(Instant::now(), GROUP_PAUSE);
                 return Ok(Commit::Kept);
             }
             thread::sleep(retry_after(failures));
             failures += 1;
-        }
-    }
-
-    fn attempt(&mut self, offsets: &TopicPartitionList) -> Result<(), AttemptError> {
-        let Some(group) = self.consumer.client().group_metadata() else {
-            return Err(AttemptError::Group(KafkaError::Canceled));
-        };
-        let outputs = self.partitions.values().flat_map(Partition::outputs);
-        self.transactor.commit(outputs, offsets, group)
-    }
-
-    fn offsets(&self) -> Result<TopicPartitionList, SessionError> {
-        let mut list = TopicPartitionList::with_capacity(self.partitions.len());
-        for (number, partition) in &self.partitions {
-            if let Some(offset) = partition.to_commit() {
-                list.add_partition_offset(
-                    &self.worker.topics.events,
-                    *number,
-                    Offset::Offset(offset),
-                )
-                .map_err(|error| SessionError::Broken(error.to_string()))?;
+            // There is nothing left of it where all its partitions are lost.
+            if !self.begin_commit()? {
+                return Ok(Commit::Done);
             }
+            outcome = self.committer.wait();
         }
-        Ok(list)
     }
 
+    /// What was closed is committed.
     fn committed_all(&mut self) {
         let counters = &self.worker.counters;
         counters.standing().failing = false;
         let now = now_millis();
         for (number, partition) in &mut self.partitions {
-            if let Some(offset) = partition.to_commit() {
-                let progress = &self.worker.progress;
-                progress.committed(&self.worker.topics.events, *number, offset);
-                if let Some(came) = partition.take_came() {
-                    counters.judged(now - came);
-                }
-                for came in partition.set_committed() {
-                    counters.answered(now - came);
-                }
+            let Some(batch) = partition.set_committed() else {
+                continue;
+            };
+            let progress = &self.worker.progress;
+            progress.committed(&self.worker.topics.events, *number, batch.next);
+            if let Some(came) = batch.came {
+                counters.judged(now - came);
+            }
+            for came in &batch.answers {
+                counters.answered(now - came);
             }
         }
     }
 
     /// Whether a transaction of unknown end has been committed. A new producer under the same id has
     /// the coordinator end it first; after that the committed offsets tell.
-    fn was_committed(&mut self, offsets: &TopicPartitionList) -> Result<bool, SessionError> {
+    fn was_committed(&mut self) -> Result<bool, SessionError> {
+        let offsets = self.closed_offsets()?;
         let deadline = Instant::now() + COMMIT_PATIENCE;
         let mut failures = 0;
-        while let Err(error) = self.transactor.ready() {
+        while let Err(error) = self.committer.end_all() {
             if error.is_forbidden() || Instant::now() >= deadline {
                 return Err(broken(&error));
             }
             thread::sleep(retry_after(failures));
             failures += 1;
         }
-        let committed = self.committed(offsets)?;
+        let committed = self.committed(&offsets)?;
         Ok(offsets.elements().iter().any(|element| {
             let now = committed.get(&element.partition());
             matches!((element.offset(), now), (Offset::Offset(ours), Some(now)) if *now >= ours)

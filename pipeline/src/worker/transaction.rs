@@ -41,6 +41,9 @@ pub(super) enum AttemptError {
     /// The group's coordinator has not answered: nothing of it will ever be visible.
     #[error("the coordinator of the consumer group does not answer")]
     Unanswered,
+    /// The thread that commits has ended, which it never should.
+    #[error("the thread that commits has ended")]
+    Lost,
     /// No producer can be had for the moment.
     #[error("no transactional producer: {0}")]
     NoProducer(KafkaError),
@@ -58,7 +61,7 @@ impl AttemptError {
             | Self::Unknown(error)
             | Self::NoProducer(error) => Failure::of(error) == Failure::Forbidden,
             Self::Unanswered => false,
-            Self::Client(_) => true,
+            Self::Client(_) | Self::Lost => true,
         }
     }
 }

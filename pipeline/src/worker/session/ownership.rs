@@ -185,7 +185,9 @@ impl Session<'_> {
         revoked: &TopicPartitionList,
         lost: bool,
     ) -> Result<(), SessionError> {
-        if !lost && self.commit(REVOKE_PATIENCE)? == Commit::Kept {
+        if lost {
+            self.finish_commit()?;
+        } else if self.commit(REVOKE_PATIENCE)? == Commit::Kept {
             tracing::warn!(
                 "partitions are given away with a batch that is not committed; their next owner does it again"
             );

@@ -301,6 +301,10 @@ impl<'w> Session<'w> {
         if batches.is_empty() {
             return Ok(false);
         }
+        // Where a batch was kept, what came after it is still to go.
+        if self.partitions.values().any(Partition::has_more) {
+            self.pace.applied(Instant::now(), 0, true);
+        }
         // There is none where the consumer is closed.
         let group = self.consumer.client().group_metadata();
         let group = group.ok_or_else(|| SessionError::Broken("no membership".to_owned()))?;

@@ -247,7 +247,7 @@ fn about(
         detector: detector.to_owned(),
         severity: Severity::High,
         surprise_bits: Bits::ZERO.0,
-        risk: risk::shown(ledger, &identity.ledger),
+        risk: risk::shown(ledger, &identity.ledger, time),
         technique: Vec::new(),
         summary,
         evidence: evidence(said),

@@ -58,7 +58,7 @@ impl Odd {
             return 0;
         }
         let least = Bits(moment.threshold.0 - CORROBORATION_BITS);
-        let mut others = ledger.active(DetectorId::SURPRISES & !odd, least);
+        let mut others = ledger.active(DetectorId::SURPRISES & !odd, least, moment.time());
         let is_usual = others.next().is_none()
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, &profile.habits, moment.time());

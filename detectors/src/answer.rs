@@ -109,7 +109,7 @@ impl<'p> Publisher<'p> {
     }
 
     fn ask_rules(&self, signals: &[Signal], of: DetectorSet) -> rules::Ruling<'p> {
-        let risk = risk::shown(&self.session.ledger, self.ledger);
+        let risk = risk::shown(&self.session.ledger, self.ledger, self.moment.time());
         rules::rule(self.moment, self.session, risk, signals, of)
     }
 
@@ -126,7 +126,8 @@ impl<'p> Publisher<'p> {
             .filter(|signal| suppression(signal.detector).is_none());
         let reached = policy::reached(heard, moment.threshold);
         let counts = |signal: &Signal| {
-            let least = policy::threshold(ledger, signal.detector, reached, moment.threshold);
+            let alone = (moment.threshold, moment.time());
+            let least = policy::threshold(ledger, signal.detector, reached, alone);
             signal.demand.is_some() || signal.bits >= least
         };
         let (counted, slight): (Vec<Signal>, Vec<Signal>) =
@@ -199,7 +200,7 @@ impl<'p> Publisher<'p> {
             detector: signal.detector.name().to_owned(),
             severity,
             surprise_bits: signal.bits.rounded(),
-            risk: risk::shown(&self.session.ledger, self.ledger),
+            risk: risk::shown(&self.session.ledger, self.ledger, self.moment.time()),
             technique: signal.technique.iter().map(|id| (*id).to_owned()).collect(),
             summary: signal.summary.clone(),
             evidence: std::mem::take(&mut signal.evidence),
@@ -318,7 +319,11 @@ impl<'p> Publisher<'p> {
                 .detectors
                 .iter()
                 .fold(0, |set, detector| set | detector.bit()),
-            bits: self.ledger.by_group(DetectorId::SURPRISES, Bits::ZERO).1.0 as f32,
+            bits: self
+                .ledger
+                .by_group(DetectorId::SURPRISES, Bits::ZERO, event.time)
+                .1
+                .0 as f32,
             awaited: None,
         });
         let reason = self.reason(answer, signals);
@@ -401,7 +406,7 @@ impl<'p> Publisher<'p> {
         });
         CommandReason {
             summary: summaries.join("; "),
-            risk: risk::score(self.session.ledger.total(u32::MAX)),
+            risk: risk::score(self.session.ledger.total(u32::MAX, self.moment.time())),
             finding_ids: told.map(|told| finding_id(told.finding)).collect(),
             detectors: detectors
                 .iter()
@@ -446,7 +451,7 @@ impl<'p> Publisher<'p> {
             detector: "breaker".to_owned(),
             severity: Severity::Critical,
             surprise_bits: Bits::ZERO.0,
-            risk: risk::shown(&self.session.ledger, self.ledger),
+            risk: risk::shown(&self.session.ledger, self.ledger, self.moment.time()),
             technique: Vec::new(),
             summary: format!(
                 "Enforcement stopped: {commanded} identities commanded within {window}, fewer than {limit} \

@@ -217,7 +217,7 @@ impl Engine {
         let raised = signals
             .iter()
             .filter(|signal| {
-                let alone = moment.threshold;
+                let alone = (moment.threshold, event.time);
                 signal.bits >= policy::threshold(ledger, signal.detector, reached, alone)
             })
             .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());

@@ -122,9 +122,16 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         self.0.as_ref().map_or(&[], |risks| &risks.told)
     }
 
-    fn bits(&self, detector: DetectorId) -> f64 {
-        let risks = self.0.as_ref();
-        risks.map_or(0.0, |risks| f64::from(risks.bits[detector as usize]))
+    /// What is left of what a detector said. Nothing may have been raised for weeks: only the time tells.
+    fn bits(&self, detector: DetectorId, now: EventTime) -> f64 {
+        self.0.as_ref().map_or(0.0, |risks| {
+            let elapsed = now.since(risks.at);
+            f64::from(decayed(
+                risks.bits[detector as usize],
+                elapsed,
+                HALF_LIFE_MS,
+            ))
+        })
     }
 
     /// How surprised each detector said to be when it last published something.
@@ -135,21 +142,26 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
     }
 
     /// Bits now, of these detectors.
-    pub(crate) fn total(&self, of: DetectorSet) -> Bits {
+    pub(crate) fn total(&self, of: DetectorSet, now: EventTime) -> Bits {
         let counted = DetectorId::ALL
             .iter()
             .filter(|detector| detector.bit() & of != 0);
-        Bits(counted.map(|detector| self.bits(*detector)).sum())
+        Bits(counted.map(|detector| self.bits(*detector, now)).sum())
     }
 
     /// How many groups of detectors, of these, say at least so much, and their bits: what is correlated
     /// counts once.
-    pub(crate) fn by_group(&self, of: DetectorSet, at_least: Bits) -> (usize, Bits) {
+    pub(crate) fn by_group(
+        &self,
+        of: DetectorSet,
+        at_least: Bits,
+        now: EventTime,
+    ) -> (usize, Bits) {
         let mut most = [0.0_f64; Group::COUNT];
         for detector in DetectorId::ALL {
             if detector.bit() & of != 0 {
                 let slot = &mut most[detector.group() as usize];
-                *slot = slot.max(self.bits(*detector));
+                *slot = slot.max(self.bits(*detector, now));
             }
         }
         let groups = most.iter().filter(|bits| **bits >= at_least.0).count();
@@ -161,11 +173,11 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         &self,
         of: DetectorSet,
         at_least: Bits,
+        now: EventTime,
     ) -> impl Iterator<Item = DetectorId> {
-        DetectorId::ALL
-            .iter()
-            .copied()
-            .filter(move |detector| detector.bit() & of != 0 && self.bits(*detector) >= at_least.0)
+        DetectorId::ALL.iter().copied().filter(move |detector| {
+            detector.bit() & of != 0 && self.bits(*detector, now) >= at_least.0
+        })
     }
 
     /// What was last published of a detector, faded like the risk itself.
@@ -205,10 +217,10 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
 }
 
 /// The risk as findings and commands show it.
-pub(crate) fn shown(session: &SessionLedger, identity: &IdentityLedger) -> Risk {
+pub(crate) fn shown(session: &SessionLedger, identity: &IdentityLedger, now: EventTime) -> Risk {
     Risk {
-        session: score(session.total(u32::MAX)),
-        identity: score(identity.total(u32::MAX)),
+        session: score(session.total(u32::MAX, now)),
+        identity: score(identity.total(u32::MAX, now)),
     }
 }
 

@@ -414,3 +414,27 @@ fn what_comes_with_one_event_corroborates_each_other() {
         );
     }
 }
+
+#[test]
+fn risk_that_has_decayed_corroborates_nothing_and_is_not_shown() {
+    for weeks in [0, 2] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 10);
+        let near = call("ann", "mail").from(&OSLO).on("laptop");
+        story.tell(near.session("near").at(monday(10 * DAY + 11 * HOUR)));
+        let far = call("ann", "mail").from(&SYDNEY);
+        story.tell(far.session("far").at(monday(10 * DAY + 12 * HOUR)));
+        let before = story.findings()[0].risk.identity;
+        assert!(before > 20, "{:?}", story.findings());
+        // A session that moves is told, however little it is.
+        let later = 11 * DAY + weeks * 7 * DAY + 9 * HOUR;
+        let here = call("ann", "mail").from(&OSLO).on("laptop");
+        story.tell(here.session("moves").at(monday(later)));
+        let there = call("ann", "mail").from(&LONDON).on("laptop");
+        story.tell(there.session("moves").at(monday(later + 4 * HOUR)));
+        let findings = story.findings();
+        let moved = findings.last().expect("the move");
+        assert_eq!(moved.detector, "new_network");
+        assert_eq!(moved.risk.identity < before / 4, weeks > 0, "{moved:?}");
+    }
+}

@@ -59,10 +59,10 @@ pub(crate) fn threshold(
     ledger: &IdentityLedger,
     detector: DetectorId,
     reached: DetectorSet,
-    alone: Bits,
+    (alone, now): (Bits, EventTime),
 ) -> Bits {
     let others = !detector.bit();
-    let corroborated = reached & others != 0 || ledger.active(others, alone).next().is_some();
+    let corroborated = reached & others != 0 || ledger.active(others, alone, now).next().is_some();
     if corroborated {
         Bits(alone.0 - CORROBORATION_BITS)
     } else {
@@ -156,8 +156,8 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
     };
     let alone = counted().map(|signal| signal.alone).max()?;
     let least = Bits(case.threshold.0 - CORROBORATION_BITS);
-    let detectors: Vec<DetectorId> = case.ledger.active(of, least).collect();
-    let (groups, bits) = case.ledger.by_group(of, least);
+    let detectors: Vec<DetectorId> = case.ledger.active(of, least, case.now).collect();
+    let (groups, bits) = case.ledger.by_group(of, least, case.now);
     let elsewhere = detectors
         .iter()
         .any(|detector| matches!(detector.group(), Group::Location | Group::Device));

@@ -1,4 +1,4 @@
-//! What every program is told that runs until it is asked to stop.
+//! What a program is told that works by a configuration, and every one that runs until it is asked to stop.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +8,9 @@ use clap::Args;
 use super::failure::Failure;
 use crate::config::{Config, listen_address};
 
+/// The file.
 #[derive(Debug, Args)]
-pub(super) struct ServiceArgs {
+pub(super) struct ConfigArgs {
     /// The configuration
     #[arg(
         long,
@@ -18,6 +19,18 @@ pub(super) struct ServiceArgs {
         hide_env_values = true
     )]
     config: PathBuf,
+}
+
+impl ConfigArgs {
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        Ok(Config::load(Some(&self.config))?)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServiceArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Serve /metrics, /healthz and /readyz at this port of this machine, or at an address and port
     /// [file: run.listen]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address, env = "PLUMBLINE_LISTEN", hide_env_values = true)]
@@ -27,7 +40,7 @@ pub(super) struct ServiceArgs {
 impl ServiceArgs {
     /// The configuration, with what is set here over it.
     pub(super) fn load(&self) -> Result<Config, Failure> {
-        let mut config = Config::load(Some(&self.config))?;
+        let mut config = self.config.load()?;
         self.apply(&mut config);
         Ok(config)
     }

@@ -1,10 +1,9 @@
 //! `plumbline topics`
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::failure::Failure;
+use super::service::ConfigArgs;
 use crate::config::Config;
 use crate::topics;
 
@@ -14,14 +13,8 @@ use crate::topics;
     after_help = "Examples:\n  plumbline topics --config plumbline.toml\n  plumbline topics --config plumbline.toml --create"
 )]
 pub(super) struct TopicsArgs {
-    /// The configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PLUMBLINE_CONFIG",
-        hide_env_values = true
-    )]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Create the topics that are missing [file: kafka.create_topics]
     #[arg(
         long,
@@ -38,7 +31,7 @@ pub(super) struct TopicsArgs {
 
 impl TopicsArgs {
     pub(super) fn execute(self) -> Result<(), Failure> {
-        let mut config = Config::load(Some(&self.config))?;
+        let mut config = self.config.load()?;
         self.apply(&mut config);
         let config = super::start(config)?;
         super::print(&topics::topics(&config, config.kafka.create_topics)?)

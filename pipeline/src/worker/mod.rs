@@ -1,5 +1,6 @@
-//! The detect stage: a worker is one thread with one consumer, one transactional producer and an
-//! engine for each partition that it owns. Workers share nothing but the consumer group.
+//! The detect stage: a worker is one thread with one consumer and an engine for each partition that it owns.
+//! Two more send for it what it has decided and what it knows, each with a transactional producer, so that it
+//! judges on meanwhile. Workers share nothing but the consumer group.
 
 mod batch;
 mod checkpoint;

@@ -74,7 +74,7 @@ impl Engine {
         };
         // What has stopped enforcement does not send a command again. That nobody acted is told.
         let breaker = &self.config.policy.breaker;
-        let known = self.identities.len();
+        let known = self.known_identities();
         let at = timer.identity as usize;
         let hash = self.hashes[at];
         let is_stopped = self.breaker.is_open(breaker, hash, known, clock);

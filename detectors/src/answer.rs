@@ -12,7 +12,7 @@ use crate::config::{DetectorMode, PolicyMode, PolicyRule};
 use crate::detect::{DetectorId, Group, Moment};
 use crate::engine::Output;
 use crate::facts::Facts;
-use crate::policy::breaker::{Breaker, Ruling};
+use crate::policy::breaker::{Breaker, Commanded, Ruling};
 use crate::policy::standing::{Standing, StandingCommands};
 use crate::policy::{self, Answer, Case, rules};
 use crate::risk::{self, DetectorSet, IdentityLedger, Told};
@@ -32,6 +32,8 @@ pub(crate) struct Publisher<'p> {
     pub(crate) standing: &'p mut StandingCommands,
     pub(crate) facts: &'p mut Facts,
     pub(crate) breaker: &'p mut Breaker,
+    /// What the breakers of other partitions of the log are to count.
+    pub(crate) untold: &'p mut Vec<Commanded>,
     pub(crate) timers: &'p mut Timers,
     /// Number of the identity in the engine, for timers only.
     pub(crate) at: u32,
@@ -418,10 +420,14 @@ impl<'p> Publisher<'p> {
     /// Whether the breaker lets the command be enforced; the command too many is said loudly.
     fn ask_breaker(&mut self, answer: &Answer) -> Mode {
         let config = &self.moment.config.policy.breaker;
-        match self
-            .breaker
-            .rule(config, self.identity, self.identities, self.clock)
-        {
+        let command = Commanded {
+            identity: self.identity,
+            time: self.clock,
+        };
+        if self.breaker.is_news(config, command, self.identities) {
+            self.untold.push(command);
+        }
+        match self.breaker.rule(config, command, self.identities) {
             Ruling::Closed => Mode::Enforce,
             Ruling::Open => Mode::Observe,
             Ruling::Tripped { commanded, limit } => {

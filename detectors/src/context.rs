@@ -2,20 +2,27 @@
 //! the log.
 //!
 //! An engine that holds the whole log needs none. One of several writes a record for all the others where a
-//! rule is about identities that may be anywhere: on a compromise, and on a change of a contended object. Rare
-//! by construction, and records of the log like any other. They do not move the clock: a partition that is
-//! days ahead must not make the events of another one late.
+//! rule is about identities that may be anywhere: on a compromise, on a change of a contended object, where somebody
+//! is new among those who share a network or do what peers do, fails in a burst, or is commanded. Rare by
+//! construction, and records of the log like any other. They do not move the clock: a partition that is days ahead
+//! must not make the events of another one late.
 
 use plumbline_schemas::event::{Event, EventKind, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
+use crate::answer::number_of;
 use crate::engine::{Engine, Output};
+use crate::names::stable_hash;
 use crate::objects::Change;
+use crate::policy::breaker::Commanded;
 
 /// Time goes on: a record for one partition whose identities are quiet.
 const TICK: &str = "plumbline.tick";
 const COMPROMISED: &str = "plumbline.compromised";
 const CHANGED: &str = "plumbline.changed";
+const USED: &str = "plumbline.used";
+const FAILING: &str = "plumbline.failing";
+const COMMANDED: &str = "plumbline.commanded";
 
 /// A record that does nothing but move the clock of one partition.
 pub fn tick(time: EventTime) -> Event<'static> {
@@ -42,6 +49,31 @@ pub(crate) struct Traces {
 pub(crate) enum News<'t> {
     Compromised(Traces),
     Changed(&'t Change),
+    /// A network, or what peers do, by its hash.
+    Used(u64),
+    Failing,
+    Commanded(Commanded),
+}
+
+impl News<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Compromised(_) => COMPROMISED,
+            Self::Changed(_) => CHANGED,
+            Self::Used(_) => USED,
+            Self::Failing => FAILING,
+            Self::Commanded(_) => COMMANDED,
+        }
+    }
+
+    /// What it is about, where that is only known by a hash.
+    fn hash(self) -> u64 {
+        match self {
+            Self::Used(what) => what,
+            Self::Commanded(command) => command.identity,
+            Self::Compromised(_) | Self::Changed(_) | Self::Failing => 0,
+        }
+    }
 }
 
 impl Engine {
@@ -50,11 +82,9 @@ impl Engine {
         if self.partitions < 2 {
             return;
         }
-        let name = match news {
-            News::Compromised(_) => COMPROMISED,
-            News::Changed(_) => CHANGED,
-        };
-        let id = format!("{name}/{}", event.id);
+        let name = news.name();
+        // An id has bounds, and that of the event may reach them.
+        let id = format!("{name}/{:016x}", number_of(event, name) ^ news.hash());
         let mut record = Event::bare(
             id,
             event.time,
@@ -62,6 +92,7 @@ impl Engine {
             &*event.identity.id,
             name,
         );
+        record.task.id = Some(event.id.clone());
         record.tenant = Some(event.tenant().into());
         record.identity.kind = event.identity.kind;
         match news {
@@ -79,9 +110,24 @@ impl Engine {
                 record.task.objective = Some(change.action.as_str().into());
                 record.delegation.clone_from(&event.delegation);
             }
+            News::Used(_) => record.action.resource = Some(written(news.hash()).into()),
+            News::Failing => {}
+            News::Commanded(command) => {
+                record.time = command.time;
+                record.action.resource = Some(written(news.hash()).into());
+            }
         }
         let json = serde_json::to_vec(&record).unwrap_or_default();
         outputs.push(Output::Context(json));
+    }
+
+    /// Has the other partitions count what this record led to.
+    pub(crate) fn tell_commanded(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) {
+        let mut untold = std::mem::take(&mut self.untold);
+        for command in untold.drain(..) {
+            self.tell_others(News::Commanded(command), event, outputs);
+        }
+        self.untold = untold;
     }
 
     /// Takes in what another partition's engine tells.
@@ -106,9 +152,32 @@ impl Engine {
                 };
                 let mut told = event.clone();
                 told.id = original_id(event).to_owned().into();
+                told.task.id = None;
                 self.suspect_elsewhere(&told, traces, clock, outputs);
             }
             CHANGED => self.changed_elsewhere(event, clock, outputs),
+            _ => self.count_elsewhere(event, clock),
+        }
+    }
+
+    /// Takes in what shows only when many do it.
+    fn count_elsewhere(&mut self, event: &Event<'_>, clock: EventTime) {
+        let time = event.time;
+        let (who, _) = self.find_named(event.tenant(), &event.identity.id);
+        let resource = event.action.resource.as_deref();
+        let what = resource.and_then(|what| u64::from_str_radix(what, 16).ok());
+        match (&*event.action.name, what) {
+            (USED, Some(what)) => {
+                self.shared.used(what, who, time);
+            }
+            (FAILING, _) => {
+                self.outages.burst(stable_hash(event.tenant()), who, time);
+            }
+            (COMMANDED, Some(identity)) => {
+                let command = Commanded { identity, time };
+                let config = &self.config.policy.breaker;
+                self.breaker.count(config, command, clock);
+            }
             _ => {}
         }
     }
@@ -141,7 +210,11 @@ impl Engine {
 
 /// The id of the event that a record tells of.
 fn original_id<'e>(event: &'e Event<'_>) -> &'e str {
-    event.id.split_once('/').map_or(&*event.id, |(_, id)| id)
+    event.task.id.as_deref().unwrap_or(&event.id)
+}
+
+fn written(hash: u64) -> String {
+    format!("{hash:016x}")
 }
 
 /// Whether the record lets time go on.

@@ -20,7 +20,7 @@ use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
 use crate::outage::Outages;
-use crate::policy::breaker::Breaker;
+use crate::policy::breaker::{Breaker, Commanded};
 use crate::profile::day;
 use crate::seen::Sight;
 use crate::setting::Agents;
@@ -84,6 +84,8 @@ pub struct Engine {
     pub(crate) identities: Identities,
     pub(crate) hashes: Vec<u64>,
     pub(crate) breaker: Breaker,
+    /// Commands of this record that the other partitions are to count.
+    pub(crate) untold: Vec<Commanded>,
     pub(crate) timers: Timers,
     pub(crate) objects: Objects,
     pub(crate) outages: Outages,
@@ -108,6 +110,7 @@ impl Engine {
             identities: Identities::default(),
             hashes: Vec::new(),
             breaker: Breaker::default(),
+            untold: Vec::new(),
             timers: Timers::default(),
             objects: Objects::default(),
             outages: Outages::default(),
@@ -133,6 +136,12 @@ impl Engine {
 
     /// Takes the next record of the log and appends what it leads to.
     pub fn apply(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) -> Disposition {
+        let disposition = self.take(event, outputs);
+        self.tell_commanded(event, outputs);
+        disposition
+    }
+
+    fn take(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) -> Disposition {
         if event.kind == EventKind::Context && !context::is_tick(event) {
             let clock = self.clock.unwrap_or(event.time);
             self.apply_context(event, clock, outputs);
@@ -184,6 +193,11 @@ impl Engine {
     /// How many identities have a profile.
     pub fn identities(&self) -> usize {
         self.identities.len()
+    }
+
+    /// About how many identities the whole log has: they are spread over its partitions by a hash.
+    pub(crate) fn known_identities(&self) -> usize {
+        self.identities.len() * self.partitions as usize
     }
 
     /// Bytes of state held, all of it: profiles, sessions, interned names and tables.

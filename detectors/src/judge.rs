@@ -65,7 +65,7 @@ impl Engine {
         let known = self.know(at, event, clock);
         self.collect_tokens(event, &known);
         let judged = self.answer(at, event, &known, clock, outputs);
-        self.remember(at, event, &judged.learnt);
+        self.remember(at, event, &judged.learnt, outputs);
         self.watch(at, judged.session, event);
         if let Some(change) = &known.change {
             self.tell_others(News::Changed(change), event, outputs);
@@ -143,7 +143,7 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) -> Judged {
-        let identities = self.identities.len();
+        let identities = self.known_identities();
         let Identity {
             profile,
             sessions,
@@ -237,6 +237,7 @@ impl Engine {
                 standing,
                 facts,
                 breaker: &mut self.breaker,
+                untold: &mut self.untold,
                 timers: &mut self.timers,
                 at: at as u32,
                 identity: self.hashes[at],

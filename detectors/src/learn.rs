@@ -3,8 +3,9 @@
 use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
+use crate::context::News;
 use crate::detect::{DetectorId, is_upkeep, pair, unapproved};
-use crate::engine::Engine;
+use crate::engine::{Engine, Output};
 use crate::event_id::EventId;
 use crate::facts::{Facts, Gain, is_authentication, is_machine};
 use crate::identity::Identity;
@@ -29,7 +30,13 @@ const PAIR_MS: i64 = 30 * 60_000;
 
 impl Engine {
     /// Takes in what an event leaves.
-    pub(crate) fn remember(&mut self, at: usize, event: &Event<'_>, learnt: &Learnt) {
+    pub(crate) fn remember(
+        &mut self,
+        at: usize,
+        event: &Event<'_>,
+        learnt: &Learnt,
+        outputs: &mut Vec<Output>,
+    ) {
         let hash = self.hashes[at];
         let Identity {
             profile,
@@ -39,10 +46,7 @@ impl Engine {
         } = self.identities.change(at, &self.names);
         let usual = || is_usual(profile, &learnt.setting, event.time);
         facts.observe(event, usual, learnt.endpoint);
-        if facts.fails_in_a_burst(event.time) {
-            let tenant = stable_hash(event.tenant());
-            self.outages.burst(tenant, hash, event.time);
-        }
+        let fails = facts.fails_in_a_burst(event.time);
         learn_parallel(profile, sessions, learnt, event);
         let (session, _) = sessions.split(learnt.number);
         let new_hour = session.learnt_hour != hour(event.time);
@@ -64,9 +68,6 @@ impl Engine {
         if (tells || is_rare) && learnt.does_as_ever(profile, event) {
             shared.extend(group_actions(event, learnt.kind, class));
         }
-        for what in shared {
-            self.shared.used(what, hash, event.time);
-        }
         if event.outcome() == Outcome::Success {
             facts.worked(learnt.bearer.credential, event.time);
             if !learnt.suspect {
@@ -78,6 +79,30 @@ impl Engine {
             session.described = Some(learnt.described);
         }
         settle(session, event);
+        self.remember_for_all(hash, &shared, fails, event, outputs);
+    }
+
+    /// Takes in what shows only when many do it.
+    fn remember_for_all(
+        &mut self,
+        hash: u64,
+        shared: &[u64],
+        fails: bool,
+        event: &Event<'_>,
+        outputs: &mut Vec<Output>,
+    ) {
+        for what in shared {
+            if self.shared.used(*what, hash, event.time) {
+                self.tell_others(News::Used(*what), event, outputs);
+            }
+        }
+        if fails
+            && self
+                .outages
+                .burst(stable_hash(event.tenant()), hash, event.time)
+        {
+            self.tell_others(News::Failing, event, outputs);
+        }
     }
 }
 

@@ -346,7 +346,7 @@ impl Engine {
         if signals.is_empty() {
             return;
         }
-        let identities = self.identities.len();
+        let identities = self.known_identities();
         let (endpoint, _) = self.names.intern(Space::Endpoint, trigger.purpose);
         let (described, _) = self.names.intern(Space::Setting, "");
         let Identity {
@@ -402,6 +402,7 @@ impl Engine {
             standing,
             facts,
             breaker: &mut self.breaker,
+            untold: &mut self.untold,
             timers: &mut self.timers,
             at: at as u32,
             identity: self.hashes[at],

@@ -5,6 +5,9 @@
 //! established people of it have surfaced there on several days of the last two weeks, sooner after they
 //! were elsewhere than anybody can travel. It stops being one when they leave. An office is none: its
 //! people are where it is.
+//!
+//! What is new of it is told to the other partitions of the log. So that this stays rare, of somebody known nothing is
+//! new for some days, and of what enough are known to use nothing at all.
 
 use hashbrown::HashMap;
 use plumbline_schemas::time::EventTime;
@@ -24,6 +27,11 @@ const MOST_SHARED: usize = 262_144;
 const MOST_USERS: usize = 24;
 /// Who has not used it for so many days has left.
 const LEFT_AFTER_DAYS: u16 = 14;
+/// For so many days it is not noted anew that somebody uses it.
+const KNOWN_FOR_DAYS: u16 = 4;
+/// So many of the last days are enough for now: more than anybody asks for, and longer than it takes to note them anew.
+const ENOUGH: usize = NETWORK_USERS + 4;
+const ENOUGH_DAYS: u16 = LEFT_AFTER_DAYS / 2;
 
 /// Who uses what; never walked, so that no order of hashes shows.
 #[derive(Debug, Default)]
@@ -40,16 +48,18 @@ struct Users {
 }
 
 impl Shared {
-    /// An established identity used it, as on earlier days.
-    pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) {
+    /// An established identity used it, as on earlier days; whether that is news.
+    pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) -> bool {
         let today = day(time);
         if self.users.len() >= MOST_SHARED && !self.users.contains_key(&what) {
-            return;
+            return false;
         }
         let users = self.users.entry(what).or_default();
-        if users.used(identity, today) && !std::mem::replace(&mut users.is_changed, true) {
+        let is_news = users.used(identity, today);
+        if is_news && !std::mem::replace(&mut users.is_changed, true) {
             self.changed.push(what);
         }
+        is_news
     }
 
     /// Whether so many use it, beside this identity.
@@ -108,10 +118,15 @@ impl Shared {
 impl Users {
     /// One of them used it; whether that says anything new.
     fn used(&mut self, identity: u64, today: u16) -> bool {
+        let is_recent = |(_, last): &&(u64, u16)| today.saturating_sub(*last) < ENOUGH_DAYS;
+        let recent = self.days.iter().filter(is_recent).count();
         if let Some((_, last)) = self.days.iter_mut().find(|(user, _)| *user == identity) {
-            let is_later = today > *last;
-            *last = today.max(*last);
-            return is_later;
+            let is_news = recent < ENOUGH && today >= last.saturating_add(KNOWN_FOR_DAYS);
+            *last = if is_news { today } else { *last };
+            return is_news;
+        }
+        if recent >= ENOUGH {
+            return false;
         }
         if self.days.len() < MOST_USERS {
             push_exact(&mut self.days, (identity, today));

@@ -25,6 +25,7 @@ pub mod command;
 pub mod drift;
 pub mod event;
 pub mod finding;
+pub mod flat;
 pub mod formats;
 pub mod json_schema;
 pub mod known;

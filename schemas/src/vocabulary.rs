@@ -30,6 +30,12 @@ macro_rules! vocabulary {
 
         impl $crate::vocabulary::Vocabulary for $name {
             const WORDS: &'static [&'static str] = &[$($word),+];
+            fn number(self) -> u8 {
+                self as u8
+            }
+            fn numbered(number: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(number)).copied()
+            }
             fn parse(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
             }
@@ -77,6 +83,10 @@ macro_rules! vocabulary {
 pub trait Vocabulary: Sized + Copy {
     /// Every word on the wire.
     const WORDS: &'static [&'static str];
+    /// Its place among them.
+    fn number(self) -> u8;
+    /// The word in this place.
+    fn numbered(number: u8) -> Option<Self>;
     /// The value of a word, if it is one.
     fn parse(word: &str) -> Option<Self>;
 }

@@ -9,6 +9,7 @@ use plumbline_schemas::event::{
     Action, Credential, Delegate, Device, Event, EventKind, Feedback, Identity, Labels, Network,
     Session, Task, Workload,
 };
+use plumbline_schemas::flat::Flat;
 use plumbline_schemas::known::Text;
 use plumbline_schemas::time::EventTime;
 use plumbline_schemas::{Vocabulary, Word};
@@ -164,6 +165,18 @@ proptest! {
         // A reader may not depend on the layout.
         let pretty = serde_json::to_vec_pretty(&event).unwrap();
         prop_assert_eq!(&Event::parse(&pretty).unwrap(), &event);
+    }
+
+    #[test]
+    fn events_in_a_row_come_out_as_they_went_in(
+        mut events in proptest::collection::vec(event(), 0..4), strange in any::<bool>(),
+    ) {
+        if let Some(event) = events.first_mut().filter(|_| strange) {
+            event.action.class = Word::Unrecognised;
+        }
+        let mut flat = Flat::default();
+        events.iter().for_each(|event| flat.push(event));
+        prop_assert_eq!(flat.events().collect::<Vec<_>>(), events);
     }
 
     #[test]

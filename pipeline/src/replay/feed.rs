@@ -6,10 +6,12 @@
 //! The first record of a file jumps from nowhere and needs no confirmation. A jump that ends its file
 //! is believed too, unless it is more than three years.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use plumbline_schemas::drift::Drift;
 use plumbline_schemas::event::{Event, MAX_AHEAD_MILLIS};
+use plumbline_schemas::flat::Flat;
 use plumbline_schemas::formats::Decoded;
 use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::time::EventTime;
@@ -25,9 +27,9 @@ const LONGEST_LAST_JUMP_MILLIS: i64 = 3 * 366 * 86_400_000;
 /// What a file holds, in its order.
 pub(super) enum Taken<'t> {
     /// An event that may be applied.
-    Event(&'t Event<'t>),
+    Event(Box<Event<'t>>),
     /// What goes to the dead letter: line, why, and the raw record.
-    Rejected(u64, Reject, &'t [u8]),
+    Rejected(u64, Reject, Cow<'t, [u8]>),
     /// A record that says nothing of any identity.
     Skipped,
     /// An event of another time, or of somebody else, than is asked for.
@@ -41,8 +43,7 @@ pub(super) type Taker<'s> = dyn FnMut(Taken<'_>) -> Result<(), ReplayError> + 's
 
 /// A record that jumped ahead and waits for the next to confirm it.
 struct Jump {
-    /// The event as native JSON: the record it came from is gone when it is judged.
-    json: Vec<u8>,
+    event: Flat,
     time: EventTime,
     line: u64,
     raw: Vec<u8>,
@@ -107,7 +108,7 @@ impl Feed {
                     Reason::NotJson,
                     "record: the file ends inside an array, it was cut off",
                 );
-                take(Taken::Rejected(line, reject, b"")).map(|()| true)
+                take(Taken::Rejected(line, reject, Cow::Borrowed(b""))).map(|()| true)
             }
             Next::End => {
                 if let Some(jump) = jump.take() {
@@ -120,6 +121,13 @@ impl Feed {
     }
 }
 
+/// An event that stays when the record it came from is gone.
+pub(super) fn flat(event: &Event<'_>) -> Flat {
+    let mut flat = Flat::default();
+    flat.push(event);
+    flat
+}
+
 /// Hands on what a replay has believed before: its archive holds no time that was not confirmed.
 fn hand_on(
     decoded: Decoded<'_>,
@@ -128,8 +136,8 @@ fn hand_on(
     take: &mut Taker<'_>,
 ) -> Result<(), ReplayError> {
     match decoded {
-        Decoded::Event(event) => take(Taken::Event(&event)),
-        Decoded::Rejected(reject) => take(Taken::Rejected(line, reject, raw)),
+        Decoded::Event(event) => take(Taken::Event(event)),
+        Decoded::Rejected(reject) => take(Taken::Rejected(line, reject, raw.into())),
         Decoded::Skipped(_) => take(Taken::Skipped),
         Decoded::Drift(drift) => take(Taken::Drift(drift)),
     }
@@ -145,7 +153,7 @@ fn settle(
 ) -> Result<(), ReplayError> {
     let event = match decoded {
         Decoded::Event(event) => event,
-        Decoded::Rejected(reject) => return take(Taken::Rejected(line, reject, raw)),
+        Decoded::Rejected(reject) => return take(Taken::Rejected(line, reject, raw.into())),
         Decoded::Skipped(_) => return take(Taken::Skipped),
         Decoded::Drift(drift) => return take(Taken::Drift(drift)),
     };
@@ -154,9 +162,8 @@ fn settle(
         end_jump(jump, confirmed, clock, take)?;
     }
     if clock.is_some_and(|clock| event.time.since(clock) > MAX_AHEAD_MILLIS) {
-        let json = serde_json::to_vec(&event).map_err(ReplayError::Encode)?;
         *jump = Some(Jump {
-            json,
+            event: flat(&event),
             time: event.time,
             line,
             raw: raw.to_vec(),
@@ -164,7 +171,7 @@ fn settle(
         return Ok(());
     }
     *clock = (*clock).max(Some(event.time));
-    take(Taken::Event(&event))
+    take(Taken::Event(event))
 }
 
 fn end_jump(
@@ -181,12 +188,11 @@ fn end_jump(
         return take(Taken::Rejected(
             jump.line,
             Reject::new(Reason::TimeAhead, detail),
-            &jump.raw,
+            jump.raw.into(),
         ));
     }
     *clock = (*clock).max(Some(jump.time));
-    match Event::parse(&jump.json) {
-        Ok(event) => take(Taken::Event(&event)),
-        Err(reject) => take(Taken::Rejected(jump.line, reject, &jump.raw)),
-    }
+    jump.event
+        .events()
+        .try_for_each(|event| take(Taken::Event(Box::new(event))))
 }

@@ -72,8 +72,8 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReplayError> {
 }
 
 /// Opens a file; gzip and Zstandard are known by their first bytes, whatever the name says.
-pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRead>> {
-    let raw: Box<dyn Read> = if path == Path::new(STDIN) {
+pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRead + Send>> {
+    let raw: Box<dyn Read + Send> = if path == Path::new(STDIN) {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(path)?)
@@ -91,7 +91,7 @@ pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRe
         head.starts_with(&[0x1f, 0x8b]),
         head == [0x28, 0xb5, 0x2f, 0xfd],
     );
-    let whole = BufReader::new(io::Cursor::new(head).chain(raw));
+    let whole = io::Cursor::new(head).chain(raw);
     Ok(if gzip {
         Box::new(BufReader::with_capacity(
             1 << 17,

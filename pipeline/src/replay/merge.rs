@@ -7,17 +7,17 @@
 use std::collections::VecDeque;
 
 use plumbline_schemas::event::Event;
+use plumbline_schemas::flat::Flat;
 use plumbline_schemas::time::EventTime;
 
 use super::ReplayError;
-use super::feed::{Feed, Taken};
+use super::feed::{Feed, Taken, flat};
 use crate::normalise::Normaliser;
 
 /// An event that waits for those of other files.
 struct Waiting {
     key: Key,
-    /// As native JSON: the record it came from is gone when its turn comes.
-    json: Vec<u8>,
+    event: Flat,
 }
 
 /// What decides whose turn it is.
@@ -66,10 +66,8 @@ pub(super) fn merge(
             .cloned();
         let within = |key: &Key| limit.as_ref().is_none_or(|limit| key <= limit);
         while let Some(waiting) = queues[file].pop_front_if(|waiting| within(&waiting.key)) {
-            match Event::parse(&waiting.json) {
-                Ok(event) => take(file, Taken::Event(&event))?,
-                Err(reject) => take(file, Taken::Rejected(0, reject, &waiting.json))?,
-            }
+            let mut event = waiting.event.events();
+            event.try_for_each(|event| take(file, Taken::Event(Box::new(event))))?;
         }
         if queues[file].is_empty() {
             fill(
@@ -108,20 +106,20 @@ fn fill(
                 return take(file, taken);
             };
             let at_once = match limit {
-                Some(limit) => limit.is_none_or(|limit| limit.is_at_least(event, file)),
+                Some(limit) => limit.is_none_or(|limit| limit.is_at_least(&event, file)),
                 None => false,
             };
             if at_once && queue.is_empty() {
                 return take(file, Taken::Event(event));
             }
-            let json = serde_json::to_vec(event).map_err(ReplayError::Encode)?;
             let key = Key {
                 time: event.time,
                 id_bytes: event.id.len(),
                 id: event.id.as_ref().to_owned(),
                 file,
             };
-            queue.push_back(Waiting { key, json });
+            let event = flat(&event);
+            queue.push_back(Waiting { key, event });
             Ok(())
         })?;
         if !more {

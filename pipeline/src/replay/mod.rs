@@ -20,6 +20,7 @@
 //!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
+mod ahead;
 mod feed;
 mod inputs;
 pub mod labels;
@@ -124,6 +125,9 @@ pub enum ReplayError {
         /// Why.
         source: io::Error,
     },
+    /// Reading ended because nobody takes what is read: what came before it says why.
+    #[error("the replay has ended before its input")]
+    Ended,
     /// State for a service to begin with.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -136,7 +140,7 @@ impl ReplayError {
     /// The exit status for it: 2 for usage and configuration, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. } | Self::Write { .. } | Self::Encode(_) => 1,
+            Self::Read { .. } | Self::Write { .. } | Self::Encode(_) | Self::Ended => 1,
             Self::Parquet { source, .. } => source.exit_code(),
             Self::Archive(source) => source.exit_code(),
             Self::Seed(source) => source.exit_code(),
@@ -253,17 +257,13 @@ pub fn replay_sides(
     let selection = Selection::of(input);
     let mut events = 0;
     let mut drifted = DriftCounts::default();
-    merge::merge(&mut feeds, &normaliser, &mut |file, taken| {
+    ahead::read_ahead(&mut feeds, &normaliser, &selection, &mut |file, taken| {
         if let Taken::Drift(drift) = &taken {
             drifted.add(drift);
             return Ok(());
         }
         progress.events(events);
         events += 1;
-        let taken = match taken {
-            Taken::Event(event) if !selection.has(event) => Taken::LeftOut,
-            taken => taken,
-        };
         if let Taken::Event(event) = &taken {
             labels.note(event);
         }

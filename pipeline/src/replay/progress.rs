@@ -55,7 +55,7 @@ impl Progress {
     }
 
     /// The same bytes, counted as they are read.
-    pub(super) fn counting(&self, raw: Box<dyn Read>) -> Box<dyn Read> {
+    pub(super) fn counting(&self, raw: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
         Box::new(self.bar.wrap_read(raw))
     }
 

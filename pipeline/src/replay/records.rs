@@ -64,7 +64,7 @@ impl LineHead {
 
 /// Cuts a file into records.
 pub(super) struct Records {
-    input: Box<dyn BufRead>,
+    input: Box<dyn BufRead + Send>,
     framing: Framing,
     /// Bytes read so far, after decompression.
     pub(super) offset: u64,
@@ -98,7 +98,7 @@ const WHOLES: [&[u8]; 3] = [
 ];
 
 impl Records {
-    pub(super) fn new(input: Box<dyn BufRead>, openings: Openings) -> Self {
+    pub(super) fn new(input: Box<dyn BufRead + Send>, openings: Openings) -> Self {
         Self {
             input,
             framing: Framing::Start,

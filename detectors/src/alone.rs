@@ -11,7 +11,6 @@ use plumbline_schemas::time::EventTime;
 use crate::detect::{DetectorId, Group, Moment};
 use crate::policy::CORROBORATION_BITS;
 use crate::profile::Profile;
-use crate::profile::habits::Habits;
 use crate::risk::{DetectorSet, IdentityLedger};
 use crate::session::Session;
 use crate::setting::{Setting, TRAITS};
@@ -19,15 +18,16 @@ use crate::units::Bits;
 
 /// What may become a habit although it was asked about. Those of one set are about the same: what is new may take
 /// data with it, or be what a privilege was gained for.
-const MAY_BE_HABIT: [DetectorSet; 3] = [
+const MAY_BE_HABIT: [DetectorSet; 4] = [
     DetectorId::ScopeDrift.bit()
         | DetectorId::DataExtraction.bit()
         | DetectorId::FreshPrivilege.bit(),
     DetectorId::EndpointSequence.bit(),
     DetectorId::CallVolume.bit(),
+    DetectorId::OffSchedule.bit(),
 ];
-/// Circumstances of so many earlier days are the identity's own.
-const ESTABLISHED_DAYS: u8 = 3;
+/// Circumstances of so many earlier days, or of all there were, are the identity's own.
+const ESTABLISHED_DAYS: u16 = 3;
 /// Less surprising than this is a value among many that come and go, such as the addresses of a pool.
 const ROTATES_BITS: f64 = 2.0;
 
@@ -61,18 +61,20 @@ impl Odd {
         let mut others = ledger.active(DetectorId::SURPRISES & !odd, least, moment.time());
         let is_usual = others.next().is_none()
             && session.changed().is_none()
-            && comes_as_ever(&moment.setting, &profile.habits, moment.time());
+            && comes_as_ever(&moment.setting, profile, moment.time());
         if is_usual { odd } else { 0 }
     }
 }
 
 /// Whether all that an event states of its circumstances is well known, or changes all the time. What came
 /// yesterday is not: whoever comes from there may be the same as yesterday.
-fn comes_as_ever(setting: &Setting, habits: &Habits, time: EventTime) -> bool {
+fn comes_as_ever(setting: &Setting, profile: &Profile, time: EventTime) -> bool {
+    let habits = &profile.habits;
+    let established = profile.earlier_days(time).min(ESTABLISHED_DAYS);
     let is_well_known = |what| {
         let key = setting.get(what);
         setting.is_known(what, habits, time)
-            && (key == 0 || habits.days(what, key, time) >= ESTABLISHED_DAYS)
+            && (key == 0 || u16::from(habits.days(what, key, time)) >= established)
     };
     let mut traits = TRAITS.into_iter();
     traits.all(|what| is_well_known(what) || habits.strange(what).bits.0 < ROTATES_BITS)

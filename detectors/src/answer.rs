@@ -247,7 +247,7 @@ impl<'p> Publisher<'p> {
             let answer = rules::at_least(answer, ruling.demands, event, signals);
             answer.map(|answer| (answer, Mode::Observe))
         })?;
-        if answer.action > Action::StepUp
+        if answer.action != Action::StepUp
             && policy::is_break_glass(&config.policy, &event.identity.id)
         {
             let demand = Demand::of(Action::StepUp);

@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::Config;
 use crate::context;
+use crate::facts::is_compromise;
 use crate::identity::{Identities, Identity};
 use crate::names::{Name, Names, stable_hash};
 use crate::objects::Objects;
@@ -314,8 +315,11 @@ impl Engine {
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) -> Disposition {
-        // Feedback about somebody never seen has nothing to change.
         let (_, Some(at)) = self.find(event) else {
+            // Of somebody never seen nothing is to be changed, but others may have what was stolen.
+            if is_compromise(event) {
+                self.suspect_related(None, event, clock, outputs);
+            }
             return Disposition::Applied;
         };
         if self.was_seen(at, event, clock) {

@@ -22,10 +22,12 @@ use crate::setting::{Setting, key};
 use crate::state::codec::stored;
 use kept::AgeHabit;
 
-const MOST_CREDENTIALS: usize = 6;
+const MOST_CREDENTIALS: usize = 16;
 /// So many failures within this time are a burst.
 pub(crate) const BURST: usize = 5;
 pub(crate) const BURST_MS: i64 = 15 * 60_000;
+/// Of what is revoked, rotated, ended or approved: whoever cleans up after an incident ends many at once.
+const MOST_ENDED: usize = 256;
 /// Of everything else that is kept.
 const MOST: usize = 24;
 /// No rule looks back further than this, but for what is revoked and what has ended.
@@ -72,9 +74,9 @@ lists! {
     tactics: Tactic,
 }
 
-fn keep<T>(items: &mut ThinVec<T>, item: T, is_old: impl Fn(&T) -> bool) {
+fn keep<T>(items: &mut ThinVec<T>, item: T, most: usize, is_old: impl Fn(&T) -> bool) {
     items.retain(|item| !is_old(item));
-    if items.len() >= MOST {
+    if items.len() >= most {
         items.remove(0);
     }
     push_exact(items, item);
@@ -126,7 +128,7 @@ impl Facts {
             event_id: EventId::new(&event.id),
         };
         let now = event.time;
-        keep(&mut self.recent_mut().revoked, revoked, |old| {
+        keep(&mut self.recent_mut().revoked, revoked, MOST_ENDED, |old| {
             now.since(old.time) > REVOKED_KEPT_MS
         });
     }
@@ -151,21 +153,29 @@ impl Facts {
     pub(crate) fn approve(&mut self, event: &Event<'_>) {
         let approval = Approval {
             time: event.time,
-            session: Bearer::of(event).session,
+            // One that names no session is for all of them, whatever credential it carries.
+            session: event
+                .session
+                .id
+                .as_ref()
+                .map_or(0, |_| Bearer::of(event).session),
             task: task_key(event),
             event_id: EventId::new(&event.id),
         };
         let now = event.time;
-        keep(&mut self.recent_mut().approvals, approval, |old| {
-            now.since(old.time) > KEPT_MS
-        });
+        keep(
+            &mut self.recent_mut().approvals,
+            approval,
+            MOST_ENDED,
+            |old| now.since(old.time) > KEPT_MS,
+        );
     }
 
     /// Remembers that an approval was refused or failed.
     pub(crate) fn refuse(&mut self, event: &Event<'_>) {
         let now = event.time;
         let failed = &mut self.recent_mut().failed_approvals;
-        keep(failed, (now, EventId::new(&event.id)), |(old, _)| {
+        keep(failed, (now, EventId::new(&event.id)), MOST, |(old, _)| {
             now.since(*old) > KEPT_MS
         });
     }
@@ -185,9 +195,12 @@ impl Facts {
                     time,
                     event_id: id(),
                 };
-                keep(&mut self.recent_mut().ended_tasks, ended, |old| {
-                    time.since(old.time) > REVOKED_KEPT_MS
-                });
+                keep(
+                    &mut self.recent_mut().ended_tasks,
+                    ended,
+                    MOST_ENDED,
+                    |old| time.since(old.time) > REVOKED_KEPT_MS,
+                );
             }
             Some(ActionClass::TaskStart) if self.recent.is_some() => {
                 let (task, session) = (task_key(event), Bearer::of(event).session);
@@ -217,7 +230,9 @@ impl Facts {
                     time,
                     event_id: id(),
                 };
-                keep(&mut self.recent_mut().gains, gain, |old| is_old(old.time));
+                keep(&mut self.recent_mut().gains, gain, MOST, |old| {
+                    is_old(old.time)
+                });
             }
             class if is_authentication(event, class) && !succeeded => {
                 let failure = Failure {
@@ -226,7 +241,7 @@ impl Facts {
                     usual: usual(),
                     event_id: id(),
                 };
-                keep(&mut self.recent_mut().failures, failure, |old| {
+                keep(&mut self.recent_mut().failures, failure, MOST, |old| {
                     is_old(old.time)
                 });
             }
@@ -249,9 +264,12 @@ impl Facts {
             worked: None,
         };
         let now = event.time;
-        keep(&mut self.recent_mut().rotations, rotation, |old| {
-            now.since(old.time) > REVOKED_KEPT_MS
-        });
+        keep(
+            &mut self.recent_mut().rotations,
+            rotation,
+            MOST_ENDED,
+            |old| now.since(old.time) > REVOKED_KEPT_MS,
+        );
     }
 
     /// A call succeeded with this credential: a rotation to it is complete.
@@ -324,7 +342,7 @@ impl Facts {
     /// Remembers which detectors were answered.
     pub(crate) fn answered(&mut self, detectors: DetectorSet, time: EventTime) {
         let tactic = Tactic { detectors, time };
-        keep(&mut self.recent_mut().tactics, tactic, |old| {
+        keep(&mut self.recent_mut().tactics, tactic, MOST, |old| {
             time.since(old.time) > KEPT_MS
         });
     }

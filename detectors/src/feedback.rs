@@ -106,22 +106,27 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
             session.vouch(Bits::MOST);
         } else {
             admit(&mut identity.profile, session, event);
-            pass(&mut identity.profile, session, event);
+            make_at_home(&mut identity.profile, session, event);
+            pass(session, event);
         }
         session.ledger.relieve(left, event.time);
     }
     ended
 }
 
-/// Where a challenge was passed is not strange any more, and the same is not asked about again.
-fn pass(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+/// What was asked about is not asked about again.
+fn pass(session: &mut Session, event: &Event<'_>) {
+    session.authenticated = session.authenticated.max(event.time);
+    session.vouch(BEYOND_CHALLENGE);
+}
+
+/// Where a challenge was passed is not strange any more.
+pub(crate) fn make_at_home(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
     profile
         .places
         .vouch(session.key, DAYS_OF_CHALLENGE, event.time, weight);
     settle(profile, session, event);
-    session.authenticated = session.authenticated.max(event.time);
-    session.vouch(BEYOND_CHALLENGE);
 }
 
 /// The circumstances of the session are right.
@@ -155,32 +160,34 @@ fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     session.forget_steps();
 }
 
-/// A successful login or second factor in the session passes its `step_up`.
+/// A successful login or second factor in the session passes its `step_up`; whether one was passed. What the
+/// success itself comes with is judged first, and only then at home ([`make_at_home`]).
 pub(crate) fn pass_by_authentication(
-    profile: &mut Profile,
     session: &mut Session,
     ledger: &mut IdentityLedger,
     standing: &mut StandingCommands,
     bearer: Bearer,
     event: &Event<'_>,
-) {
+) -> bool {
     let authenticates = matches!(
         event.action.class.known(),
         Some(ActionClass::Login | ActionClass::Mfa)
     );
     if standing.is_empty() || !authenticates || event.outcome() != Outcome::Success {
-        return;
+        return false;
     }
     let passed = |standing: &Standing| {
         standing.action == Action::StepUp
             && standing.covers(session.key, bearer.credential)
             && event.time > standing.given
     };
-    if !standing.end(passed).is_empty() {
-        pass(profile, session, event);
+    let is_passed = !standing.end(passed).is_empty();
+    if is_passed {
+        pass(session, event);
         session.ledger.relieve(AFTER_CHALLENGE, event.time);
         ledger.relieve(AFTER_CHALLENGE, event.time);
     }
+    is_passed
 }
 
 /// The number behind a command's id.

@@ -11,7 +11,7 @@ use crate::facts::{Facts, Gain, is_authentication, is_machine};
 use crate::identity::Identity;
 use crate::judge::{group_actions, is_told_to_peers};
 use crate::names::{Name, Names, stable_hash};
-use crate::profile::habits::Trait;
+use crate::profile::habits::{Trait, off_hours};
 use crate::profile::peaks::{LEVEL, Of};
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::{Trust, is_sensitive};
@@ -304,6 +304,12 @@ impl Learnt {
         }
         if self.only & DetectorId::FreshPrivilege.bit() != 0 {
             self.learn_pairs(event, profile, facts, true);
+        }
+        if self.only & DetectorId::OffSchedule.bit() != 0 {
+            for time in off_hours(event.time) {
+                let habits = &mut profile.habits;
+                habits.learn(Trait::OffHour, time, event.time, true);
+            }
         }
     }
 

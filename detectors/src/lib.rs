@@ -27,6 +27,7 @@ mod objects;
 mod outage;
 mod policy;
 mod profile;
+mod rested;
 mod risk;
 mod scopes;
 mod seen;

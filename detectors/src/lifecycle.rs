@@ -7,7 +7,9 @@ use plumbline_schemas::time::EventTime;
 
 use crate::answer::{Publisher, command_id, number_of};
 use crate::context::{News, Traces};
-use crate::detect::{DetectorId, Moment, Relation, against, gap_before, related};
+use crate::detect::{
+    DetectorId, Moment, Relation, against, gap_before, refused_approvals, related,
+};
 use crate::engine::{Engine, Output};
 use crate::facts::task_key;
 use crate::feedback;
@@ -36,10 +38,13 @@ struct Compromise {
 }
 
 impl Compromise {
-    fn of(identity: &Identity, event: &Event<'_>) -> Self {
+    /// Nothing has to be known of the identity: others may have its credential.
+    fn of(identity: Option<&Identity>, event: &Event<'_>) -> Self {
         let bearer = Bearer::of(event);
         let named = event.session.id.as_ref().map(|_| bearer.session);
-        let mut sessions = identity.sessions.iter();
+        let mut sessions = identity
+            .iter()
+            .flat_map(|identity| identity.sessions.iter());
         let source = sessions.find(|session| named == Some(session.key));
         let stated = Setting::of(event, false).get(Trait::Device);
         Self {
@@ -49,7 +54,7 @@ impl Compromise {
                     0 => source.map_or(0, |session| session.credential),
                     credential => credential,
                 },
-                device: source.map_or(stated, |session| session.setting.get(Trait::Device)),
+                device: source.map_or(stated, |session| session.setting.remembered(Trait::Device)),
                 behalf: source.map_or([0; 2], |session| session.behalf),
             },
             identity: key(&event.identity.id),
@@ -93,7 +98,10 @@ impl Engine {
                 identity.facts.approve(event);
                 self.resume_approved(at, event, outputs);
             }
-            Some(Verdict::Rejected) => identity.facts.refuse(event),
+            Some(Verdict::Rejected) => {
+                identity.facts.refuse(event);
+                self.count_refused(at, event, clock, outputs);
+            }
             // Who failed a challenge was challenged.
             Some(Verdict::Acked | Verdict::Failed | Verdict::StepUpFailed) => {
                 self.hear_bot(at, event, outputs);
@@ -101,7 +109,7 @@ impl Engine {
             }
             Some(Verdict::TruePositive) => {
                 feedback::condemn(identity, event);
-                self.suspect_related(at, event, clock, outputs);
+                self.suspect_related(Some(at), event, clock, outputs);
             }
             // Who approves what was commanded about says that it may be.
             Some(Verdict::FalsePositive | Verdict::Approved) => {
@@ -112,6 +120,34 @@ impl Engine {
                 feedback::apply(identity, event);
             }
         }
+    }
+
+    /// Approvals that are refused again and again end the session for which they were asked, the last one where none
+    /// is named.
+    fn count_refused(
+        &mut self,
+        at: usize,
+        event: &Event<'_>,
+        clock: EventTime,
+        outputs: &mut Vec<Output>,
+    ) {
+        let identity = &self.identities[at];
+        let Some(signal) = refused_approvals(&identity.facts, event.time, None) else {
+            return;
+        };
+        let named = event.session.id.as_ref().map(|_| Bearer::of(event).session);
+        let sessions = identity.sessions.iter().enumerate();
+        let meant = sessions.filter(|(_, session)| named.is_none_or(|key| session.key == key));
+        let Some((number, session)) = meant.max_by_key(|(_, session)| session.last) else {
+            return;
+        };
+        let trigger = Trigger {
+            purpose: "approvals",
+            time: event.time,
+            session: session.id.as_ref().map(ToString::to_string),
+            clock,
+        };
+        self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
     }
 
     /// An approval resumes what waited for it.
@@ -234,14 +270,14 @@ impl Engine {
     /// or another of the tenant, is asked, or ended where it is the same.
     pub(crate) fn suspect_related(
         &mut self,
-        at: usize,
+        at: Option<usize>,
         event: &Event<'_>,
         clock: EventTime,
         outputs: &mut Vec<Output>,
     ) {
-        let compromise = Compromise::of(&self.identities[at], event);
+        let compromise = Compromise::of(at.map(|at| &self.identities[at]), event);
         self.tell_others(News::Compromised(compromise.traces), event, outputs);
-        self.suspect_all(Some(at), &compromise, event, clock, outputs);
+        self.suspect_all(at, &compromise, event, clock, outputs);
     }
 
     /// The same of an identity in another partition.

@@ -6,12 +6,24 @@ use std::ops::Range;
 use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
-use crate::config::PolicyConfig;
+use crate::config::{ContentionRule, PolicyConfig};
 use crate::glob;
 use crate::state::codec::stored;
 
 /// More changes than this are not kept, however long a rule looks back.
 const MOST_CHANGES: usize = 65_536;
+
+/// What is older than this, and than any rule looks back, is not kept.
+const LEAST_KEPT_MS: i64 = 3_600_000;
+
+/// How far apart changes must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    /// Those of one object,
+    ms: i64,
+    /// and those of any object.
+    longest_ms: i64,
+}
 
 /// One change of an object.
 #[derive(Clone, Debug)]
@@ -97,7 +109,7 @@ pub(crate) fn contended_within(
     policy: &PolicyConfig,
     event: &Event<'_>,
     class: ActionClass,
-) -> Option<i64> {
+) -> Option<Within> {
     let changes = matches!(
         class,
         ActionClass::Write
@@ -115,12 +127,14 @@ pub(crate) fn contended_within(
 }
 
 /// How far apart changes of this object must be, if any rule is about it.
-pub(crate) fn within(policy: &PolicyConfig, resource: &str) -> Option<i64> {
+pub(crate) fn within(policy: &PolicyConfig, resource: &str) -> Option<Within> {
     let rules = policy.contention.iter();
-    rules
-        .filter(|rule| glob::matches(&rule.resource, resource))
-        .map(|rule| rule.within.as_millis())
-        .max()
+    let of_resource = |rule: &&ContentionRule| glob::matches(&rule.resource, resource);
+    let span = |rule: &ContentionRule| rule.within.as_millis();
+    Some(Within {
+        ms: rules.clone().filter(of_resource).map(span).max()?,
+        longest_ms: rules.map(span).fold(LEAST_KEPT_MS, i64::max),
+    })
 }
 
 impl Objects {
@@ -146,7 +160,7 @@ impl Objects {
     pub(crate) fn change(
         &mut self,
         change: Change,
-        within_ms: i64,
+        within: Within,
         clock: EventTime,
     ) -> Vec<Change> {
         let contends = |other: &&Change| {
@@ -156,12 +170,11 @@ impl Objects {
                 false => (*other, &change),
             };
             both && change.is_human() != other.is_human()
-                && change.time.since(other.time).abs() <= within_ms
+                && change.time.since(other.time).abs() <= within.ms
                 && !machine.behalf.contains(&human.identity)
         };
         let found = self.changes.iter().filter(contends).cloned().collect();
-        // An hour covers any rule that is meant; what is older goes.
-        let oldest = clock.plus_millis(-within_ms.max(3_600_000));
+        let oldest = clock.plus_millis(-within.longest_ms);
         while self
             .changes
             .front()

@@ -12,14 +12,16 @@ use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes, warm};
 use crate::names::{Name, stable_hash};
 use crate::profile::sequence::{Context, Symbol};
+use crate::rested::RestedSessions;
 use crate::risk::{BitsEach, SessionLedger};
 use crate::setting::Setting;
 use crate::state::codec::stored;
 use crate::state::detectors::bits_each;
 use crate::units::Bits;
 
-/// Sessions of one identity that are remembered at once; the longest idle makes room.
-const MOST_SESSIONS: usize = 8;
+/// Sessions of one identity that are remembered at once; the longest idle makes room, last of all one that is
+/// privileged or waited for.
+const MOST_SESSIONS: usize = 32;
 /// An idle session is forgotten after this.
 const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
 /// Clocks of two sources may differ by so much.
@@ -228,7 +230,7 @@ stored!(Session {
 });
 
 impl Session {
-    fn new(key: u32, time: EventTime) -> Self {
+    pub(crate) fn new(key: u32, time: EventTime) -> Self {
         Self {
             key,
             id: None,
@@ -277,8 +279,8 @@ impl Session {
         self.last = time;
     }
 
-    /// Whether nothing is left to remember of a session that has been idle for so long. After a pause
-    /// one without blemish is as good as a new one.
+    /// Whether little is left to remember of a session that has been idle for so long: of one without blemish no
+    /// more than [`RestedSessions`] keep.
     fn is_forgotten(&self, idle_ms: i64) -> bool {
         let is_slight =
             |odd: &Oddities| odd.drift_bits < LEAST_DRIFT_BITS && self.last >= odd.vouched.until;
@@ -478,8 +480,11 @@ impl<'s> Others<'s> {
 
 /// The sessions of one identity.
 #[derive(Debug, Default)]
-pub(crate) struct Sessions(Vec<Session>);
-stored!(Sessions(..));
+pub(crate) struct Sessions {
+    kept: ThinVec<Session>,
+    rested: RestedSessions,
+}
+stored!(Sessions { kept, rested: since 2 });
 
 /// What tells the session of an event: its id, failing that the credential, failing that nothing.
 pub(crate) fn session_key(event: &Event<'_>) -> u32 {
@@ -496,67 +501,84 @@ impl Sessions {
     pub(crate) fn enter(&mut self, event: &Event<'_>) -> (usize, bool) {
         let (key, time) = (session_key(event), event.time);
         let named = event.session.id.is_some();
-        let found = self.0.iter().position(|session| session.key == key);
-        let at = match found {
+        let found = self.position(key);
+        let (at, begins) = match found {
             Some(at) => {
-                if !named && time.since(self.0[at].last) > PAUSE_MS {
-                    self.0[at].restart(time);
+                if !named && time.since(self.kept[at].last) > PAUSE_MS {
+                    self.kept[at].restart(time);
                 }
-                at
+                (at, false)
             }
             None => self.begin(event, key),
         };
-        let session = &mut self.0[at];
+        let session = &mut self.kept[at];
         session.touch(time);
         session.read(event);
-        (at, found.is_none())
+        (at, begins)
     }
 
-    fn begin(&mut self, event: &Event<'_>, key: u32) -> usize {
+    /// Begins a session, or lets one go on that has rested; which, and whether it begins.
+    fn begin(&mut self, event: &Event<'_>, key: u32) -> (usize, bool) {
         let time = event.time;
-        self.0
-            .retain(|session| !session.is_forgotten(time.since(session.last)));
+        self.make_room(time);
+        let resumed = self.rested.resume(key, time, FORGOTTEN_AFTER_MS);
+        let begins = resumed.is_none();
+        let session = resumed.unwrap_or_else(|| {
+            let mut session = Session::new(key, time);
+            // A session may be seen long after it began.
+            let stated = event.session.started_at.filter(|started| *started < time);
+            session.started = stated.unwrap_or(time);
+            session.authenticated = session.started;
+            session
+        });
+        push_exact(&mut self.kept, session);
+        (self.kept.len() - 1, begins)
+    }
+
+    fn make_room(&mut self, time: EventTime) {
+        let Self { kept, rested } = self;
+        kept.retain(|session| {
+            let is_forgotten = session.is_forgotten(time.since(session.last));
+            if is_forgotten {
+                rested.keep(session, FORGOTTEN_AFTER_MS);
+            }
+            !is_forgotten
+        });
         let idlest = |at: &usize| {
             // What a timer waits for goes last: it is to end at its time.
-            let waited_for = self.0[*at].waits_until().is_some_and(|until| until > time);
-            (waited_for, self.0[*at].last)
+            let session = &kept[*at];
+            let waited_for = session.waits_until().is_some_and(|until| until > time);
+            (waited_for, session.privileged, session.last)
         };
-        if self.0.len() >= MOST_SESSIONS
-            && let Some(idle) = (0..self.0.len()).min_by_key(idlest)
+        if kept.len() >= MOST_SESSIONS
+            && let Some(idle) = (0..kept.len()).min_by_key(idlest)
         {
-            self.0.remove(idle);
+            rested.keep(&kept[idle], FORGOTTEN_AFTER_MS);
+            kept.remove(idle);
         }
-        self.0.reserve_exact(1);
-        let mut session = Session::new(key, time);
-        // A session may be seen long after it began.
-        let stated = event.session.started_at.filter(|started| *started < time);
-        session.started = stated.unwrap_or(time);
-        session.authenticated = session.started;
-        self.0.push(session);
-        self.0.len() - 1
     }
 
     /// One session, and the others.
     pub(crate) fn split(&mut self, at: usize) -> (&mut Session, Others<'_>) {
-        let (before, rest) = self.0.split_at_mut(at);
+        let (before, rest) = self.kept.split_at_mut(at);
         let (session, after) = rest.split_at_mut(1);
         (&mut session[0], Others { before, after })
     }
 
     pub(crate) fn position(&self, key: u32) -> Option<usize> {
-        self.0.iter().position(|session| session.key == key)
+        self.kept.iter().position(|session| session.key == key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.0.iter()
+        self.kept.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.0.iter_mut()
+        self.kept.iter_mut()
     }
 
     pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
-        self.0.iter().for_each(|session| session.each_name(mark));
+        self.kept.iter().for_each(|session| session.each_name(mark));
     }
 
     pub(crate) fn warm(&self) -> u32 {
@@ -564,12 +586,13 @@ impl Sessions {
         let read = |session: &Session| {
             session.key ^ session.learnt_hour ^ session.credential ^ u32::from(session.privileged)
         };
-        warm(&self.0, read)
+        warm(&self.kept, read)
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Session>()
-            + self.0.iter().map(Session::heap_bytes).sum::<usize>()
+        thin_bytes(&self.kept)
+            + self.rested.heap_bytes()
+            + self.kept.iter().map(Session::heap_bytes).sum::<usize>()
     }
 }
 

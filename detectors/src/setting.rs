@@ -38,6 +38,13 @@ stored!(Setting {
     assurance
 });
 
+/// Stands for what was stated and is forgotten.
+const FORGOTTEN: u32 = 1;
+
+/// Postures as numbers; 0 is not known.
+pub(crate) const NON_COMPLIANT: u8 = 1;
+const COMPLIANT: u8 = 2;
+
 /// The stable hash of a text, never 0.
 pub(crate) fn key(text: &str) -> u32 {
     (stable_hash(text) >> 32) as u32 | 1
@@ -71,8 +78,8 @@ impl Setting {
                 key_of(workload.environment.as_deref()),
             ],
             posture: device.posture.known().map_or(0, |posture| match posture {
-                Posture::NonCompliant => 1,
-                Posture::Compliant => 2,
+                Posture::NonCompliant => NON_COMPLIANT,
+                Posture::Compliant => COMPLIANT,
             }),
             assurance: assurance_of(event),
         }
@@ -80,6 +87,13 @@ impl Setting {
 
     pub(crate) fn get(&self, what: Trait) -> u32 {
         self.keys[what as usize]
+    }
+
+    /// The same, 0 too where it was stated and is forgotten.
+    pub(crate) fn remembered(&self, what: Trait) -> u32 {
+        Some(self.get(what))
+            .filter(|key| *key != FORGOTTEN)
+            .unwrap_or(0)
     }
 
     /// What both state, and state differently.
@@ -105,7 +119,23 @@ impl Setting {
 
     /// The same, where the one before is not known but for this.
     pub(crate) fn posture_fell_from(&self, before: u8) -> bool {
-        self.posture == 1 && before == 2
+        self.posture == NON_COMPLIANT && before == COMPLIANT
+    }
+
+    /// That these traits were stated, and no longer as what: each value is another.
+    pub(crate) fn stated(traits: impl Iterator<Item = Trait>, posture: u8, assurance: u8) -> Self {
+        let mut keys = [0; TRAITS.len()];
+        traits.for_each(|what| keys[what as usize] = FORGOTTEN);
+        Self {
+            keys,
+            posture,
+            assurance,
+        }
+    }
+
+    /// The assurance as a number, 0 where none is stated.
+    pub(crate) fn assurance(&self) -> u8 {
+        self.assurance
     }
 
     /// The posture as a number, 0 where none is stated.
@@ -189,6 +219,8 @@ fn assurance_of(event: &Event<'_>) -> u8 {
         Some(2 * (digit - b'0') + 1)
     });
     match (level, session.mfa) {
+        // Without a second factor what needs one is not what it was.
+        (Some(level), Some(false)) if level > 3 => level - 1,
         (Some(level), _) => level,
         (None, Some(mfa)) => 3 + 2 * u8::from(mfa),
         (None, None) => 0,

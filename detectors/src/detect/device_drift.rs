@@ -17,14 +17,15 @@
 use std::borrow::Cow;
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::IdentityKind;
+use plumbline_schemas::event::{Event, IdentityKind};
 use serde_json::json;
 
 use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
+use crate::names::Name;
 use crate::profile::habits::{Strange, Trait};
-use crate::session::Changed;
+use crate::session::{Changed, Session};
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::Bits;
 
@@ -90,7 +91,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let fell = if posture || assurance { FELL_BITS } else { 0.0 };
     let bits = Bits(new.iter().map(most).fold(fell, f64::max)).clamped();
     let change = !what.is_empty();
-    let demand = change.then(|| demand(moment, subject, posture)).flatten();
+    let demand = change.then(|| demand(moment.kind, subject.session, posture)).flatten();
     if change {
         let changed = Changed {
             what: what.iter().copied().map(Cow::Borrowed).collect(),
@@ -148,6 +149,41 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     })
 }
 
+/// The device of a session is compliant no more, as its manager says.
+pub(crate) fn posture_fell(
+    session: &mut Session,
+    kind: IdentityKind,
+    described: Name,
+    event: &Event<'_>,
+) -> Signal {
+    let bits = Bits(FELL_BITS);
+    let changed = Changed {
+        what: vec!["posture".into()],
+        bits,
+        time: event.time,
+        before: session.described,
+        after: described,
+        event_id: EventId::new(&event.id),
+    };
+    changes::mark(session, changed);
+    let signal = Signal {
+        detector: DetectorId::DeviceDrift,
+        bits,
+        alone: Alone::Finding,
+        demand: demand(kind, session, true),
+        is_notable: true,
+        technique: TECHNIQUE,
+        summary: "the device of the session is compliant no more, its manager says".to_owned(),
+        evidence: evidence(json!({
+            "device": event.device.id, "posture_fell": true, "told_by": event.action.name,
+            "formula": "posture that falls: 8 bits",
+            "silent_if": "posture had stayed as it was",
+        })),
+        other_events: Vec::new(),
+    };
+    signal.resting_on([event.id.to_string()])
+}
+
 /// A session stays with the client that holds it, however little is known of the identity; unless that has
 /// shown many.
 fn is_pinned(name: &str, strange: &Strange) -> bool {
@@ -155,11 +191,11 @@ fn is_pinned(name: &str, strange: &Strange) -> bool {
 }
 
 /// What a change in a privileged session asks for at once.
-fn demand(moment: &Moment<'_>, subject: &Subject<'_>, posture: bool) -> Option<Demand> {
-    if !subject.session.privileged {
+fn demand(kind: IdentityKind, session: &Session, posture: bool) -> Option<Demand> {
+    if !session.privileged {
         return None;
     }
-    match moment.kind {
+    match kind {
         IdentityKind::Human if posture => Some(Demand::of(Action::RevokeSession)),
         IdentityKind::Human | IdentityKind::AiAgent => None,
         _ => Some(Demand::of(Action::StepUp)),

@@ -11,11 +11,12 @@
 //! identities of the tenant fail at the same time it is an outage, and a success from a usual device is one.
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::ActionClass;
+use plumbline_schemas::event::{ActionClass, Event};
+use plumbline_schemas::time::EventTime;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
-use crate::facts::{BURST as FAILURES, BURST_MS as WINDOW_MS, Failure, is_authentication};
+use crate::facts::{BURST as FAILURES, BURST_MS as WINDOW_MS, Facts, Failure, is_authentication};
 use crate::profile::habits::Trait;
 use crate::signal::{Demand, Signal};
 
@@ -95,18 +96,23 @@ fn context(moment: &Moment<'_>, subject: &Subject<'_>) -> (bool, bool) {
 }
 
 fn approvals(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
-    if !moment.was_refused() {
-        return None;
-    }
-    let now = moment.time();
-    let refused: Vec<String> = subject
-        .facts
+    let refused = moment.was_refused();
+    refused.then(|| refused_approvals(subject.facts, moment.time(), Some(moment.event)))?
+}
+
+/// What approvals come to that were refused within an hour; one more where an event is at hand that is yet to be kept.
+pub(crate) fn refused_approvals(
+    facts: &Facts,
+    now: EventTime,
+    event: Option<&Event<'_>>,
+) -> Option<Signal> {
+    let refused: Vec<String> = facts
         .failed_approvals()
         .iter()
         .filter(|(time, _)| (0..=APPROVALS_MS).contains(&now.since(*time)))
         .map(|(_, event_id)| event_id.to_string())
         .collect();
-    let count = refused.len() + 1;
+    let count = refused.len() + usize::from(event.is_some());
     if count < APPROVALS {
         return None;
     }

@@ -290,7 +290,9 @@ impl DetectorId {
 }
 
 pub(crate) use contention::against;
+pub(crate) use device_drift::posture_fell;
 pub(crate) use enforcement_gap::gap_before;
+pub(crate) use failure_burst::refused_approvals;
 pub(crate) use fresh_privilege::pair;
 pub(crate) use jit_expiry::expired as jit_expired;
 pub(crate) use related_compromise::{Relation, related};

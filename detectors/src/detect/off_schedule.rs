@@ -6,7 +6,8 @@
 //! **Model.** Hours of the day and days of the week on which a machine ran (`profile/schedule.rs`), UTC;
 //! the hour beside a usual one is usual, which covers jitter and summer time. Bits are −log2 of the chance
 //! that a day brings another hour, (1/2) / (days + 1), or that so many runs have all missed a day of the week by
-//! chance, (days of the week with a run / 7)^days. **Evidence:** the hour, the usual hours, days.
+//! chance, (days of the week with a run / 7)^days. A time that was asked about on three days, with nothing else odd, is
+//! usual from then on: a job was moved, or has a run more. **Evidence:** the hour, the usual hours, days.
 //! **Configuration:** mode only. **Blind spots:** who runs around the clock, or more than
 //! fourteen hours on end; the first eight days, of one run a day the first five, of one a week the first four weeks.
 
@@ -14,6 +15,7 @@ use plumbline_schemas::command::Action;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
+use crate::profile::habits::{Trait, off_hours};
 use crate::profile::hour;
 use crate::profile::schedule::Outside;
 use crate::signal::{Demand, Signal};
@@ -27,6 +29,15 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let schedule = &subject.profile.schedule;
     let outside = schedule.outside(moment.time(), subject.profile.landmark)?;
+    let [of_day, of_week] = off_hours(moment.time());
+    let key = match outside {
+        Outside::Hours(_) => of_day,
+        Outside::Weekday(_) => of_week,
+    };
+    let habits = &subject.profile.habits;
+    if habits.is_known(Trait::OffHour, key, moment.time()) {
+        return None;
+    }
     let (days, now) = (schedule.days(), hour(moment.time()) % 24);
     let usual = schedule.usual_hours();
     let told: Vec<String> = usual.iter().map(|at| format!("{at:02}")).collect();

@@ -55,10 +55,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if moment.is_sensitive() {
         demand = Demand::of(Action::StepUp);
     } else {
-        // What was granted is only cut where it is known.
-        let granted = &event.credential.scopes;
-        let reading = reading_scopes(granted.iter().map(|scope| &**scope));
-        demand.params.scopes = (!granted.is_empty()).then_some(reading);
+        let granted = event.credential.scopes.iter();
+        demand.params.scopes = Some(reading_scopes(granted.map(|scope| &**scope)));
     }
     let against = match listed {
         true => format!("approved: {}", approved.join(", ")),

@@ -27,6 +27,9 @@ const LEAST_HOURS: u32 = 8;
 const PASSED_HOURS: u32 = 20 * 24;
 /// So it is on this day of it.
 const ASKED_DAYS: u8 = 3;
+/// What peers take too is theirs up to so many times the largest hour, and up to so many bytes or records.
+const LIKE_PEERS: f64 = 10.0;
+const LEAST_LIKE_PEERS: f64 = (16 << 20) as f64;
 /// Less than so many times the largest hour ever is growth.
 const BEYOND_LARGEST: f64 = 4.0;
 
@@ -45,6 +48,8 @@ struct Hourly {
     /// Of the last hour that was held back; as exact as the model, to seven digits.
     held: f32,
     held_calls: u32,
+    /// Of the hour that is open: what was taken as peers take it.
+    of_peers: u64,
 }
 stored!(Hourly {
     now,
@@ -56,7 +61,8 @@ stored!(Hourly {
     mean,
     squares,
     held,
-    held_calls
+    held_calls,
+    of_peers: since 2
 });
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,8 +80,8 @@ struct Sums {
     asked_hour: u32,
     /// Days with such hours, one after the other.
     asked_days: u8,
-    /// Whether nothing is to be said of the hour.
-    hushed: bool,
+    /// What version 1 of the encoding has here.
+    hushed: (),
 }
 stored!(Sums {
     hour,
@@ -86,8 +92,21 @@ stored!(Sums {
     held_for,
     asked_hour,
     asked_days,
-    hushed
+    hushed: via hushed,
 });
+
+mod hushed {
+    use crate::state::codec::{Damaged, Reader, Stored, Writer};
+
+    pub(super) fn put((): &(), _: &mut Writer<'_>) {}
+
+    pub(super) fn take(from: &mut Reader<'_, '_>) -> Result<(), Damaged> {
+        if from.version() < 2 {
+            bool::take(from)?;
+        }
+        Ok(())
+    }
+}
 
 /// The data of one identity; nothing for those whose logs do not say.
 #[derive(Debug, Default)]
@@ -109,8 +128,8 @@ pub(crate) struct Surplus {
 }
 
 impl DataProfile {
-    /// Counts what an event says that left.
-    pub(crate) fn count(&mut self, event: &Event<'_>) {
+    /// Counts what an event says that left; whether it was taken as peers do, and is new to this identity alone.
+    pub(crate) fn count(&mut self, event: &Event<'_>, as_peers: bool) {
         let (bytes, records) = (event.action.bytes_out, event.action.records);
         let left = bytes.unwrap_or(0).max(records.unwrap_or(0));
         if left == 0 || event.outcome() != Outcome::Success {
@@ -124,8 +143,8 @@ impl DataProfile {
             sums.let_pass(this_hour);
         }
         // What comes late is counted with the hour that is open.
-        sums.bytes.add(bytes);
-        sums.records.add(records);
+        sums.bytes.add(bytes, as_peers);
+        sums.records.add(records, as_peers);
     }
 
     /// What was counted may not become usual before this session is cleared.
@@ -162,16 +181,9 @@ impl DataProfile {
         }
     }
 
-    /// What leaves in this hour is what peers take, and new to this identity alone.
-    pub(crate) fn hush(&mut self) {
-        if let Some(sums) = &mut self.0 {
-            sums.hushed = true;
-        }
-    }
-
     /// What is unusual in the hour of an event that took data with it.
     pub(crate) fn surplus(&self, event: &Event<'_>) -> Option<Surplus> {
-        let sums = self.0.as_ref().filter(|sums| !sums.hushed)?;
+        let sums = self.0.as_ref()?;
         let (bytes, records) = (event.action.bytes_out, event.action.records);
         let bytes = sums
             .bytes
@@ -208,7 +220,7 @@ impl Sums {
             self.held_for = self.suspected;
             self.ask();
         }
-        (self.suspected, self.only_asked, self.hushed) = (0, false, false);
+        (self.suspected, self.only_asked) = (0, false);
     }
 
     /// Remembers whether the hour that was held back was only asked about. On the third day of that it is usual.
@@ -241,10 +253,23 @@ impl Sums {
 }
 
 impl Hourly {
-    fn add(&mut self, amount: Option<u64>) {
+    fn add(&mut self, amount: Option<u64>, as_peers: bool) {
         if let Some(amount) = amount.filter(|amount| *amount > 0) {
             self.now = self.now.saturating_add(amount);
             self.calls = self.calls.saturating_add(1);
+            if as_peers {
+                self.of_peers = self.of_peers.saturating_add(amount);
+            }
+        }
+    }
+
+    /// What left in the hour that is open, but for what peers take too, if that is not out of all proportion: nobody
+    /// knows how much they take.
+    fn amount(&self) -> u64 {
+        let most = (self.largest as f64 * LIKE_PEERS).max(LEAST_LIKE_PEERS);
+        match self.of_peers as f64 <= most {
+            true => self.now - self.of_peers,
+            false => self.now,
         }
     }
 
@@ -258,12 +283,12 @@ impl Hourly {
     fn close(&mut self) {
         self.learn(self.now as f32, self.calls);
         self.largest = self.largest.max(self.now);
-        (self.now, self.calls) = (0, 0);
+        (self.now, self.calls, self.of_peers) = (0, 0, 0);
     }
 
     fn hold(&mut self) {
         (self.held, self.held_calls) = (self.now as f32, self.calls);
-        (self.now, self.calls) = (0, 0);
+        (self.now, self.calls, self.of_peers) = (0, 0, 0);
     }
 
     fn release(&mut self) {
@@ -293,7 +318,8 @@ impl Hourly {
     }
 
     fn surplus(&self, unit: &'static str) -> Option<Surplus> {
-        if self.hours < LEAST_HOURS || (self.now as f64) < BEYOND_LARGEST * self.largest as f64 {
+        let amount = self.amount();
+        if self.hours < LEAST_HOURS || (amount as f64) < BEYOND_LARGEST * self.largest as f64 {
             return None;
         }
         let n = f64::from(self.hours.min(1000));
@@ -301,17 +327,17 @@ impl Hourly {
             .sqrt()
             .max(LEAST_DEVIATION);
         let z =
-            ((self.now as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
+            ((amount as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
         let chance = 0.5 * erfc(z / std::f64::consts::SQRT_2);
         Some(Surplus {
             unit,
             bits: Bits(Bits::of_chance(chance).0 - 1.0).clamped(),
-            amount: self.now,
+            amount,
             typical: f64::from(self.mean).exp(),
             largest: self.largest,
             hours: self.hours,
             deviation,
-            per_call: (self.now as f64 / f64::from(self.calls.max(1)))
+            per_call: (amount as f64 / f64::from(self.calls.max(1)))
                 / f64::from(self.all / self.all_calls.max(1.0)).max(1.0),
         })
     }
@@ -326,7 +352,10 @@ mod tests {
             r#"{{"id":"e","time":"2026-11-02T{hour:02}:00:00Z","kind":"api",
                 "identity":{{"id":"ann"}},"action":{{"name":"export","bytes_out":{bytes}}}}}"#
         );
-        profile.count(&Event::parse(json.as_bytes()).expect("a valid event"));
+        profile.count(
+            &Event::parse(json.as_bytes()).expect("a valid event"),
+            false,
+        );
     }
 
     /// Hours that were learnt, and the largest.

@@ -39,10 +39,12 @@ pub(crate) enum Trait {
     Privilege = 12,
     /// The family of a tool: its name up to the last dot.
     Family = 13,
+    /// A time at which a machine ran outside its schedule, see [`off_hours`].
+    OffHour = 14,
 }
 
 impl Trait {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Network,
         Self::Address,
         Self::Device,
@@ -57,12 +59,19 @@ impl Trait {
         Self::Pair,
         Self::Privilege,
         Self::Family,
+        Self::OffHour,
     ];
 
     /// The trait of this number, as state has it: a new one takes the next.
     fn of(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).copied()
     }
+}
+
+/// The hour of the day and the day of the week of a run, as values of [`Trait::OffHour`].
+pub(crate) fn off_hours(time: EventTime) -> [u32; 2] {
+    let now = hour(time);
+    [1 + now % 24, 32 + now / 24 % 7]
 }
 
 /// Values of one trait that are remembered; the one that was not used for the longest makes room.

@@ -51,7 +51,6 @@ impl<'b, 'n> Reader<'b, 'n> {
     }
 
     /// The version that has written it: what came later is not there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing came later yet"))]
     pub(crate) fn version(&self) -> u16 {
         self.version
     }

@@ -31,21 +31,29 @@ pub(super) struct CheckArgs {
     )]
     pub(super) file: Option<PathBuf>,
     /// Records to read: files, globs, directories, or - for stdin
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, env = "PLUMBLINE_SAMPLE", hide_env_values = true, value_name = "PATH", num_args = 1..)]
     sample: Vec<String>,
     /// The topic of the source of the configuration that they are of; where there is one source, that
     #[arg(
         long,
+        env = "PLUMBLINE_SAMPLE_SOURCE",
+        hide_env_values = true,
         value_name = "TOPIC",
         requires = "sample",
         conflicts_with = "format"
     )]
     source: Option<String>,
     /// Their log format, whatever the configuration says
-    #[arg(long, value_parser = super::replay::format, requires = "sample")]
+    #[arg(long, env = "PLUMBLINE_SAMPLE_FORMAT", hide_env_values = true, value_parser = super::replay::format, requires = "sample")]
     format: Option<String>,
     /// The program that format vrl is
-    #[arg(long, value_name = "FILE", requires = "format")]
+    #[arg(
+        long,
+        env = "PLUMBLINE_SAMPLE_PROGRAM",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "format"
+    )]
     program: Option<PathBuf>,
 }
 

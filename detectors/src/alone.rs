@@ -3,7 +3,7 @@
 //! What was answered is not learnt. But who does the same thing on day after day, with what and from where he always
 //! does everything, would be asked about it for ever. Such a thing is on probation like what nobody was asked about:
 //! it is usual after several days of it. What comes from elsewhere, what more than one detector sees, and what was
-//! answered with more than a question never is.
+//! answered with more than a question never is, but for data at the end of a month (`profile/data.rs`).
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::time::EventTime;
@@ -41,28 +41,47 @@ pub(crate) struct Odd {
     pub(crate) standing: Option<(Action, DetectorSet)>,
 }
 
+/// What is odd alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Only {
+    /// The detectors that found it, where it was asked about at most.
+    pub(crate) asked: DetectorSet,
+    /// Whether a session was ended for it, of which data was taken out.
+    pub(crate) is_ended: bool,
+}
+
 impl Odd {
-    /// The detectors that find one thing odd, where that was asked about at most, and nothing else is odd; else none.
+    /// The detectors that find one thing odd, where nothing else is; else none. What was answered with more than a
+    /// question is none of them, but for data, of which [`Only::is_ended`] says so.
     pub(crate) fn only(
         &self,
         moment: &Moment<'_>,
         profile: &Profile,
         session: &Session,
         ledger: &IdentityLedger,
-    ) -> DetectorSet {
+    ) -> Only {
         let standing = self.standing.map_or(0, |(_, detectors)| detectors);
         let odd = (self.found | standing) & !DetectorId::of_group(Group::Hygiene);
         let commanded = self.standing.map(|(action, _)| action).max(self.given);
         let is_one = MAY_BE_HABIT.iter().any(|one| odd & !one == 0);
-        if odd == 0 || !is_one || commanded > Some(Action::StepUp) {
-            return 0;
+        let is_data = odd & DetectorId::DataExtraction.bit() != 0;
+        let is_ended = commanded == Some(Action::RevokeSession) && is_data;
+        if odd == 0 || !is_one || commanded > Some(Action::StepUp) && !is_ended {
+            return Only::default();
         }
         let least = Bits(moment.threshold.0 - CORROBORATION_BITS);
         let mut others = ledger.active(DetectorId::SURPRISES & !odd, least, moment.time());
         let is_usual = others.next().is_none()
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());
-        if is_usual { odd } else { 0 }
+        match is_usual {
+            true if is_ended => Only { asked: 0, is_ended },
+            true => Only {
+                asked: odd,
+                is_ended,
+            },
+            false => Only::default(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
+use crate::alone::Only;
 use crate::context::News;
 use crate::detect::{DetectorId, is_upkeep, pair, unapproved};
 use crate::engine::{Engine, Output};
@@ -175,7 +176,7 @@ pub(crate) struct Learnt {
     /// The detectors that had something to say.
     pub(crate) raised: DetectorSet,
     /// Those that find one thing odd in what is as usual in every other way, and was asked about at most.
-    pub(crate) only: DetectorSet,
+    pub(crate) only: Only,
     pub(crate) bearer: Bearer,
     pub(crate) weight: f32,
     pub(crate) endpoint: Name,
@@ -247,7 +248,7 @@ impl Learnt {
         }
         if self.suspect {
             self.learn_asked(event, tokens, profile, session, facts);
-            profile.data.suspect(session.key, self.only != 0);
+            profile.data.suspect(session.key, self.only);
         }
         if in_order {
             session.context.push(self.symbol);
@@ -295,17 +296,17 @@ impl Learnt {
         if event.outcome() != Outcome::Success {
             return;
         }
-        if self.only & DetectorId::ScopeDrift.bit() != 0 {
+        if self.only.asked & DetectorId::ScopeDrift.bit() != 0 {
             let is_new = |(name, _): &&(Name, ActionClass)| session.novelty_of(*name).is_some();
             for &(name, class) in tokens.iter().filter(is_new) {
                 let (time, trust) = (event.time, Trust::Probation);
                 profile.scope.learn(name, class, time, self.weight, trust);
             }
         }
-        if self.only & DetectorId::FreshPrivilege.bit() != 0 {
+        if self.only.asked & DetectorId::FreshPrivilege.bit() != 0 {
             self.learn_pairs(event, profile, facts, true);
         }
-        if self.only & DetectorId::OffSchedule.bit() != 0 {
+        if self.only.asked & DetectorId::OffSchedule.bit() != 0 {
             for time in off_hours(event.time) {
                 let habits = &mut profile.habits;
                 habits.learn(Trait::OffHour, time, event.time, true);
@@ -360,7 +361,7 @@ impl Learnt {
         ] {
             let peaks = &mut profile.peaks;
             let is_odd = self.suspect || self.raised & detector.bit() != 0;
-            let is_alone = self.only & detector.bit() != 0;
+            let is_alone = self.only.asked & detector.bit() != 0;
             if is_odd && is_alone {
                 peaks.asked(of, event.time);
             }

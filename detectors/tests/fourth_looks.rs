@@ -310,3 +310,35 @@ fn an_export_that_an_account_makes_from_its_first_night_on() {
         "{actions:?}"
     );
 }
+
+#[test]
+fn a_large_export_at_the_end_of_every_month_ends_one_session_and_no_more() {
+    let mut story = Story::new();
+    for day in 0..100 {
+        for hour in 0..24 {
+            let mut read = job_call("job", SA, JOB[0]).session(&format!("{day}"));
+            read.0.action.bytes_out = Some(5_000);
+            story.tell(read.at(monday(day * DAY + hour * HOUR)));
+        }
+        if day % 30 == 28 {
+            let mut export = job_call("job", SA, "POST /export").class(ActionClass::Export);
+            export.0.action.bytes_out = Some(500 << 20);
+            let export = export.session(&format!("{day}"));
+            story.tell(export.at(monday(day * DAY + 14 * HOUR + MINUTE)));
+        }
+    }
+    let ended = story
+        .commands()
+        .into_iter()
+        .filter(|it| it.action != Action::StepUp);
+    let ended: Vec<_> = ended
+        .map(|it| (it.time, it.reason.summary.clone()))
+        .collect();
+    assert_eq!(ended.len(), 1, "{ended:#?}");
+    // A call once a month is still asked about as a call.
+    assert!(
+        story.commands()[1..]
+            .iter()
+            .all(|it| it.reason.detectors == ["scope_drift"])
+    );
+}

@@ -7,13 +7,15 @@
 //! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
 //!
 //! An hour in which something was suspect is held back. Whoever clears the session that was suspected lets
-//! it be learnt. What was only asked about, where nothing else was odd, is learnt on the third day of it, or after
-//! [`PASSED_HOURS`] in which nothing followed: the next end of a month is like the last one.
+//! it be learnt. What was only asked about, where nothing else was odd, is learnt on the third day of it. That, and what
+//! ended a session with nothing else odd, is learnt after [`PASSED_HOURS`] in which nothing followed and nobody called it
+//! an attack: the next end of a month is like the last one.
 
 use plumbline_schemas::event::{Event, Outcome};
 use statrs::function::erf::erfc;
 
 use super::hour;
+use crate::alone::Only;
 use crate::state::codec::stored;
 use crate::units::Bits;
 
@@ -74,6 +76,8 @@ struct Sums {
     suspected: u32,
     /// Whether it is for a question only, and nothing else was odd.
     only_asked: bool,
+    /// Whether a session was ended for it, and nothing else was odd.
+    only_ended: bool,
     /// The session for which the last hour was held back,
     held_for: u32,
     /// and which it was, where it is to be learnt some day although nobody cleared it; else 0.
@@ -89,6 +93,7 @@ stored!(Sums {
     records,
     suspected,
     only_asked,
+    only_ended: since 2,
     held_for,
     asked_hour,
     asked_days,
@@ -148,9 +153,12 @@ impl DataProfile {
     }
 
     /// What was counted may not become usual before this session is cleared.
-    pub(crate) fn suspect(&mut self, session: u32, only_asked: bool) {
+    pub(crate) fn suspect(&mut self, session: u32, only: Only) {
         if let Some(sums) = &mut self.0 {
-            sums.only_asked = only_asked && (sums.suspected == 0 || sums.only_asked);
+            let begins = sums.suspected == 0;
+            sums.only_ended = (only.is_ended || only.asked != 0 && sums.only_ended)
+                && (begins || sums.only_ended || sums.only_asked);
+            sums.only_asked = only.asked != 0 && (begins || sums.only_asked);
             sums.suspected = match sums.suspected {
                 0 => session,
                 other if other == session => session,
@@ -213,20 +221,22 @@ impl Sums {
         for sums in [&mut self.bytes, &mut self.records] {
             match self.suspected {
                 0 => sums.close(),
-                _ => sums.hold(),
+                suspected => sums.hold(suspected == self.held_for),
             }
         }
         if self.suspected != 0 {
             self.held_for = self.suspected;
             self.ask();
         }
-        (self.suspected, self.only_asked) = (0, false);
+        (self.suspected, self.only_asked, self.only_ended) = (0, false, false);
     }
 
-    /// Remembers whether the hour that was held back was only asked about. On the third day of that it is usual.
+    /// Remembers whether the hour that was held back was only asked about, or ended a session with nothing else odd.
+    /// On the third day of what was asked about it is usual; the other waits for the next month.
     fn ask(&mut self) {
         if !self.only_asked {
-            (self.asked_hour, self.asked_days) = (0, 0);
+            self.asked_hour = if self.only_ended { self.hour } else { 0 };
+            self.asked_days = 0;
             return;
         }
         if self.hour / 24 > self.asked_hour / 24 {
@@ -286,8 +296,11 @@ impl Hourly {
         (self.now, self.calls, self.of_peers) = (0, 0, 0);
     }
 
-    fn hold(&mut self) {
-        (self.held, self.held_calls) = (self.now as f32, self.calls);
+    /// Of the hours that one session is suspected for, the largest counts: it goes on as if nothing had been.
+    fn hold(&mut self, goes_on: bool) {
+        if !goes_on || self.now as f32 > self.held {
+            (self.held, self.held_calls) = (self.now as f32, self.calls);
+        }
         (self.now, self.calls, self.of_peers) = (0, 0, 0);
     }
 
@@ -368,7 +381,7 @@ mod tests {
     fn what_is_held_back_is_learnt_when_its_session_is_cleared_and_no_other() {
         let mut profile = DataProfile::default();
         count(&mut profile, 1, 4096);
-        profile.suspect(5, false);
+        profile.suspect(5, Only::default());
         count(&mut profile, 2, 100);
         profile.release(7);
         assert_eq!(learnt(&profile), (0, 0));
@@ -381,8 +394,8 @@ mod tests {
     fn what_two_sessions_made_suspect_neither_of_them_clears() {
         let mut profile = DataProfile::default();
         count(&mut profile, 1, 4096);
-        profile.suspect(5, false);
-        profile.suspect(7, false);
+        profile.suspect(5, Only::default());
+        profile.suspect(7, Only::default());
         profile.release(7);
         count(&mut profile, 2, 100);
         profile.release(5);
@@ -395,7 +408,7 @@ mod tests {
         for later in [false, true] {
             let mut profile = DataProfile::default();
             count(&mut profile, 1, 4096);
-            profile.suspect(5, false);
+            profile.suspect(5, Only::default());
             if later {
                 count(&mut profile, 2, 100);
             }

@@ -15,6 +15,7 @@ use crate::engine::{Engine, Output};
 use crate::names::stable_hash;
 use crate::objects::Change;
 use crate::policy::breaker::Commanded;
+use crate::shared::{Amounts, amounts};
 
 /// Time goes on: a record for one partition whose identities are quiet.
 const TICK: &str = "plumbline.tick";
@@ -50,7 +51,7 @@ pub(crate) enum News<'t> {
     Compromised(Traces),
     Changed(&'t Change),
     /// A network, or what peers do, by its hash.
-    Used(u64),
+    Used(u64, Amounts),
     Failing,
     Commanded(Commanded),
 }
@@ -60,7 +61,7 @@ impl News<'_> {
         match self {
             Self::Compromised(_) => COMPROMISED,
             Self::Changed(_) => CHANGED,
-            Self::Used(_) => USED,
+            Self::Used(..) => USED,
             Self::Failing => FAILING,
             Self::Commanded(_) => COMMANDED,
         }
@@ -69,7 +70,7 @@ impl News<'_> {
     /// What it is about, where that is only known by a hash.
     fn hash(self) -> u64 {
         match self {
-            Self::Used(what) => what,
+            Self::Used(what, _) => what,
             Self::Commanded(command) => command.identity,
             Self::Compromised(_) | Self::Changed(_) | Self::Failing => 0,
         }
@@ -110,7 +111,11 @@ impl Engine {
                 record.task.objective = Some(change.action.as_str().into());
                 record.delegation.clone_from(&event.delegation);
             }
-            News::Used(_) => record.action.resource = Some(written(news.hash()).into()),
+            News::Used(_, [bytes, records]) => {
+                record.action.resource = Some(written(news.hash()).into());
+                record.action.bytes_out = Some(bytes).filter(|bytes| *bytes > 0);
+                record.action.records = Some(records).filter(|records| *records > 0);
+            }
             News::Failing => {}
             News::Commanded(command) => {
                 record.time = command.time;
@@ -168,7 +173,7 @@ impl Engine {
         let what = resource.and_then(|what| u64::from_str_radix(what, 16).ok());
         match (&*event.action.name, what) {
             (USED, Some(what)) => {
-                self.shared.used(what, who, time);
+                self.shared.used(what, who, amounts(event), time);
             }
             (FAILING, _) => {
                 self.outages.burst(stable_hash(event.tenant()), who, time);

@@ -25,7 +25,7 @@ use crate::profile::sequence::{Symbol, symbol};
 use crate::risk::DetectorSet;
 use crate::session::{Session, session_key};
 use crate::setting::{NON_COMPLIANT, Setting, describe, shared_network};
-use crate::shared::{NETWORK_USERS, PEERS};
+use crate::shared::{Amounts, NETWORK_USERS, PEERS};
 use crate::signal::Signal;
 use crate::timers::Trigger;
 
@@ -43,7 +43,7 @@ struct Known {
     is_egress: bool,
     is_listed: bool,
     is_outage: bool,
-    peers_do: bool,
+    peers_take: Option<Amounts>,
     /// The change it makes to a contended object, and those by others that it meets.
     change: Option<Change>,
     contenders: Vec<Change>,
@@ -156,10 +156,12 @@ impl Engine {
         let network = shared_network(event, place);
         let shared = |network| {
             self.shared
-                .is_shared(network, hash, event.time, NETWORK_USERS)
+                .shared(network, hash, event.time, NETWORK_USERS)
+                .is_some()
         };
-        let peers_do = group_actions(event, kind, class)
-            .any(|action| self.shared.is_shared(action, hash, event.time, PEERS));
+        let peers_take = group_actions(event, kind, class)
+            .filter_map(|action| self.shared.shared(action, hash, event.time, PEERS))
+            .reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])]);
         let is_listed = is_listed(&self.config, event.network.ip.as_deref());
         let is_egress = is_listed || hides(event) || network.is_some_and(shared);
         let is_outage = !identity.facts.failures().is_empty() && {
@@ -185,7 +187,7 @@ impl Engine {
             is_egress,
             is_listed,
             is_outage,
-            peers_do,
+            peers_take,
             change,
             contenders,
         }
@@ -221,8 +223,10 @@ impl Engine {
         let excess = profile
             .volume
             .count(known.kind, event.time, weight, known.symbol, suspect);
-        let as_peers = known.peers_do && profile.scope.days(known.endpoint, event.time) == 0;
-        profile.data.count(event, as_peers);
+        let is_new = profile.scope.days(known.endpoint, event.time) == 0;
+        profile
+            .data
+            .count(event, known.peers_take.filter(|_| is_new));
         let step = profile.sequence.step(session.context, known.symbol, weight);
         let contender = known.contenders.last();
         let moment = Moment {
@@ -241,7 +245,7 @@ impl Engine {
             begins,
             is_timer: false,
             is_outage: known.is_outage,
-            peers_do: known.peers_do,
+            peers_do: known.peers_take.is_some(),
             is_egress: known.is_egress,
             is_listed: known.is_listed,
             weight,

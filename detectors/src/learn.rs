@@ -21,6 +21,7 @@ use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
 use crate::session::{Session, Sessions};
 use crate::setting::{Setting, key};
+use crate::shared::amounts;
 
 /// From so much surprise on something new is learnt only when it stays.
 const PROBATION_BITS: f64 = 8.0;
@@ -92,9 +93,10 @@ impl Engine {
         event: &Event<'_>,
         outputs: &mut Vec<Output>,
     ) {
+        let took = amounts(event);
         for what in shared {
-            if self.shared.used(*what, hash, event.time) {
-                self.tell_others(News::Used(*what), event, outputs);
+            if self.shared.used(*what, hash, took, event.time) {
+                self.tell_others(News::Used(*what, took), event, outputs);
             }
         }
         if fails

@@ -10,12 +10,14 @@
 //! new for some days, and of what enough are known to use nothing at all.
 
 use hashbrown::HashMap;
+use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::memory::{push_exact, thin_bytes};
 use crate::profile::day;
+use crate::state::codec::stored;
 
 /// So many share a network,
 pub(crate) const NETWORK_USERS: usize = 8;
@@ -36,50 +38,74 @@ const ENOUGH_DAYS: u16 = LEFT_AFTER_DAYS / 2;
 /// Who uses what; never walked, so that no order of hashes shows.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    users: HashMap<u64, Users, Xxh3DefaultBuilder>,
+    users: HashMap<u64, Watched, Xxh3DefaultBuilder>,
     changed: Vec<u64>,
 }
 
+/// Bytes and records of a call.
+pub(crate) type Amounts = [u64; 2];
+
 /// Who uses one thing, and on which day last.
 #[derive(Debug, Default)]
-struct Users {
+pub(crate) struct Users {
     days: ThinVec<(u64, u16)>,
+    /// The most that one call took.
+    largest: Amounts,
+}
+stored!(Users { days, largest: since 2 });
+
+/// What an event says that it took.
+pub(crate) fn amounts(event: &Event<'_>) -> Amounts {
+    [event.action.bytes_out, event.action.records].map(Option::unwrap_or_default)
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    users: Users,
     is_changed: bool,
 }
 
 impl Shared {
-    /// An established identity used it, as on earlier days; whether that is news.
-    pub(crate) fn used(&mut self, what: u64, identity: u64, time: EventTime) -> bool {
+    /// An established identity used it, as on earlier days, and took so much; whether that is news.
+    pub(crate) fn used(
+        &mut self,
+        what: u64,
+        identity: u64,
+        amounts: Amounts,
+        time: EventTime,
+    ) -> bool {
         let today = day(time);
         if self.users.len() >= MOST_SHARED && !self.users.contains_key(&what) {
             return false;
         }
-        let users = self.users.entry(what).or_default();
-        let is_news = users.used(identity, today);
-        if is_news && !std::mem::replace(&mut users.is_changed, true) {
+        let watched = self.users.entry(what).or_default();
+        let users = &mut watched.users;
+        let is_news = users.took(amounts) | users.used(identity, today);
+        if is_news && !std::mem::replace(&mut watched.is_changed, true) {
             self.changed.push(what);
         }
         is_news
     }
 
-    /// Whether so many use it, beside this identity.
-    pub(crate) fn is_shared(
+    /// Whether so many use it, beside this identity; the most that a call took if they do.
+    pub(crate) fn shared(
         &self,
         what: u64,
         identity: u64,
         time: EventTime,
         least: usize,
-    ) -> bool {
+    ) -> Option<Amounts> {
         let today = day(time);
         let uses = |(user, last): &&(u64, u16)| {
             *user != identity && today.saturating_sub(*last) <= LEFT_AFTER_DAYS
         };
-        let users = self.users.get(&what);
-        users.is_some_and(|users| users.days.iter().filter(uses).count() >= least)
+        let users = &self.users.get(&what)?.users;
+        let is_shared = users.days.iter().filter(uses).count() >= least;
+        is_shared.then_some(users.largest)
     }
 
     /// What has changed since it was last asked: what is used, and by whom.
-    pub(crate) fn take_changed(&mut self) -> impl Iterator<Item = (u64, &ThinVec<(u64, u16)>)> {
+    pub(crate) fn take_changed(&mut self) -> impl Iterator<Item = (u64, &Users)> {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
         for what in &changed {
@@ -90,7 +116,7 @@ impl Shared {
         let users = &self.users;
         changed
             .into_iter()
-            .filter_map(|what| Some((what, &users.get(&what)?.days)))
+            .filter_map(|what| Some((what, &users.get(&what)?.users)))
     }
 
     /// As if nothing of it had ever been asked for.
@@ -102,20 +128,33 @@ impl Shared {
     }
 
     /// Takes back what was written.
-    pub(crate) fn restore(&mut self, what: u64, days: ThinVec<(u64, u16)>) {
+    pub(crate) fn restore(&mut self, what: u64, users: Users) {
         let is_changed = false;
-        self.users.insert(what, Users { days, is_changed });
+        self.users.insert(what, Watched { users, is_changed });
     }
 
     pub(crate) fn bytes(&self) -> usize {
         let users = self.users.values();
         self.users.allocation_size()
             + self.changed.capacity() * size_of::<u64>()
-            + users.map(|users| thin_bytes(&users.days)).sum::<usize>()
+            + users
+                .map(|watched| thin_bytes(&watched.users.days))
+                .sum::<usize>()
     }
 }
 
 impl Users {
+    /// One of them took so much; whether that is much more than is known.
+    fn took(&mut self, amounts: Amounts) -> bool {
+        let mut is_news = false;
+        for (largest, amount) in self.largest.iter_mut().zip(amounts) {
+            if amount > largest.saturating_mul(2) {
+                (*largest, is_news) = (amount, true);
+            }
+        }
+        is_news
+    }
+
     /// One of them used it; whether that says anything new.
     fn used(&mut self, identity: u64, today: u16) -> bool {
         let is_recent = |(_, last): &&(u64, u16)| today.saturating_sub(*last) < ENOUGH_DAYS;
@@ -148,15 +187,15 @@ mod tests {
         let mut egresses = Shared::default();
         let many = NETWORK_USERS;
         for identity in 0..many as u64 {
-            assert!(!egresses.is_shared(7, 99, day(0), many));
-            egresses.used(7, identity, day(0));
+            assert!(egresses.shared(7, 99, day(0), many).is_none());
+            egresses.used(7, identity, [0; 2], day(0));
         }
-        assert!(egresses.is_shared(7, 99, day(10), many));
+        assert!(egresses.shared(7, 99, day(10), many).is_some());
         assert!(
-            !egresses.is_shared(7, 0, day(10), many),
+            egresses.shared(7, 0, day(10), many).is_none(),
             "one's own use does not count"
         );
-        assert!(!egresses.is_shared(8, 99, day(10), many));
-        assert!(!egresses.is_shared(7, 99, day(15), many));
+        assert!(egresses.shared(8, 99, day(10), many).is_none());
+        assert!(egresses.shared(7, 99, day(15), many).is_none());
     }
 }

@@ -16,6 +16,7 @@ use statrs::function::erf::erfc;
 
 use super::hour;
 use crate::alone::Only;
+use crate::shared::Amounts;
 use crate::state::codec::stored;
 use crate::units::Bits;
 
@@ -29,9 +30,9 @@ const LEAST_HOURS: u32 = 8;
 const PASSED_HOURS: u32 = 20 * 24;
 /// So it is on this day of it.
 const ASKED_DAYS: u8 = 3;
-/// What peers take too is theirs up to so many times the largest hour, and up to so many bytes or records.
-const LIKE_PEERS: f64 = 10.0;
-const LEAST_LIKE_PEERS: f64 = (16 << 20) as f64;
+/// What peers take too is theirs up to so many times the most that one of their calls took, or the largest own hour.
+const LIKE_PEERS: u64 = 10;
+const NOT_THEIRS: u64 = u64::MAX;
 /// Less than so many times the largest hour ever is growth.
 const BEYOND_LARGEST: f64 = 4.0;
 
@@ -133,8 +134,9 @@ pub(crate) struct Surplus {
 }
 
 impl DataProfile {
-    /// Counts what an event says that left; whether it was taken as peers do, and is new to this identity alone.
-    pub(crate) fn count(&mut self, event: &Event<'_>, as_peers: bool) {
+    /// Counts what an event says that left; with the most that a call of peers took where they do the same, and it
+    /// is new to this identity alone.
+    pub(crate) fn count(&mut self, event: &Event<'_>, peers_take: Option<Amounts>) {
         let (bytes, records) = (event.action.bytes_out, event.action.records);
         let left = bytes.unwrap_or(0).max(records.unwrap_or(0));
         if left == 0 || event.outcome() != Outcome::Success {
@@ -148,8 +150,9 @@ impl DataProfile {
             sums.let_pass(this_hour);
         }
         // What comes late is counted with the hour that is open.
-        sums.bytes.add(bytes, as_peers);
-        sums.records.add(records, as_peers);
+        sums.bytes.add(bytes, peers_take.map(|[bytes, _]| bytes));
+        sums.records
+            .add(records, peers_take.map(|[_, records]| records));
     }
 
     /// What was counted may not become usual before this session is cleared.
@@ -263,23 +266,29 @@ impl Sums {
 }
 
 impl Hourly {
-    fn add(&mut self, amount: Option<u64>, as_peers: bool) {
-        if let Some(amount) = amount.filter(|amount| *amount > 0) {
-            self.now = self.now.saturating_add(amount);
-            self.calls = self.calls.saturating_add(1);
-            if as_peers {
-                self.of_peers = self.of_peers.saturating_add(amount);
-            }
+    fn add(&mut self, amount: Option<u64>, peers_take: Option<u64>) {
+        let Some(amount) = amount.filter(|amount| *amount > 0) else {
+            return;
+        };
+        self.now = self.now.saturating_add(amount);
+        self.calls = self.calls.saturating_add(1);
+        if let Some(most) = peers_take {
+            let of_peers = self.of_peers.saturating_add(amount);
+            let most = most.max(self.largest).saturating_mul(LIKE_PEERS);
+            // Out of all proportion it is theirs no more, nor is what was before.
+            self.of_peers = if of_peers <= most {
+                of_peers
+            } else {
+                NOT_THEIRS
+            };
         }
     }
 
-    /// What left in the hour that is open, but for what peers take too, if that is not out of all proportion: nobody
-    /// knows how much they take.
+    /// What left in the hour that is open, but for what peers take too.
     fn amount(&self) -> u64 {
-        let most = (self.largest as f64 * LIKE_PEERS).max(LEAST_LIKE_PEERS);
-        match self.of_peers as f64 <= most {
-            true => self.now - self.of_peers,
-            false => self.now,
+        match self.of_peers {
+            NOT_THEIRS => self.now,
+            of_peers => self.now.saturating_sub(of_peers),
         }
     }
 
@@ -365,10 +374,7 @@ mod tests {
             r#"{{"id":"e","time":"2026-11-02T{hour:02}:00:00Z","kind":"api",
                 "identity":{{"id":"ann"}},"action":{{"name":"export","bytes_out":{bytes}}}}}"#
         );
-        profile.count(
-            &Event::parse(json.as_bytes()).expect("a valid event"),
-            false,
-        );
+        profile.count(&Event::parse(json.as_bytes()).expect("a valid event"), None);
     }
 
     /// Hours that were learnt, and the largest.

@@ -7,7 +7,7 @@
 //! | `identity/TENANT/ID` | profile, sessions, risk, standing commands, facts |
 //! | `ids/NUMBER` | ids of events of busy identities that came between two checkpoints |
 //! | `object/NUMBER` | a change of a contended object |
-//! | `shared/HASH` | who uses a network, or what peers do |
+//! | `shared/HASH` | who uses a network, or what peers do, and how much they took |
 //!
 //! A value begins with `pl`, the version of the encoding (two bytes) and a checksum of key and content (eight).
 //! An older version is read; a newer one is refused. Timers are not written: they follow from what they are for.

@@ -27,6 +27,7 @@ pub mod event;
 pub mod finding;
 pub mod flat;
 pub mod formats;
+pub mod json;
 pub mod json_schema;
 pub mod known;
 pub mod ocsf;

@@ -130,13 +130,19 @@ impl<'a> Event<'a> {
 /// The depth matters most where a field is *not* read: parsers skip it by recursion, and a record
 /// of a million brackets would overflow the stack.
 pub fn check_raw(raw: &[u8]) -> Result<&[u8], Reject> {
-    if raw.len() > MAX_RECORD_BYTES {
-        let detail = format!("record: {} bytes, at most {MAX_RECORD_BYTES}", raw.len());
-        return Err(Reject::new(Reason::TooLarge, detail));
-    }
+    let record = check_size(raw)?;
     if openings(raw) > MAX_DEPTH && depth(raw) > MAX_DEPTH {
         let detail = format!("record: objects and arrays nested over {MAX_DEPTH} deep");
         return Err(Reject::new(Reason::TooDeep, detail));
+    }
+    Ok(record)
+}
+
+/// As [`check_raw`], for a parser that keeps to a depth itself.
+pub(crate) fn check_size(raw: &[u8]) -> Result<&[u8], Reject> {
+    if raw.len() > MAX_RECORD_BYTES {
+        let detail = format!("record: {} bytes, at most {MAX_RECORD_BYTES}", raw.len());
+        return Err(Reject::new(Reason::TooLarge, detail));
     }
     Ok(raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw))
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use plumbline_schemas::formats::{Decoded, Format, SecurityEventToken, Sink, Source};
+use plumbline_schemas::json::{Arena, Json};
 use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::signals::TYPE;
 use serde::Deserialize;
@@ -169,13 +170,17 @@ impl Format for SignedTokens {
         SecurityEventToken.name()
     }
 
-    fn recognises(&self, _record: &Value) -> bool {
+    fn recognises(&self, _record: &Json<'_>) -> bool {
         false
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
         match self.verify(raw) {
-            Ok(claims) => SecurityEventToken.decode_parsed(&claims, raw, source, sink),
+            Ok(claims) => {
+                let arena = Arena::new();
+                let claims = Json::of(&claims, &arena);
+                SecurityEventToken.decode_parsed(&claims, raw, source, sink);
+            }
             Err(Unbelieved { why, .. }) => {
                 let reject = Reject::new(Reason::WrongFormat, format!("token: {why}"));
                 sink(Decoded::Rejected(reject));

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use plumbline_schemas::drift;
 use plumbline_schemas::event::DEFAULT_TENANT;
 use plumbline_schemas::formats::{Decoded, Format, Sink, Source, read_event};
+use plumbline_schemas::json::Json;
 use plumbline_schemas::reject::Reject;
-use serde_json::Value;
 
 use crate::bounds::json;
 use crate::{MOST_EVENT_BYTES, Made, Program, failed};
@@ -33,7 +33,7 @@ impl Format for VrlFormat {
     }
 
     /// Only the configuration says what is for a program.
-    fn recognises(&self, _record: &Value) -> bool {
+    fn recognises(&self, _record: &Json<'_>) -> bool {
         false
     }
 

@@ -20,12 +20,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::http::{self, API_KEY_HEADERS};
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_instant};
 use super::{Format, Sink, Source, endpoint};
 use crate::event::{Event, EventKind, IdentityKind};
+use crate::json::Json;
 use crate::reject::{Reason, Reject};
 
 /// Apache APISIX's log entries.
@@ -36,8 +35,8 @@ impl Format for Apisix {
         "apisix"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        record.get("request").is_some_and(Value::is_object)
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        record.get("request").is_some_and(Json::is_object)
             && record.get("start_time").is_some()
             && record.get("client_ip").is_some()
     }
@@ -46,7 +45,13 @@ impl Format for Apisix {
         each(self, raw, source, &[], sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }

@@ -26,8 +26,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{
     Node, Opening, Refusal, each, each_part, open, position, required_instant, scopes, with_gainers,
 };
@@ -36,6 +34,7 @@ use crate::event::{
     ActionClass, Credential, CredentialKind, Device, Event, EventKind, IdentityKind, Network,
     Outcome, Session,
 };
+use crate::json::Json;
 use crate::known::Text;
 
 /// Auth0's tenant logs.
@@ -48,8 +47,8 @@ impl Format for Auth0 {
         "auth0"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let of_a_log = |record: &Value| {
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let of_a_log = |record: &Json<'_>| {
             let entry = record.get("data").unwrap_or(record);
             let has_id = record.get("log_id").is_some() || entry.get("log_id").is_some();
             has_id && entry.get("type").is_some() && entry.get("date").is_some()
@@ -63,7 +62,13 @@ impl Format for Auth0 {
         each(self, raw, source, BATCH, sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }

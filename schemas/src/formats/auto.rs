@@ -9,10 +9,9 @@
 //! Naming the format is better where it is known: it costs less, and the refusal of a broken record says
 //! which field is wrong rather than that nobody knows it.
 
-use serde_json::Value;
-
 use super::read::parse;
 use super::{ALL, Decoded, Format, Sink, Source};
+use crate::json::{Arena, Json};
 use crate::reject::{Reason, Reject};
 
 /// Whatever format a record is of.
@@ -24,12 +23,13 @@ impl Format for Auto {
     }
 
     /// Nothing is of this format; what it reads is of another.
-    fn recognises(&self, _record: &Value) -> bool {
+    fn recognises(&self, _record: &Json<'_>) -> bool {
         false
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        match parse(raw) {
+        let arena = Arena::for_text(raw.len());
+        match parse(raw, &arena) {
             Ok(record) => self.decode_parsed(&record, raw, source, sink),
             Err(reject) => match ALL.iter().find(|format| format.recognises_text(raw)) {
                 Some(format) => format.decode(raw, source, sink),
@@ -38,12 +38,18 @@ impl Format for Auto {
         }
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         let parts = match record {
-            Value::Array(parts) if parts.is_empty() => {
+            Json::Array([]) => {
                 return sink(Decoded::Skipped("empty batch".into()));
             }
-            Value::Array(parts) => parts.as_slice(),
+            Json::Array(parts) => *parts,
             record => enveloped(record),
         };
         let formats: Vec<_> = parts.iter().map(format_of).collect();
@@ -51,12 +57,12 @@ impl Format for Auto {
         let first = known.next();
         let is_mixed = known.any(|other| Some(other.name()) != first.map(Format::name));
         let of_envelope = match record {
-            Value::Array(_) => None,
+            Json::Array(_) => None,
             // Of an envelope's parts those that nobody knows are skipped or refused as its format does it.
             record => first.or_else(|| format_of(record)),
         };
         let whole = match record {
-            Value::Array(_) => first.filter(|_| !is_mixed),
+            Json::Array(_) => first.filter(|_| !is_mixed),
             _ => of_envelope.filter(|_| parts.is_empty()),
         };
         if let Some(format) = whole {
@@ -85,12 +91,12 @@ impl Format for Auto {
 }
 
 /// What an envelope holds in which Azure exports the logs of several services together.
-fn enveloped(record: &Value) -> &[Value] {
-    let parts = record.get("records").and_then(Value::as_array);
-    parts.map(Vec::as_slice).unwrap_or_default()
+fn enveloped<'v>(record: &Json<'v>) -> &'v [Json<'v>] {
+    let parts = record.get("records").and_then(Json::as_array);
+    parts.unwrap_or_default()
 }
 
-fn format_of(record: &Value) -> Option<&'static dyn Format> {
+fn format_of(record: &Json<'_>) -> Option<&'static dyn Format> {
     ALL.iter().copied().find(|format| format.recognises(record))
 }
 

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::otel::place;
 use super::otel_values::{Attributes, value};
 use super::read::{Node, Opening, Refusal, open, required_instant};
@@ -39,9 +37,9 @@ pub(super) fn read<'v>(
         (Some(session), Some(sequence)) => format!("{session}/{sequence}/{}", time.as_millis()),
         _ => fingerprint(&record.canonical()),
     };
-    let parameters = own.get("tool_parameters").embedded();
-    let parameters = parameters.as_deref().cloned();
-    let tool = tool(&own, parameters.as_ref());
+    let asked = own.get("tool_parameters").embedded(Asked::of);
+    let asked = asked.unwrap_or_default();
+    let tool = tool(&own, asked.tool);
     let (kind, class, outcome) = meaning(&name, &own, tool.as_deref());
     let opening = Opening {
         id: id.into(),
@@ -70,7 +68,7 @@ pub(super) fn read<'v>(
     event.action.outcome = outcome.into();
     event.action.status = own.get("status_code").count();
     event.action.bytes_out = own.get("tool_result_size_bytes").count();
-    event.action.resource = resource_of(&name, &own, parameters.as_ref());
+    event.action.resource = resource_of(&name, &own, asked.resource);
     event.delegation.extend(user.map(|id| Delegate {
         id,
         kind: IdentityKind::Human.into(),
@@ -108,17 +106,36 @@ fn time(record: Node<'_>, own: &Attributes<'_>) -> Result<EventTime, Refusal> {
     found.map_or_else(|| required_instant(record, &["timeUnixNano"]), Ok)
 }
 
-/// The tool that was used or asked for. Of a tool of an MCP server only the parameters tell which.
-fn tool<'v>(own: &Attributes<'v>, parameters: Option<&Value>) -> Option<Text<'v>> {
-    let named = |name: &'static str| {
-        let parameter = Node::from(parameters?).get(name).short()?;
-        Some(parameter.into_owned())
-    };
-    let of_server = named("mcp_server_name").zip(named("mcp_tool_name"));
-    match of_server {
-        Some((server, tool)) => Some(format!("mcp__{server}__{tool}").into()),
-        None => own.text("tool_name"),
+/// What the parameters of a tool say, which are JSON in a string.
+#[derive(Default)]
+struct Asked {
+    tool: Option<String>,
+    resource: Option<String>,
+}
+
+impl Asked {
+    fn of(parameters: Node<'_>) -> Self {
+        const RESOURCES: [&str; 5] = [
+            "file_path",
+            "notebook_path",
+            "url",
+            "path",
+            "mcp_server_name",
+        ];
+        // A tool's own parameters do not drift: nobody says what they are.
+        let parameters = parameters.value().map_or(Node::ABSENT, Node::from);
+        let named = |name: &'static str| parameters.get(name).short().map(Cow::into_owned);
+        let of_server = named("mcp_server_name").zip(named("mcp_tool_name"));
+        Self {
+            tool: of_server.map(|(server, tool)| format!("mcp__{server}__{tool}")),
+            resource: RESOURCES.into_iter().find_map(named),
+        }
     }
+}
+
+/// The tool that was used or asked for. Of a tool of an MCP server only the parameters tell which.
+fn tool<'v>(own: &Attributes<'v>, asked: Option<String>) -> Option<Text<'v>> {
+    asked.map(Cow::Owned).or_else(|| own.text("tool_name"))
 }
 
 fn meaning(
@@ -185,25 +202,8 @@ fn meaning(
     }
 }
 
-fn resource_of<'v>(
-    name: &str,
-    own: &Attributes<'v>,
-    parameters: Option<&Value>,
-) -> Option<Text<'v>> {
-    let parameter = |name: &'static str| {
-        let text = Node::from(parameters?).get(name).short()?;
-        Some(text.into_owned().into())
-    };
-    let of_tool = [
-        "file_path",
-        "notebook_path",
-        "url",
-        "path",
-        "mcp_server_name",
-    ]
-    .iter()
-    .find_map(|name| parameter(name));
-    of_tool.or_else(|| match name {
+fn resource_of<'v>(name: &str, own: &Attributes<'v>, asked: Option<String>) -> Option<Text<'v>> {
+    asked.map(Cow::Owned).or_else(|| match name {
         "permission_mode_changed" => own.first(&["to_mode", "mode"]),
         "mcp_server_connection" => own.first(&["server_name", "mcp_server_name"]),
         _ => own.text("model"),

@@ -37,13 +37,12 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_time, with_gainers};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, IdentityKind, Outcome, Session,
 };
+use crate::json::Json;
 use crate::known::Text;
 
 /// AWS CloudTrail.
@@ -56,8 +55,8 @@ impl Format for CloudTrail {
         "cloudtrail"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let of_a_trail = |record: &Value| {
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let of_a_trail = |record: &Json<'_>| {
             record.get("eventSource").is_some() && record.get("eventName").is_some()
         };
         of_a_trail(record)
@@ -69,7 +68,13 @@ impl Format for CloudTrail {
         each(self, raw, source, BATCH, sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }

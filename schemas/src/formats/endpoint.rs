@@ -175,10 +175,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::json::{Arena, Json};
 
     #[test]
     fn values_in_a_path_become_parameters() {
-        let none = json!(null);
+        let none = Json::Null;
         for (path, name_expected) in [
             ("/", "/"),
             ("", "/"),
@@ -214,6 +215,8 @@ mod tests {
             "/v1",
             r"~/v1/invoices/(?<invoice>\d+)/lines/(?<line>[^/]+)$"
         ]);
+        let arena = Arena::new();
+        let routes = Json::of(&routes, &arena);
         let routes = Node::from(&routes);
         assert_eq!(
             name("/v1/invoices/7/lines/first", routes),

@@ -27,15 +27,14 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, known, open, position, required_time};
-use super::unfold::{each_unfolded, first, member_at, parse_members};
+use super::unfold::{each_unfolded, first, parse_members};
 use super::{Format, Sink, Source, entra_audit, entra_graph};
 use crate::event::{
     ActionClass, Anonymizer, Credential, CredentialKind, Delegate, Device, Event, EventKind,
     IdentityKind, Network, Outcome, Posture, Session,
 };
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::time::EventTime;
 
@@ -49,8 +48,9 @@ impl Format for Entra {
         "entra"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let record = first(record, BATCHES, unfold);
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let arena = Arena::new();
+        let record = first(record, &arena, BATCHES, unfold);
         record.as_ref().map(Node::from).is_some_and(|record| {
             let fields = fields(record);
             let has = |field| fields.get(field).is_there();
@@ -67,12 +67,9 @@ impl Format for Entra {
     }
 }
 
-fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
-    parse_members(&mut part);
-    if let Some(fields) = member_at(&mut part, "properties") {
-        parse_members(fields);
-    }
-    take(part);
+fn unfold<'v>(part: Json<'v>, arena: &'v Arena, take: &mut dyn FnMut(Json<'v>)) {
+    let part = parse_members(part, arena);
+    take(part.with_member("properties", arena, |fields| parse_members(fields, arena)));
 }
 
 /// Where the fields of the record are: under `properties` in Azure Monitor's shape.

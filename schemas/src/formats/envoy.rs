@@ -24,11 +24,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_instant, scopes};
 use super::{Format, Sink, Source, endpoint, http};
 use crate::event::{Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome};
+use crate::json::Json;
 use crate::known::Text;
 
 /// Envoy's and Istio's access logs.
@@ -39,7 +38,7 @@ impl Format for Envoy {
         "envoy"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         let has = |name: &str| record.get(name).is_some();
         has("response_code")
             && (has("response_flags")
@@ -51,7 +50,13 @@ impl Format for Envoy {
         each(self, raw, source, &[], sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }

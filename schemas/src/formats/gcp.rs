@@ -25,18 +25,17 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::google_actions::{class, gains, principal, roles_given};
 use super::read::{Node, Opening, Refusal, open, required_time, with_gainers};
 use super::secret::fingerprint;
-use super::unfold::{base64, each_unfolded, first, member_at};
+use super::unfold::{base64, each_unfolded, first};
 use super::workspace::Parameters;
 use super::{Format, Sink, Source};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind,
     MAX_LIST_ITEMS, MAX_TEXT_BYTES, Outcome,
 };
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
@@ -50,8 +49,9 @@ impl Format for Gcp {
         "gcp"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let entry = first(record, BATCHES, unfold);
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let arena = Arena::new();
+        let entry = first(record, &arena, BATCHES, unfold);
         entry.as_ref().map(Node::from).is_some_and(|entry| {
             let named = |field| entry.get(field).text().is_some();
             entry.get("protoPayload").is_object() || named("logName") && named("insertId")
@@ -64,11 +64,13 @@ impl Format for Gcp {
 }
 
 /// Pub/Sub pushes the entry as Base64 in a message.
-fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
-    let entry = member_at(&mut part, "message.data")
+fn unfold<'v>(part: Json<'v>, arena: &'v Arena, take: &mut dyn FnMut(Json<'v>)) {
+    let entry = part
+        .member_at("message.data")
         .and_then(|data| base64(data.as_str()?))
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .filter(Value::is_object);
+        .and_then(|bytes| std::str::from_utf8(arena.bytes(&bytes)).ok())
+        .and_then(|text| Json::parse(text, arena).ok())
+        .filter(Json::is_object);
     take(entry.unwrap_or(part));
 }
 

@@ -25,8 +25,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{
     Node, Opening, Refusal, concerning, each, open, required_time, scopes, with_gainers,
 };
@@ -37,6 +35,7 @@ use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome,
     Session,
 };
+use crate::json::Json;
 use crate::known::Text;
 
 /// GitHub's audit log.
@@ -47,9 +46,9 @@ impl Format for Github {
         "github"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         let has = |field: &str| record.get(field).is_some();
-        let action = record.get("action").and_then(Value::as_str);
+        let action = record.get("action").and_then(Json::as_str);
         action.is_some_and(|action| action.contains('.'))
             && (has("@timestamp") || has("created_at"))
             && ["_document_id", "actor", "actor_id", "org", "business"]

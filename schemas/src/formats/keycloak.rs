@@ -26,8 +26,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::keycloak_line;
 use super::read::{
     Node, Opening, Refusal, concerning, each_part, open, parse, required_instant, scopes,
@@ -38,6 +36,7 @@ use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome,
     Session,
 };
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::record::check_raw;
 use crate::reject::{Reason, Reject};
@@ -50,7 +49,7 @@ impl Format for Keycloak {
         "keycloak"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         let has = |name: &str| record.get(name).is_some();
         let user_event = has("realmId") && has("type") && (has("clientId") || has("details"));
         let admin_event = has("operationType") && (has("resourceType") || has("resourcePath"));
@@ -68,13 +67,14 @@ impl Format for Keycloak {
             .iter()
             .find(|byte| !byte.is_ascii_whitespace() && !b"\xEF\xBB\xBF".contains(byte))
             .is_none_or(|first| matches!(first, b'{' | b'['));
+        let arena = Arena::for_text(raw.len());
         let record = match is_json {
             // A prefix may begin with a bracket: `[2026-11-20 10:15:30,123] type=LOGIN, …`.
-            true => parse(raw).or_else(|reject| match has_prefix(raw) {
-                true => from_line(raw),
+            true => parse(raw, &arena).or_else(|reject| match has_prefix(raw) {
+                true => from_line(raw, &arena),
                 false => Err(reject),
             }),
-            false => from_line(raw),
+            false => from_line(raw, &arena),
         };
         match record {
             Ok(record) => self.decode_parsed(&record, raw, source, sink),
@@ -82,8 +82,16 @@ impl Format for Keycloak {
         }
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        each_part(self, &unwrapped(record), raw.len(), source, &[], sink, read);
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
+        let arena = Arena::new();
+        let record = unwrapped(record, &arena);
+        each_part(self, &record, raw.len(), source, &[], sink, read);
     }
 }
 
@@ -95,30 +103,30 @@ fn has_prefix(raw: &[u8]) -> bool {
 }
 
 /// The record of a line of text.
-fn from_line(raw: &[u8]) -> Result<Value, Reject> {
+fn from_line<'v>(raw: &'v [u8], arena: &'v Arena) -> Result<Json<'v>, Reject> {
     let raw = check_raw(raw)?;
     let line = std::str::from_utf8(raw).map_err(|error| {
         let detail = format!("record: not UTF-8 at byte {}", error.valid_up_to());
         Reject::new(Reason::NotUtf8, detail)
     })?;
-    Ok(Value::Object(keycloak_line::record(line.trim(), None)))
+    Ok(keycloak_line::record(line.trim(), None, arena))
 }
 
 /// Events in place of the lines that a JSON log wraps.
-fn unwrapped(record: &Value) -> Cow<'_, Value> {
-    let event = |record: &Value| {
+fn unwrapped<'v>(record: &Json<'v>, arena: &'v Arena) -> Json<'v> {
+    let event = |record: &Json<'v>| {
         let line = keycloak_line::in_json(record)?;
         let time = ["timestamp", "@timestamp", "time"]
             .iter()
-            .find_map(|name| record.get(name).cloned());
-        Some(Value::Object(keycloak_line::record(line, time)))
+            .find_map(|name| record.get(name).copied());
+        Some(keycloak_line::record(line, time, arena))
     };
     match record {
-        Value::Array(parts) if parts.iter().any(|part| event(part).is_some()) => {
-            let part = |part: &Value| event(part).unwrap_or_else(|| part.clone());
-            Cow::Owned(Value::Array(parts.iter().map(part).collect()))
+        Json::Array(parts) if parts.iter().any(|it| keycloak_line::in_json(it).is_some()) => {
+            let part = |part: &Json<'v>| event(part).unwrap_or(*part);
+            arena.array(&parts.iter().map(part).collect::<Vec<_>>())
         }
-        record => event(record).map_or(Cow::Borrowed(record), Cow::Owned),
+        record => event(record).unwrap_or(*record),
     }
 }
 
@@ -464,13 +472,11 @@ fn read_admin<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>
 
 /// The names of the roles or of the group that were given: JSON, mostly in a string.
 fn roles<'v>(representation: Node<'v>) -> Vec<Text<'v>> {
-    let Some(given) = representation.embedded() else {
-        return Vec::new();
-    };
-    representation
-        .within(&given)
-        .items()
-        .filter_map(|role| role.get("name").always().short())
-        .map(|name| name.into_owned().into())
-        .collect()
+    let roles = representation.embedded(|given| {
+        let names = given
+            .items()
+            .filter_map(|role| role.get("name").always().short());
+        names.map(|name| name.into_owned().into()).collect()
+    });
+    roles.unwrap_or_default()
 }

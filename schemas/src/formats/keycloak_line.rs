@@ -3,8 +3,9 @@
 //! A line becomes the record that the same event is in JSON; what JSON has no word for is said by
 //! members of its own ([`NO_EVENT`], [`UNDATED`]).
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
+use crate::json::{Arena, Json};
 use crate::time::EventTime;
 
 /// Member of the record of a line in which there is no event: why.
@@ -32,10 +33,10 @@ const OWN_FIELDS: [&str; 12] = [
 
 /// The line in a record of a JSON log, as the server itself or a log shipper writes it. Shippers may
 /// add a `type` of their own, so that the record looks like an event: one in the line is it.
-pub(super) fn in_json(record: &Value) -> Option<&str> {
+pub(super) fn in_json<'v>(record: &Json<'v>) -> Option<&'v str> {
     let is_event = record.get("type").is_some() || record.get("operationType").is_some();
     let line = record.get("message").or_else(|| record.get("log"));
-    line.and_then(Value::as_str)
+    line.and_then(Json::as_str)
         .filter(|line| !is_event || event(line).is_some())
 }
 
@@ -54,30 +55,30 @@ pub(super) fn event(line: &str) -> Option<usize> {
 }
 
 /// The record of a line; `time` is that of the JSON around it.
-pub(super) fn record(line: &str, time: Option<Value>) -> Map<String, Value> {
-    let mut record = Map::new();
+pub(super) fn record<'v>(line: &'v str, time: Option<Json<'v>>, arena: &'v Arena) -> Json<'v> {
     let Some(at) = event(line) else {
         let is_logged = time.is_some() || date(line).is_some();
         let why = if is_logged { OTHER_LINE } else { "no line" };
-        record.insert(NO_EVENT.to_owned(), why.into());
-        return record;
+        return arena.object(&mut vec![(NO_EVENT, Json::String(why))]);
     };
-    let mut details = Map::new();
+    let (mut record, mut details) = (BTreeMap::new(), BTreeMap::new());
     for (key, value) in pairs(&line[at..]) {
         let into = if OWN_FIELDS.contains(&key) {
             &mut record
         } else {
             &mut details
         };
-        into.entry(key).or_insert_with(|| value.into());
+        into.entry(key)
+            .or_insert_with(|| Json::String(arena.text(&value)));
     }
-    record.insert("details".to_owned(), details.into());
-    let of_line = || date(&line[..at]).map(|time| Value::from(time.to_string()));
-    match time.or_else(of_line) {
-        Some(time) => record.insert("time".to_owned(), time),
-        None => record.insert(UNDATED.to_owned(), true.into()),
+    let details = arena.object(&mut details.into_iter().collect());
+    record.insert("details", details);
+    let of_line = || date(&line[..at]).map(|time| arena.text(&time.to_string()));
+    match time.or_else(|| of_line().map(Json::String)) {
+        Some(time) => record.insert("time", time),
+        None => record.insert(UNDATED, Json::Bool(true)),
     };
-    record
+    arena.object(&mut record.into_iter().collect())
 }
 
 /// The first date and time in the prefix of a line.

@@ -21,12 +21,11 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::http::{self, API_KEY_HEADERS};
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_time};
 use super::{Format, Sink, Source, endpoint};
 use crate::event::{Credential, CredentialKind, Event, EventKind, Identity, IdentityKind};
+use crate::json::Json;
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
@@ -40,8 +39,8 @@ impl Format for Kong {
         "kong"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        record.get("request").is_some_and(Value::is_object)
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        record.get("request").is_some_and(Json::is_object)
             && record.get("started_at").is_some()
             && record.get("client_ip").is_some()
     }
@@ -50,7 +49,13 @@ impl Format for Kong {
         each(self, raw, source, BATCH, sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }

@@ -25,16 +25,15 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::http;
 use super::kubernetes_actions::{Call, class, gains, identity_kind as kind_of, role};
 use super::read::{Node, Opening, Refusal, address, open, required_time, with_gainers};
-use super::unfold::{each_unfolded, first, member_at, parse_members};
+use super::unfold::{each_unfolded, first, parse_members};
 use super::{Format, Sink, Source, endpoint};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, EventKind, IdentityKind, Outcome,
 };
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
@@ -46,8 +45,9 @@ impl Format for Kubernetes {
         "kubernetes"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let event = first(record, BATCHES, unfold);
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let arena = Arena::new();
+        let event = first(record, &arena, BATCHES, unfold);
         event.as_ref().map(Node::from).is_some_and(|event| {
             let named = |field| event.get(field).text().is_some();
             named("auditID") && (named("verb") || named("stage"))
@@ -64,14 +64,12 @@ const BATCHES: &[&str] = &["records", "logEvents", "items"];
 /// Where other systems put the audit event, as JSON in a string.
 const WRAPPERS: [&str; 3] = ["properties.log", "message", "log"];
 
-fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
+fn unfold<'v>(part: Json<'v>, arena: &'v Arena, take: &mut dyn FnMut(Json<'v>)) {
     let inside = WRAPPERS.iter().find_map(|path| {
-        let text = member_at(&mut part, path)?.as_str()?;
-        serde_json::from_str(text).ok().filter(Value::is_object)
+        let text = part.member_at(path)?.as_str()?;
+        Json::parse(text, arena).ok().filter(Json::is_object)
     });
-    let mut event = inside.unwrap_or(part);
-    parse_members(&mut event);
-    take(event);
+    take(parse_members(inside.unwrap_or(part), arena));
 }
 
 const STAGES: &[&str] = &[

@@ -84,10 +84,9 @@ pub use set::SecurityEventToken;
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use crate::drift::Drift;
 use crate::event::Event;
+use crate::json::Json;
 use crate::reject::Reject;
 
 /// Every format, in the order of the documentation.
@@ -147,7 +146,7 @@ pub trait Format: Sync {
 
     /// Whether one record, out of its batch, is of this format: by members that no other format's
     /// records have. It need not be well-formed otherwise.
-    fn recognises(&self, record: &Value) -> bool;
+    fn recognises(&self, record: &Json<'_>) -> bool;
 
     /// Whether a raw record that is no JSON is of this format.
     fn recognises_text(&self, _raw: &[u8]) -> bool {
@@ -158,7 +157,13 @@ pub trait Format: Sync {
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>);
 
     /// Reads a raw record that is parsed already, as [`decode`](Self::decode) does.
-    fn decode_parsed(&self, _record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        _record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         self.decode(raw, source, sink);
     }
 }

@@ -5,11 +5,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::{Decoded, Format, Sink, Source, secret};
 use crate::drift;
 use crate::event::{DEFAULT_TENANT, Event};
+use crate::json::Json;
 use crate::reject::Reject;
 
 /// The event as documented in `schemas/README.md`.
@@ -20,9 +19,9 @@ impl Format for Native {
         "native"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        record.get("identity").is_some_and(Value::is_object)
-            && record.get("action").is_some_and(Value::is_object)
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        record.get("identity").is_some_and(Json::is_object)
+            && record.get("action").is_some_and(Json::is_object)
             && record.get("time").is_some()
     }
 

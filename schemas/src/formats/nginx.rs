@@ -22,11 +22,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, each, each_part, open, required_instant, scopes};
 use super::{Format, Sink, Source, endpoint, http};
 use crate::event::{Credential, CredentialKind, Event, EventKind, IdentityKind};
+use crate::json::Json;
 use crate::known::Text;
 use crate::time::EventTime;
 
@@ -38,7 +37,7 @@ impl Format for Nginx {
         "nginx"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         let has = |name: &str| record.get(name).is_some();
         has("remote_addr")
             && has("status")
@@ -49,7 +48,13 @@ impl Format for Nginx {
         each(self, raw, source, &[], sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }

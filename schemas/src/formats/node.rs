@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use serde_json::Value;
+use memchr::memchr;
 
 use crate::drift::{DriftKind, Field, Seen};
 use crate::event::MAX_TEXT_BYTES;
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::time::{EARLIEST, EventTime};
 
@@ -18,7 +19,7 @@ use crate::time::{EARLIEST, EventTime};
 /// [`Seen`] under the names by which it was reached, once for each part of a record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node<'v> {
-    value: Option<&'v Value>,
+    value: Option<&'v Json<'v>>,
     seen: Option<&'v Seen>,
     field: Field,
 }
@@ -32,7 +33,7 @@ impl<'v> Node<'v> {
     };
 
     /// The whole of a part of a record.
-    pub(super) fn root(part: &'v Value, seen: &'v Seen) -> Self {
+    pub(super) fn root(part: &'v Json<'v>, seen: &'v Seen) -> Self {
         Self::from(part).noting(seen)
     }
 
@@ -48,19 +49,8 @@ impl<'v> Node<'v> {
     }
 
     /// What is here.
-    pub(super) fn value(self) -> Option<&'v Value> {
+    pub(super) fn value(self) -> Option<&'v Json<'v>> {
         self.value
-    }
-
-    /// What was put into this place as text.
-    pub(super) fn within<'s>(self, value: &'s Value) -> Node<'s>
-    where
-        'v: 's,
-    {
-        Node {
-            value: Some(value),
-            ..self
-        }
     }
 
     /// The same place under a name of its own.
@@ -72,7 +62,7 @@ impl<'v> Node<'v> {
     }
 
     /// Another value that stands for this place.
-    fn with(self, value: Option<&'v Value>) -> Self {
+    fn with(self, value: Option<&'v Json<'v>>) -> Self {
         Self { value, ..self }
     }
 
@@ -87,33 +77,35 @@ impl<'v> Node<'v> {
     /// As [`get`](Self::get), by a name that is made up at run time and is not told in drift.
     pub(super) fn member(self, key: &str) -> Self {
         let members = match self.value {
-            Some(Value::Object(members)) => members,
-            None | Some(Value::Null) => return self.with(None),
+            Some(Json::Object(members)) => members,
+            None | Some(Json::Null) => return self.with(None),
             Some(_) => {
                 self.mistyped();
                 return self.with(None);
             }
         };
-        self.with(members.get(key).or_else(|| {
-            let (_, value) = members
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(key))?;
-            Some(value)
-        }))
+        self.with(members.in_any_case(key))
     }
 
     /// The member at a dotted path.
     pub(super) fn at(self, path: &'static str) -> Self {
         Self {
             field: self.field.then(path),
-            ..path.split('.').fold(self, Self::get)
+            ..self.along(path)
+        }
+    }
+
+    fn along(self, path: &'static str) -> Self {
+        match memchr(b'.', path.as_bytes()) {
+            Some(dot) => self.get(&path[..dot]).along(&path[dot + 1..]),
+            None => self.get(path),
         }
     }
 
     /// A place that every record of its format has: where it is not there, that is noted. Words by
     /// which a source says that it does not know are an answer.
     pub(super) fn always(self) -> Self {
-        if matches!(self.value, None | Some(Value::Null)) {
+        if matches!(self.value, None | Some(Json::Null)) {
             self.note(DriftKind::Missing);
         }
         self
@@ -139,7 +131,7 @@ impl<'v> Node<'v> {
 
     /// The value, or a note that something else is here. Absent and `null` are neither.
     fn or_mistyped<T>(self, value: Option<T>) -> Option<T> {
-        if value.is_none() && !matches!(self.value, None | Some(Value::Null)) {
+        if value.is_none() && !matches!(self.value, None | Some(Json::Null)) {
             self.mistyped();
         }
         value
@@ -157,11 +149,11 @@ impl<'v> Node<'v> {
     }
 
     pub(super) fn is_array(self) -> bool {
-        matches!(self.value, Some(Value::Array(_)))
+        matches!(self.value, Some(Json::Array(_)))
     }
 
     pub(super) fn is_object(self) -> bool {
-        matches!(self.value, Some(Value::Object(_)))
+        matches!(self.value, Some(Json::Object(_)))
     }
 
     /// Whether the record has it, known or not.
@@ -172,8 +164,8 @@ impl<'v> Node<'v> {
     /// The elements of an array; of a single object, that one.
     pub(super) fn items(self) -> impl Iterator<Item = Node<'v>> {
         let items = match self.value {
-            Some(Value::Array(items)) => Some(items.as_slice()),
-            Some(one @ Value::Object(_)) => Some(std::slice::from_ref(one)),
+            Some(Json::Array(items)) => Some(*items),
+            Some(one @ Json::Object(_)) => Some(std::slice::from_ref(one)),
             _ => None,
         };
         let items = self.or_mistyped(items).unwrap_or_default();
@@ -183,17 +175,17 @@ impl<'v> Node<'v> {
     /// The members of an object.
     pub(super) fn members(self) -> impl Iterator<Item = (&'v str, Node<'v>)> {
         let members = match self.value {
-            Some(Value::Object(members)) => Some(members),
+            Some(Json::Object(members)) => Some(members.ordered()),
             _ => None,
         };
         let members = members.into_iter().flatten();
-        members.map(move |(name, value)| (name.as_str(), self.with(Some(value))))
+        members.map(move |(name, value)| (name, self.with(Some(value))))
     }
 
     /// The elements of an array, whatever they are.
     pub(super) fn elements(self) -> impl Iterator<Item = Node<'v>> {
         let elements = match self.value {
-            Some(Value::Array(elements)) => elements.as_slice(),
+            Some(Json::Array(elements)) => *elements,
             _ => &[],
         };
         elements.iter().map(move |element| self.with(Some(element)))
@@ -202,11 +194,11 @@ impl<'v> Node<'v> {
     /// The text: a string that says something, or a number. Of an array, its first element.
     pub(super) fn text(self) -> Option<Text<'v>> {
         match self.value? {
-            Value::String(text) => known(text).map(Cow::Borrowed),
-            Value::Number(number) => Some(Cow::Owned(number.to_string())),
-            Value::Array(items) => self.with(items.first()).text(),
-            Value::Null => None,
-            Value::Bool(_) | Value::Object(_) => {
+            Json::String(text) => known(text).map(Cow::Borrowed),
+            Json::Number(number) => Some(Cow::Owned(number.to_string())),
+            Json::Array(items) => self.with(items.first()).text(),
+            Json::Null => None,
+            Json::Bool(_) | Json::Object(_) => {
                 self.mistyped();
                 None
             }
@@ -216,7 +208,7 @@ impl<'v> Node<'v> {
     /// The texts of an array, or the one text.
     pub(super) fn texts(self) -> Vec<Text<'v>> {
         match self.value {
-            Some(Value::Array(items)) => items
+            Some(Json::Array(items)) => items
                 .iter()
                 .filter_map(|item| self.with(Some(item)).text())
                 .collect(),
@@ -246,8 +238,8 @@ impl<'v> Node<'v> {
     /// A whole number that is not negative, however it is written.
     pub(super) fn count(self) -> Option<u64> {
         let exact = match self.value? {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => known(text)?.parse().ok(),
+            Json::Number(number) => number.as_u64(),
+            Json::String(text) => known(text)?.parse().ok(),
             _ => None,
         };
         exact.or_else(|| {
@@ -260,17 +252,20 @@ impl<'v> Node<'v> {
     /// A truth, written as a boolean, a word or a digit.
     pub(super) fn truth(self) -> Option<bool> {
         let truth = match self.value? {
-            Value::Bool(truth) => Some(*truth),
-            Value::Number(number) => match number.as_u64() {
+            Json::Bool(truth) => Some(*truth),
+            Json::Number(number) => match number.as_u64() {
                 Some(0) => Some(false),
                 Some(1) => Some(true),
                 _ => None,
             },
-            Value::String(text) => match known(text)?.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "1" => Some(true),
-                "false" | "no" | "0" => Some(false),
-                _ => None,
-            },
+            Json::String(text) => {
+                let text = known(text)?;
+                let is = |word: &&str| text.eq_ignore_ascii_case(word);
+                match ["true", "yes", "1"].iter().any(is) {
+                    true => Some(true),
+                    false => ["false", "no", "0"].iter().any(is).then_some(false),
+                }
+            }
             _ => None,
         };
         self.or_mistyped(truth)
@@ -279,13 +274,13 @@ impl<'v> Node<'v> {
     /// A time: RFC 3339, ISO 8601 basic format, or milliseconds since the epoch.
     pub(super) fn time(self) -> Option<EventTime> {
         let time = match self.value? {
-            Value::String(text) => {
+            Json::String(text) => {
                 let text = known(text)?;
                 EventTime::parse(text)
                     .or_else(|| basic_time(text))
                     .or_else(|| text.parse().ok().and_then(millis))
             }
-            Value::Number(number) => number.as_f64().and_then(millis),
+            Json::Number(number) => millis(number.as_f64()),
             _ => None,
         };
         self.or_mistyped(time)
@@ -306,32 +301,37 @@ impl<'v> Node<'v> {
         address(&self.text()?)
     }
 
-    /// JSON that was put into a string, or that was not.
-    pub(super) fn embedded(self) -> Option<Cow<'v, Value>> {
-        match self.value? {
-            Value::String(text) => serde_json::from_str(text).ok().map(Cow::Owned),
-            value => Some(Cow::Borrowed(value)),
-        }
+    /// What `read` finds in JSON that was put into a string, or that was not.
+    pub(super) fn embedded<T>(self, read: impl FnOnce(Node<'_>) -> T) -> Option<T> {
+        let Json::String(text) = self.value? else {
+            return Some(read(self));
+        };
+        let arena = Arena::new();
+        let inside = Json::parse(text, &arena).ok()?;
+        Some(read(Node {
+            value: Some(&inside),
+            ..self
+        }))
     }
 
     /// The text of the value as compact JSON, always the same for the same value.
     pub(super) fn canonical(self) -> String {
-        self.value.map(Value::to_string).unwrap_or_default()
+        self.value.map(Json::to_string).unwrap_or_default()
     }
 }
 
-impl<'v> From<&'v Value> for Node<'v> {
+impl<'v> From<&'v Json<'v>> for Node<'v> {
     /// A value of which nothing is noted: one that is only looked at.
-    fn from(value: &'v Value) -> Self {
+    fn from(value: &'v Json<'v>) -> Self {
         Self::ABSENT.with(Some(value))
     }
 }
 
 /// A number, also one written as text.
-fn number(value: &Value) -> Option<f64> {
+fn number(value: &Json<'_>) -> Option<f64> {
     match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => known(text)?.parse().ok(),
+        Json::Number(number) => Some(number.as_f64()),
+        Json::String(text) => known(text)?.parse().ok(),
         _ => None,
     }
     .filter(|number: &f64| number.is_finite())
@@ -346,7 +346,15 @@ pub(super) fn position(lat: Node<'_>, lon: Node<'_>) -> Option<(f64, f64)> {
 
 /// The text, unless it is one of the words by which sources say that they do not know.
 pub(super) fn known(text: &str) -> Option<&str> {
-    let text = text.trim();
+    let text = match text.as_bytes() {
+        // No blank at either end: nothing to trim.
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    };
+    // None of the words is longer.
+    if text.len() > 9 {
+        return Some(text);
+    }
     let says_nothing = matches!(text, "" | "-" | "(null)" | "undefined")
         || ["unknown", "null", "none", "n/a"]
             .iter()
@@ -433,7 +441,9 @@ mod tests {
             json!(1_795_169_730_123_456_u64),
             json!("1795169730123456789"),
         ] {
-            assert_eq!(Node::from(&value).instant(), expected, "{value}");
+            let arena = Arena::new();
+            let read = Json::of(&value, &arena);
+            assert_eq!(Node::from(&read).instant(), expected, "{value}");
         }
         for value in [
             json!(null),
@@ -443,7 +453,9 @@ mod tests {
             json!({}),
             json!(true),
         ] {
-            assert_eq!(Node::from(&value).instant(), None, "{value}");
+            let arena = Arena::new();
+            let read = Json::of(&value, &arena);
+            assert_eq!(Node::from(&read).instant(), None, "{value}");
         }
     }
 }

@@ -23,8 +23,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, each, each_part, open, position, required_instant};
 use super::secret::fingerprint;
 use super::{Format, Sink, Source, aws_actions, http};
@@ -32,6 +30,7 @@ use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Device, Event, EventKind, IdentityKind,
     Network, Outcome, Session,
 };
+use crate::json::Json;
 use crate::known::Text;
 
 /// OCSF events.
@@ -42,7 +41,7 @@ impl Format for Ocsf {
         "ocsf"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         let has = |name: &str| record.get(name).is_some();
         has("class_uid") && has("metadata") && (has("time") || has("time_dt"))
     }
@@ -51,7 +50,13 @@ impl Format for Ocsf {
         each(self, raw, source, &[], sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }

@@ -23,8 +23,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{
     Node, Opening, Refusal, concerning, each, each_part, known, open, position, required_time,
     scopes,
@@ -35,6 +33,7 @@ use crate::event::{
     ActionClass, Anonymizer, Credential, CredentialKind, Delegate, Device, Event, EventKind,
     IdentityKind, Network, Outcome, Posture, Session,
 };
+use crate::json::Json;
 use crate::known::Text;
 
 /// The Okta System Log.
@@ -47,8 +46,8 @@ impl Format for Okta {
         "okta"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let of_a_log = |record: &Value| {
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let of_a_log = |record: &Json<'_>| {
             record.get("eventType").is_some()
                 && record.get("published").is_some()
                 && (record.get("actor").is_some() || record.get("uuid").is_some())
@@ -63,7 +62,13 @@ impl Format for Okta {
         each(self, raw, source, BATCH, sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
@@ -408,10 +413,8 @@ fn network<'v>(record: Node<'v>, debug: Node<'v>) -> Network<'v> {
 }
 
 fn anonymizer(security: Node<'_>, debug: Node<'_>) -> Option<Anonymizer> {
-    let text = debug.get("tunnels");
-    let tunnels = text.embedded();
-    let tunnel = tunnels.as_deref().and_then(|tunnels: &Value| {
-        let first = text.within(tunnels).items().next()?;
+    let tunnel = debug.get("tunnels").embedded(|tunnels| {
+        let first = tunnels.items().next()?;
         let kind = first.get("type").always().text()?.to_ascii_lowercase();
         Some(match kind.as_str() {
             "vpn" => Anonymizer::Vpn,
@@ -421,7 +424,9 @@ fn anonymizer(security: Node<'_>, debug: Node<'_>) -> Option<Anonymizer> {
         })
     });
     let is_proxy = security.get("isProxy").truth() == Some(true);
-    tunnel.or_else(|| is_proxy.then_some(Anonymizer::Proxy))
+    tunnel
+        .flatten()
+        .or_else(|| is_proxy.then_some(Anonymizer::Proxy))
 }
 
 fn device<'v>(record: Node<'v>, debug: Node<'v>) -> Device<'v> {

@@ -30,14 +30,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::agent_tools;
 use super::otel_values::Attributes;
 use super::read::{Node, Opening, Refusal, give, open, parse, required_instant};
 use super::{Decoded, Format, Sink, Source, claude_code, http};
 use crate::drift::Seen;
 use crate::event::{ActionClass, Delegate, Event, EventKind, IdentityKind, Outcome};
+use crate::json::{Arena, Json};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
@@ -49,21 +48,28 @@ impl Format for Otel {
         "otel"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
+    fn recognises(&self, record: &Json<'_>) -> bool {
         SIGNALS.iter().any(|signal| {
-            record.get(signal.many).is_some_and(Value::is_array)
-                || record.get(signal.scopes).is_some_and(Value::is_array)
+            record.get(signal.many).is_some_and(Json::is_array)
+                || record.get(signal.scopes).is_some_and(Json::is_array)
         })
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
-        match parse(raw) {
+        let arena = Arena::for_text(raw.len());
+        match parse(raw, &arena) {
             Ok(record) => self.decode_parsed(&record, raw, source, sink),
             Err(reject) => sink(Decoded::Rejected(reject)),
         }
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         let root = Node::from(record);
         let mut any = false;
         if record.is_array() {

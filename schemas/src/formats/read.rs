@@ -1,15 +1,14 @@
 //! Tolerant reading of vendors' records, shared by the formats: a raw record becomes its parts, and each part
 //! its events. Only a record without a time, an id or anybody in it is refused, and only that record of a batch.
 
-use serde_json::Value;
-
 pub(super) use super::node::{Node, address, known, position, scopes};
 pub(super) use super::opening::{Opening, concerning, open, with_gainers};
 pub(super) use super::refusal::{Refusal, required_instant, required_time};
 use super::{Decoded, Format, Sink, Source, secret};
 use crate::drift::Seen;
 use crate::event::{Event, MAX_DEPTH};
-use crate::record::check_raw;
+use crate::json::{Arena, Json};
+use crate::record::{check_raw, check_size};
 use crate::reject::{Reason, Reject};
 
 /// Parses a raw record of `format`, hands each of its parts to `read`, and what came of them to `sink`.
@@ -26,7 +25,8 @@ pub(super) fn each<F>(
 ) where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
-    match parse(raw) {
+    let arena = Arena::for_text(raw.len());
+    match parse(raw, &arena) {
         Ok(value) => each_part(format, &value, raw.len(), source, batch, sink, read),
         Err(reject) => sink(Decoded::Rejected(reject)),
     }
@@ -35,7 +35,7 @@ pub(super) fn each<F>(
 /// As [`each`], of a record of `raw_bytes` that is parsed already.
 pub(super) fn each_part<F>(
     format: &dyn Format,
-    record: &Value,
+    record: &Json<'_>,
     raw_bytes: usize,
     source: Source<'_>,
     batch: &[&'static str],
@@ -55,7 +55,7 @@ pub(super) fn each_part<F>(
         let read = object(Node::root(part, &seen)).and_then(|part| read(part, source));
         give(format, read, &seen, raw_bytes, place, sink);
     };
-    let Value::Array(parts) = part else {
+    let Json::Array(parts) = part else {
         return one(part, &|| None);
     };
     for (index, part) in parts.iter().enumerate() {
@@ -118,13 +118,22 @@ pub(super) fn give(
 }
 
 /// The JSON of a raw record.
-pub(super) fn parse(raw: &[u8]) -> Result<Value, Reject> {
-    let raw = check_raw(raw)?;
+pub(super) fn parse<'a>(raw: &'a [u8], arena: &'a Arena) -> Result<Json<'a>, Reject> {
+    // How deep a record is nested is looked at only where something is wrong with it: the parser reads all of it,
+    // and takes less depth than `check_raw` does.
+    let whole = raw;
+    let raw = check_size(raw)?;
     let text = std::str::from_utf8(raw).map_err(|error| {
+        if let Err(reject) = check_raw(whole) {
+            return reject;
+        }
         let detail = format!("record: not UTF-8 at byte {}", error.valid_up_to());
         Reject::new(Reason::NotUtf8, detail)
     })?;
-    serde_json::from_str(text).map_err(|error| {
+    Json::parse(text, arena).map_err(|error| {
+        if let Err(reject) = check_raw(whole) {
+            return reject;
+        }
         if error.to_string().starts_with("recursion limit") {
             let detail = format!("record: objects and arrays nested {MAX_DEPTH} deep or more");
             return Reject::new(Reason::TooDeep, detail);

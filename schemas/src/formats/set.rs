@@ -25,11 +25,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 use super::read::{Node, Opening, Refusal, each, each_part, open};
 use super::{Format, Sink, Source};
 use crate::event::{ActionClass, Event, EventKind, IdentityKind, Outcome, Posture, Verdict};
+use crate::json::Json;
 use crate::known::Text;
 use crate::time::EventTime;
 use crate::vocabulary::Word;
@@ -43,7 +42,7 @@ impl Format for SecurityEventToken {
     }
 
     /// Nothing is one that has not been checked.
-    fn recognises(&self, _record: &Value) -> bool {
+    fn recognises(&self, _record: &Json<'_>) -> bool {
         false
     }
 
@@ -51,7 +50,13 @@ impl Format for SecurityEventToken {
         each(self, raw, source, &[], sink, read);
     }
 
-    fn decode_parsed(&self, record: &Value, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
+    fn decode_parsed(
+        &self,
+        record: &Json<'_>,
+        raw: &[u8],
+        source: Source<'_>,
+        sink: &mut Sink<'_>,
+    ) {
         each_part(self, record, raw.len(), source, &[], sink, read);
     }
 }

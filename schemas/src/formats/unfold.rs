@@ -1,14 +1,13 @@
 //! Records inside records: what shippers and stores wrap around a vendor's record, and records that
 //! hold several events each. Taken apart before a format reads them.
 
-use serde_json::Value;
-
 use super::read::{Node, Refusal, each_part, parse};
 use super::{Decoded, Format, Sink, Source};
 use crate::event::Event;
+use crate::json::{Arena, Json};
 
 /// Gets one part of a record, and hands on what is wrapped in it: at least one value.
-pub(super) type Unfold = fn(Value, &mut dyn FnMut(Value));
+pub(super) type Unfold = for<'v> fn(Json<'v>, &'v Arena, &mut dyn FnMut(Json<'v>));
 
 /// As [`each`](super::read::each), of what `unfold` finds in every part.
 pub(super) fn each_unfolded<F>(
@@ -22,9 +21,10 @@ pub(super) fn each_unfolded<F>(
 ) where
     F: for<'v> Fn(Node<'v>, Source<'v>) -> Result<Vec<Event<'v>>, Refusal>,
 {
-    match parse(raw) {
+    let arena = Arena::for_text(raw.len());
+    match parse(raw, &arena) {
         Ok(value) => {
-            let parts = unfolded(value, batch, unfold);
+            let parts = unfolded(value, &arena, batch, unfold);
             each_part(format, &parts, raw.len(), source, &[], sink, read);
         }
         Err(reject) => sink(Decoded::Rejected(reject)),
@@ -32,84 +32,90 @@ pub(super) fn each_unfolded<F>(
 }
 
 /// The parts of a record as an array, or the one part that it is. An array may hold envelopes.
-fn unfolded(mut record: Value, batch: &[&'static str], unfold: Unfold) -> Value {
+fn unfolded<'v>(
+    record: Json<'v>,
+    arena: &'v Arena,
+    batch: &[&'static str],
+    unfold: Unfold,
+) -> Json<'v> {
     let mut found = Vec::new();
-    let mut is_one = false;
-    match batched(&mut record, batch) {
-        Some(parts) => spread(parts, &[], unfold, &mut found),
+    let mut take = |part| found.push(part);
+    match batched(record, batch) {
+        Some(parts) => spread(parts, arena, &[], unfold, &mut take),
         None => match record {
-            Value::Array(parts) => spread(parts, batch, unfold, &mut found),
+            Json::Array(parts) => spread(parts, arena, batch, unfold, &mut take),
             part => {
-                spread(vec![part], &[], unfold, &mut found);
-                is_one = found.len() == 1;
+                unfold(part, arena, &mut take);
+                if let [one] = *found {
+                    return one;
+                }
             }
         },
     }
-    match found.pop() {
-        Some(part) if is_one => part,
-        last => {
-            found.extend(last);
-            Value::Array(found)
-        }
-    }
+    arena.array(&found)
 }
 
-fn spread(parts: Vec<Value>, batch: &[&'static str], unfold: Unfold, found: &mut Vec<Value>) {
-    for mut part in parts {
-        match batched(&mut part, batch) {
-            Some(parts) => spread(parts, &[], unfold, found),
-            None => unfold(part, &mut |part| found.push(part)),
+fn spread<'v>(
+    parts: &[Json<'v>],
+    arena: &'v Arena,
+    batch: &[&'static str],
+    unfold: Unfold,
+    take: &mut dyn FnMut(Json<'v>),
+) {
+    for part in parts {
+        match batched(*part, batch) {
+            Some(parts) => spread(parts, arena, &[], unfold, take),
+            None => unfold(*part, arena, take),
         }
     }
 }
 
 /// The records that an envelope holds.
-fn batched(record: &mut Value, batch: &[&'static str]) -> Option<Vec<Value>> {
+fn batched<'v>(record: Json<'v>, batch: &[&'static str]) -> Option<&'v [Json<'v>]> {
     let mut members = batch.iter();
-    members.find_map(|path| {
-        let parts = member_at(record, path)?.as_array_mut()?;
-        Some(std::mem::take(parts))
-    })
+    members.find_map(|path| record.member_at(path)?.as_array())
 }
 
 /// What `unfold` finds in the first part of a record, which may be a batch.
-pub(super) fn first(record: &Value, batch: &[&'static str], unfold: Unfold) -> Option<Value> {
+pub(super) fn first<'v>(
+    record: &Json<'v>,
+    arena: &'v Arena,
+    batch: &[&'static str],
+    unfold: Unfold,
+) -> Option<Json<'v>> {
     let inside = |path: &&str| record.pointer(&format!("/{}/0", path.replace('.', "/")));
     let part = batch.iter().find_map(inside).unwrap_or(record);
     let mut first = None;
-    unfold(part.clone(), &mut |part| {
+    unfold(*part, arena, &mut |part| {
         first.get_or_insert(part);
     });
     first
 }
 
-/// The member at a dotted path, to be changed or taken out.
-pub(super) fn member_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Value> {
-    path.split('.').try_fold(value, |value, key| {
-        let members = value.as_object_mut()?;
-        if members.contains_key(key) {
-            return members.get_mut(key);
-        }
-        let mut found = members.iter_mut();
-        let (_, value) = found.find(|(name, _)| name.eq_ignore_ascii_case(key))?;
-        Some(value)
-    })
-}
-
-/// Replaces every member that is an object or an array in a string by what it says.
-pub(super) fn parse_members(value: &mut Value) {
-    for member in value
-        .as_object_mut()
-        .into_iter()
-        .flat_map(|it| it.values_mut())
-    {
-        let text = member.as_str().unwrap_or_default();
-        if text.trim_start().starts_with(['{', '['])
-            && let Ok(inside) = serde_json::from_str(text)
-        {
-            *member = inside;
+/// The value with every member that is an object or an array in a string replaced by what it says.
+pub(super) fn parse_members<'v>(value: Json<'v>, arena: &'v Arena) -> Json<'v> {
+    let Json::Object(members) = value else {
+        return value;
+    };
+    let inside = |value: &Json<'v>| {
+        let text = value.as_str()?;
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        is_json.then(|| Json::parse(text, arena).ok()).flatten()
+    };
+    let mut changed = Vec::new();
+    for (at, (name, value)) in members.as_written().iter().enumerate() {
+        if let Some(inside) = inside(value) {
+            changed.push((at, (*name, inside)));
         }
     }
+    if changed.is_empty() {
+        return value;
+    }
+    let mut members = members.as_written().to_vec();
+    for (at, member) in changed {
+        members[at] = member;
+    }
+    arena.object(&mut members)
 }
 
 /// Bytes from Base64 in either alphabet, padded or not.
@@ -139,37 +145,45 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn twice(part: Value, take: &mut dyn FnMut(Value)) {
-        take(part.clone());
-        if part == json!(2) {
+    /// Every 2 is two parts.
+    fn twice<'v>(part: Json<'v>, _: &'v Arena, take: &mut dyn FnMut(Json<'v>)) {
+        take(part);
+        if part.to_string() == "2" {
             take(part);
         }
+    }
+
+    fn told(record: &str) -> String {
+        let arena = Arena::new();
+        let record = Json::parse(record, &arena).unwrap();
+        unfolded(record, &arena, &["records"], twice).to_string()
     }
 
     #[test]
     fn envelopes_arrays_and_arrays_of_envelopes_give_the_same_parts() {
         for record in [
-            json!({ "Records": [1, 2] }),
-            json!([1, 2]),
-            json!([{ "records": [1] }, 2]),
-            json!([{ "records": [1, 2] }]),
+            r#"{"Records":[1,2]}"#,
+            "[1,2]",
+            r#"[{"records":[1]},2]"#,
+            r#"[{"records":[1,2]}]"#,
         ] {
-            let parts = unfolded(record.clone(), &["records"], twice);
-            assert_eq!(parts, json!([1, 2, 2]), "{record}");
+            assert_eq!(told(record), "[1,2,2]", "{record}");
         }
-        assert_eq!(unfolded(json!(1), &["records"], twice), json!(1));
-        assert_eq!(
-            unfolded(json!({ "records": 1 }), &["records"], twice),
-            json!({ "records": 1 })
-        );
-        assert_eq!(
-            unfolded(json!({ "records": [] }), &["records"], twice),
-            json!([])
-        );
+        for record in ["1", r#"{"records":1}"#] {
+            assert_eq!(told(record), record);
+        }
+        assert_eq!(told(r#"{"records":[]}"#), "[]");
+    }
+
+    #[test]
+    fn a_string_that_says_json_is_read_in_its_place() {
+        let arena = Arena::new();
+        let record = r#"{"b":" [1]","a":"{","c":"x","b":"{\"d\":2}"}"#;
+        let record = Json::parse(record, &arena).unwrap();
+        let told = parse_members(record, &arena).to_string();
+        assert_eq!(told, r#"{"a":"{","b":{"d":2},"c":"x"}"#);
     }
 
     #[test]

@@ -23,15 +23,14 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
-
 use super::read::{Node, Opening, Refusal, concerning, open, required_time, scopes, with_gainers};
-use super::unfold::{each_unfolded, first, member_at};
+use super::unfold::{each_unfolded, first};
 use super::workspace_actions::{classify, gainer};
 use super::{Format, Sink, Source};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Event, IdentityKind, Outcome, Session,
 };
+use crate::json::{Arena, Json, Number};
 use crate::known::Text;
 use crate::reject::{Reason, Reject};
 
@@ -45,8 +44,9 @@ impl Format for Workspace {
         "workspace"
     }
 
-    fn recognises(&self, record: &Value) -> bool {
-        let activity = first(record, BATCHES, unfold);
+    fn recognises(&self, record: &Json<'_>) -> bool {
+        let arena = Arena::new();
+        let activity = first(record, &arena, BATCHES, unfold);
         activity.as_ref().map(Node::from).is_some_and(|activity| {
             let app = activity.at("id.applicationName").text();
             app.is_some() && activity.at("id.time").text().is_some()
@@ -62,24 +62,26 @@ impl Format for Workspace {
 const MOST_COPIED_BYTES: usize = 16 << 20;
 
 /// One activity for every event in it, which keeps its place.
-fn unfold(mut part: Value, take: &mut dyn FnMut(Value)) {
-    let events = member_at(&mut part, "events").map(std::mem::take);
+fn unfold<'v>(part: Json<'v>, arena: &'v Arena, take: &mut dyn FnMut(Json<'v>)) {
+    let events = part.member_at("events");
+    let part = part.with_member("events", arena, |_| Json::Null);
     let events = match events {
-        Some(Value::Array(events)) if !events.is_empty() => events,
-        Some(one @ Value::Object(_)) => vec![one],
+        Some(Json::Array(events)) if !events.is_empty() => *events,
+        Some(one @ Json::Object(_)) => std::slice::from_ref(one),
         _ => return take(part),
     };
     // What is not an event is copied to each of them.
     if part.to_string().len() * events.len() > MOST_COPIED_BYTES {
-        return take(json!({ "tooMany": true }));
+        return take(arena.object(&mut vec![("tooMany", Json::Bool(true))]));
     }
-    for (place, event) in events.into_iter().enumerate() {
-        let mut activity = part.clone();
-        if let Some(members) = activity.as_object_mut() {
-            members.insert("event".to_owned(), event);
-            members.insert("place".to_owned(), json!(place));
-        }
-        take(activity);
+    let Json::Object(shared) = part else {
+        return take(part);
+    };
+    for (place, event) in events.iter().enumerate() {
+        let mut members = shared.as_written().to_vec();
+        members.push(("event", *event));
+        members.push(("place", Json::Number(Number::Unsigned(place as u64))));
+        take(arena.object(&mut members));
     }
 }
 

@@ -94,8 +94,11 @@ fn one_bad_record_of_a_file_is_refused_alone() {
 #[test]
 fn the_class_of_a_call_is_told_by_service_and_verb() {
     use crate::formats::{aws_actions::class, read::Node};
+    use crate::json::{Arena, Json};
 
-    let record = serde_json::json!({ "requestParameters": { "withDecryption": "true" } });
+    let arena = Arena::new();
+    let record = r#"{ "requestParameters": { "withDecryption": "true" } }"#;
+    let record = Json::parse(record, &arena).expect("JSON");
     for (call, expected) in [
         ("s3:GetObject", "read"),
         ("s3:PutObject", "write"),

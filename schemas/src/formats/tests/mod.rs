@@ -21,6 +21,7 @@ mod set;
 mod workspace;
 
 use super::{Decoded, Source, by_name};
+use crate::json::{Arena, Json};
 
 /// What came of a record, as a person would want to read it.
 fn story(format: &str, raw: &[u8]) -> String {
@@ -57,8 +58,12 @@ fn every_format_has_a_name_of_its_own() {
 
 /// Every record is recognised by its own format, and by no other.
 fn is_only(format: &str, raw: &str) {
-    let record: serde_json::Value = serde_json::from_str(raw).expect("JSON");
-    let record = record.get(0).unwrap_or(&record);
+    let arena = Arena::new();
+    let record = Json::parse(raw, &arena).expect("JSON");
+    let record = match &record {
+        Json::Array(parts) => &parts[0],
+        record => record,
+    };
     let recognised: Vec<&str> = super::ALL
         .iter()
         .filter(|known| known.recognises(record))

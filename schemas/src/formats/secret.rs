@@ -217,6 +217,13 @@ const SHAPES: &[(&[u8], usize, bool)] = &[
 
 /// Whether the token at the start of `bytes` is marked as a secret by its issuer.
 fn has_secret_shape(bytes: &[u8]) -> bool {
+    // Every prefix has two bytes or more, so that whatever has one begins with the first two of it.
+    let [first, second, ..] = bytes else {
+        return false;
+    };
+    if !STARTS.contains(&start(*first, *second)) {
+        return false;
+    }
     SHAPES.iter().any(|(prefix, least, random)| {
         bytes.first() == prefix.first() && bytes.starts_with(prefix) && {
             let token = token(bytes);
@@ -303,12 +310,15 @@ fn word(bytes: &[u8], at: usize, found: &mut dyn FnMut(Range<usize>)) -> usize {
         .position(|byte| !is_word(*byte))
         .unwrap_or(rest.len());
     let (name, after) = rest.split_at(length);
-    if is_sensitive(name)
+    // What must follow a name or a scheme is looked at first: it is one byte, and seldom there.
+    let next = after.first().copied();
+    if next.is_some_and(begins_separator)
+        && is_sensitive(name)
         && let Some(skip) = separator(after)
     {
         return value(bytes, at + length + skip, name, found);
     }
-    if is_scheme(name) {
+    if next == Some(b' ') && is_scheme(name) {
         let gap = after.iter().take_while(|byte| **byte == b' ').count();
         let secret = token(&after[gap..]);
         let plausible = secret.len() >= 24
@@ -346,6 +356,19 @@ fn is_sensitive(name: &[u8]) -> bool {
         b"passphrase",
         b"jsessionid",
     ];
+    // An ending is of letters only and of two or more: where the last two that count are those of none, no ending
+    // is there. Most names are told by that.
+    let mut letters = name
+        .iter()
+        .rev()
+        .filter(|byte| byte.is_ascii_alphanumeric());
+    let (Some(last), Some(before)) = (letters.next(), letters.next()) else {
+        return false;
+    };
+    let end = [before.to_ascii_lowercase(), last.to_ascii_lowercase()];
+    if !ENDINGS.iter().any(|ending| ending.ends_with(&end)) {
+        return false;
+    }
     let mut plain = [0_u8; 48];
     let mut length = 0;
     for byte in name.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
@@ -357,6 +380,11 @@ fn is_sensitive(name: &[u8]) -> bool {
     }
     let plain = &plain[..length];
     ENDINGS.iter().any(|ending| plain.ends_with(ending))
+}
+
+/// Whether a [`separator`] may begin so: with a quote or its escape, a blank, or the sign itself.
+const fn begins_separator(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'"' | b'\'' | b':' | b'=') || byte.is_ascii_whitespace()
 }
 
 /// The length of what stands between a name and its value, as in `":"`, `=`, `\": \"`; and in a list

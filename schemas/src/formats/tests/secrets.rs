@@ -281,3 +281,51 @@ fn the_same_token_has_the_same_fingerprint_in_every_format() {
         assert!(told.contains(&expected), "{told}");
     }
 }
+
+/// What is looked at first, so that most words cost nothing, must not let one through.
+#[test]
+fn every_name_scheme_and_shape_is_found_whatever_stands_around_it() {
+    let gone = |text: &str, what: &str| {
+        let clean = String::from_utf8_lossy(&scrub(text.as_bytes())).into_owned();
+        assert!(!clean.contains(what), "{text}");
+    };
+    let names = "authorization cookie cookies apikey token secret password passwd secretkey secretaccesskey privatekey \
+                 signature assertion passphrase jsessionid api_key Secret-Key TOKEN_ JSession-Id- x-my-PassWord__";
+    let signs = [
+        ":",
+        "=",
+        " = ",
+        "\t:\n",
+        "\":\"",
+        "\": \"",
+        "\\\": \\\"",
+        "'='",
+        "\", \"value\": \"",
+        "\",\"value\":{\"s\":\"",
+    ];
+    for name in names.split_whitespace() {
+        for name in [
+            name.to_owned(),
+            name.to_uppercase(),
+            format!("x-{name}"),
+            format!("my{name}"),
+        ] {
+            for sign in signs {
+                gone(&format!("{{\"{name}{sign}hunter22\"}}"), "hunter22");
+            }
+        }
+    }
+    for scheme in ["bearer", "Basic", "SSWS", "DPoP", "Digest", "NEGOTIATE"] {
+        for gap in [" ", "   "] {
+            gone(&format!("a {scheme}{gap}dXNlcjpwYXNz1"), "dXNlcjpwYXNz1");
+        }
+    }
+    let shapes = "eyJ ghp_ gho_ ghs_ ghu_ ghr_ github_pat_ glpat- xoxa- xoxb- xoxp- xoxs- sk_live_ sk_test_ rk_live_ \
+                  sk- AIza ya29. npm_ pypi- hvs. SG. shpat_ dop_v1_ whsec_ 00";
+    for shape in shapes.split_whitespace() {
+        let token = format!("{shape}aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6kL9nP");
+        gone(&format!("/x?y={token}&z"), &token);
+        gone(&format!("<{token}>"), &token);
+        assert!(looks_secret(&token), "{token}");
+    }
+}

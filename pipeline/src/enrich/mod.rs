@@ -9,6 +9,7 @@
 //!   radius that no file gives stays *not known*, which detectors treat as a large one.
 
 mod anonymizers;
+mod cache;
 mod countries;
 mod database;
 mod error;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use crate::config::GeoConfig;
 use anonymizers::Anonymizers;
+use cache::{Cache, Known};
 use database::{Asn, City, Database, Sort};
 
 pub use error::EnrichError;
@@ -35,6 +37,7 @@ pub struct Enricher {
     asn: Vec<Database>,
     anonymizers: Anonymizers,
     failed: AtomicU64,
+    cache: Cache,
 }
 
 impl Enricher {
@@ -61,6 +64,7 @@ impl Enricher {
             asn: asn.iter().map(open_asn).collect::<Result<_, _>>()?,
             anonymizers: Anonymizers::open(anonymizers)?,
             failed: AtomicU64::new(0),
+            cache: Cache::default(),
         })
     }
 
@@ -75,6 +79,7 @@ impl Enricher {
             asn: vec![Database::read(Path::new("built-in asn"), asn, Sort::Asn)?],
             anonymizers: Anonymizers::read(Path::new("built-in anonymizers"), anonymizers)?,
             failed: AtomicU64::new(0),
+            cache: Cache::default(),
         })
     }
 
@@ -94,41 +99,62 @@ impl Enricher {
             return;
         };
         respell(network, address);
-        if network.anonymizer.is_not_known()
-            && let Some(kind) = self.anonymizers.lookup(address)
-        {
-            network.anonymizer = kind.into();
-        }
-        if address::is_reserved(address) {
-            return;
-        }
-        if let Some(place) = self.first_known(&self.city, address) {
-            add_place(network, &place);
-        }
-        // An organisation without its number names another network than the event's own number.
-        if network.asn.is_none()
-            && let Some(found) = self.first_known::<Asn<'_>>(&self.asn, address)
-        {
-            network.asn = found.number;
-            fill(&mut network.as_org, found.organization);
-        }
+        self.cache.with(
+            address,
+            || self.look_up(address),
+            |known| add(network, known),
+        );
     }
 
+    /// What the files say of an address, and whether none of them is damaged there.
+    fn look_up(&self, address: IpAddr) -> (Known, bool) {
+        let anonymizer = self.anonymizers.lookup(address);
+        if address::is_reserved(address) {
+            return (Known::new(address, anonymizer, None, None), true);
+        }
+        let (place, is_whole) = self.first_known(&self.city, address);
+        let (asn, is_asn_whole) = self.first_known::<Asn<'_>>(&self.asn, address);
+        let known = Known::new(address, anonymizer, place.as_ref(), asn.as_ref());
+        (known, is_whole && is_asn_whole)
+    }
+
+    /// The first answer of these files, and whether none before it failed.
     fn first_known<'a, R: Deserialize<'a>>(
         &'a self,
         files: &'a [Database],
         address: IpAddr,
-    ) -> Option<R> {
+    ) -> (Option<R>, bool) {
+        let mut is_whole = true;
         for file in files {
             match file.lookup(address) {
-                Ok(Some(record)) => return Some(record),
+                Ok(Some(record)) => return (Some(record), is_whole),
                 Ok(None) => {}
                 Err(_) => {
                     self.failed.fetch_add(1, Ordering::Relaxed);
+                    is_whole = false;
                 }
             }
         }
-        None
+        (None, is_whole)
+    }
+}
+
+/// Adds what is known of the address to what the event knows.
+fn add(network: &mut Network<'_>, known: &Known) {
+    if network.anonymizer.is_not_known()
+        && let Some(kind) = known.anonymizer
+    {
+        network.anonymizer = kind.into();
+    }
+    if let Some(place) = known.place() {
+        add_place(network, &place);
+    }
+    // An organisation without its number names another network than the event's own number.
+    if network.asn.is_none()
+        && let Some(found) = known.asn()
+    {
+        network.asn = found.number;
+        fill(&mut network.as_org, found.organization);
     }
 }
 

@@ -348,3 +348,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_address_gets_the_same_answer_however_often_and_after_whatever_else_it_is_asked_for() {
+    let (asked, fresh) = (world(), |address| from(&world(), address));
+    let known: Vec<_> = PLACES.iter().map(|place| place.address(1)).collect();
+    let first: Vec<_> = known.iter().map(|address| from(&asked, address)).collect();
+    // More addresses than are remembered.
+    for host in 0..10_000_u32 {
+        from(&asked, std::net::Ipv4Addr::from(0xCB00_7100 + host));
+    }
+    for (address, first) in known.iter().zip(first) {
+        assert_eq!(from(&asked, address), first);
+        assert_eq!(from(&asked, address), first);
+        assert_eq!(fresh(address), first);
+    }
+}

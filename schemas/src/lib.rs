@@ -20,6 +20,7 @@
 mod vocabulary;
 
 pub mod address;
+pub mod archive;
 pub mod arrow;
 pub mod command;
 pub mod drift;

@@ -7,87 +7,24 @@
 //! a file is older than the first row of the next, so that reading the files side by side, merged by
 //! time, gives the order of the log again.
 //!
-//! A row group holds [`GROUP_ROWS`] rows. Every column has statistics; ids, identities and
-//! sessions have Bloom filters, so that what concerns one identity is found without reading the
-//! groups in which it does not occur. The same rows give the same bytes.
-//!
 //! Everything is written to hidden directories and renamed at the end.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use arrow::error::ArrowError;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
+use plumbline_schemas::archive::Day;
 use plumbline_schemas::command::Command;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::Finding;
 use plumbline_schemas::time::EventTime;
 
-use crate::batch::{self, Batch};
-use crate::records;
+use crate::batch::Batch;
+use crate::file::{ArchiveError, TableFile};
+use crate::records::{self, Place};
 use crate::table::Table;
 
-/// Rows of a row group: what is read or skipped as a whole.
-pub const GROUP_ROWS: usize = 1 << 15;
 /// A file of fewer rows goes on over the end of the day.
 pub const FILE_ROWS: usize = 1 << 18;
-
-const DAY_MILLIS: i64 = 86_400_000;
-/// Columns by which one looks up. Their filters shrink to the values that a row group truly has.
-const LOOKED_UP: [&str; 8] = [
-    "id",
-    "identity_id",
-    "session_id",
-    "credential_id",
-    "target_identity",
-    "target_session_id",
-    "target_credential_id",
-    "supersedes",
-];
-
-/// Why the archive cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// A file or directory that cannot be written or moved.
-    #[error("{path} cannot be written")]
-    Write {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file that cannot be encoded.
-    #[error("{path} cannot be written as Parquet")]
-    Parquet {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: ParquetError,
-    },
-    /// A defect of this program.
-    #[error("a row of table {table} does not have its columns; please report it")]
-    Row {
-        /// The table.
-        table: Table,
-        /// Why.
-        source: ArrowError,
-    },
-    /// A defect of this program.
-    #[error("the evidence of a finding cannot be written as JSON; please report it")]
-    Evidence(#[source] serde_json::Error),
-}
-
-impl ArchiveError {
-    /// The exit status for it.
-    pub fn exit_code(&self) -> u8 {
-        1
-    }
-}
 
 /// The three tables of one replay, as they are written.
 pub struct Archive {
@@ -115,7 +52,7 @@ impl Archive {
     /// Appends the next event of the log.
     pub fn event(&mut self, event: &Event<'_>) -> Result<(), ArchiveError> {
         let batch = self.events.room(event.time)?;
-        records::append_event(batch, event, self.offset);
+        records::append_event(batch, event, Place::of_file(self.offset));
         self.offset += 1;
         Ok(())
     }
@@ -155,33 +92,25 @@ struct Writing {
     table: Table,
     directory: PathBuf,
     temporary: PathBuf,
-    batch: Batch,
     clock: Option<EventTime>,
     /// With fewer rows a file goes on over the end of the day.
     file_rows: usize,
-    file: Option<Part>,
-}
-
-/// A file that is being written.
-struct Part {
-    writer: ArrowWriter<File>,
-    path: PathBuf,
-    rows: usize,
+    file: Option<TableFile>,
 }
 
 impl Writing {
     fn begin(parent: &Path, table: Table, file_rows: usize) -> Result<Self, ArchiveError> {
         let temporary = parent.join(format!(".{table}.partial"));
+        let failed = |source| ArchiveError::write(&temporary, source);
         // What a replay left that was killed.
         if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(|source| failed(&temporary, source))?;
+            fs::remove_dir_all(&temporary).map_err(failed)?;
         }
-        fs::create_dir(&temporary).map_err(|source| failed(&temporary, source))?;
+        fs::create_dir(&temporary).map_err(failed)?;
         Ok(Self {
             table,
             directory: parent.join(table.name()),
             temporary,
-            batch: Batch::new(table.schema()).map_err(|source| row(table, source))?,
             clock: None,
             file_rows,
             file: None,
@@ -190,68 +119,41 @@ impl Writing {
 
     /// Where a row of that time goes.
     fn room(&mut self, time: EventTime) -> Result<&mut Batch, ArchiveError> {
-        let new_day = self.clock.is_none_or(|clock| day(clock) < day(time));
-        if self.batch.rows() == batch::ROWS {
-            self.write()?;
-        }
-        if new_day {
-            let rows = self.file.as_ref().map_or(0, |file| file.rows) + self.batch.rows();
-            if rows >= self.file_rows {
-                self.write()?;
-                self.close()?;
-            }
-            if self.file.is_none() {
-                let date = time.to_string();
-                let name = date.split('T').next().unwrap_or(&date);
-                self.file = Some(self.open(name)?);
-            }
-        }
+        let new_day = self
+            .clock
+            .is_none_or(|clock| Day::of(clock) < Day::of(time));
         self.clock = self.clock.max(Some(time));
-        Ok(&mut self.batch)
-    }
-
-    fn open(&self, name: &str) -> Result<Part, ArchiveError> {
-        let path = self.temporary.join(format!("{name}.parquet"));
-        let file = File::create(&path).map_err(|source| failed(&path, source))?;
-        let writer = ArrowWriter::try_new(file, self.table.schema(), Some(properties(self.table)))
-            .map_err(|source| encoding(&path, source))?;
-        Ok(Part {
-            writer,
-            path,
-            rows: 0,
-        })
-    }
-
-    fn write(&mut self) -> Result<(), ArchiveError> {
-        let batch = self.batch.finish();
-        let batch = batch.map_err(|source| row(self.table, source))?;
-        if let Some(Part { writer, path, rows }) = &mut self.file {
-            *rows += batch.num_rows();
-            writer
-                .write(&batch)
-                .map_err(|source| encoding(path, source))?;
+        let is_full = |file: &TableFile| file.rows() >= self.file_rows;
+        if new_day && self.file.as_ref().is_some_and(is_full) {
+            self.close()?;
         }
-        Ok(())
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => self.open(&Day::of(time).to_string())?,
+        };
+        self.file.insert(file).room()
+    }
+
+    fn open(&self, name: &str) -> Result<TableFile, ArchiveError> {
+        TableFile::create(self.table, self.temporary.join(format!("{name}.parquet")))
     }
 
     fn close(&mut self) -> Result<(), ArchiveError> {
-        if let Some(Part { writer, path, .. }) = self.file.take() {
-            writer.close().map_err(|source| encoding(&path, source))?;
-        }
-        Ok(())
+        self.file
+            .take()
+            .map_or(Ok(()), |file| file.finish().map(drop))
     }
 
     fn finish(&mut self) -> Result<(), ArchiveError> {
         if self.clock.is_none() {
             self.file = Some(self.open("empty")?);
         }
-        self.write()?;
         self.close()
     }
 
     fn publish(&self) -> Result<(), ArchiveError> {
         fs::rename(&self.temporary, &self.directory)
-            .map_err(|source| failed(&self.directory, source))
+            .map_err(|source| ArchiveError::write(&self.directory, source))
     }
 }
 
@@ -262,53 +164,15 @@ impl Drop for Writing {
     }
 }
 
-fn properties(table: Table) -> WriterProperties {
-    let level = ZstdLevel::try_new(3).unwrap_or_default();
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("plumbline ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .set_data_page_row_count_limit(batch::ROWS)
-        .set_key_value_metadata(Some(table.metadata()));
-    for name in LOOKED_UP {
-        if table.schema().column_with_name(name).is_some() {
-            let column = ColumnPath::from(name);
-            properties = properties
-                .set_column_bloom_filter_enabled(column.clone(), true)
-                .set_column_bloom_filter_max_ndv(column, GROUP_ROWS as u64);
-        }
-    }
-    properties.build()
-}
-
-fn day(time: EventTime) -> i64 {
-    time.as_millis().div_euclid(DAY_MILLIS)
-}
-
-fn failed(path: &Path, source: io::Error) -> ArchiveError {
-    ArchiveError::Write {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn encoding(path: &Path, source: ParquetError) -> ArchiveError {
-    ArchiveError::Parquet {
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn row(table: Table, source: ArrowError) -> ArchiveError {
-    ArchiveError::Row { table, source }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use plumbline_schemas::event::{Delegate, EventKind, IdentityKind, Outcome};
 
     use super::*;
+    use crate::file::LOOKED_UP;
     use crate::rows::Rows;
 
     const NOON: EventTime = EventTime::from_millis(1_795_176_000_000);

@@ -1,8 +1,10 @@
-//! Plumbline's archive: what a replay read and decided, as Parquet files, and SQL over them.
+//! Plumbline's archive: what a replay or a service read and decided, as Parquet files, and SQL over them.
 //!
 //! | module | does |
 //! |---|---|
-//! | [`archive`] | writes the tables `events`, `findings` and `commands` |
+//! | [`archive`] | writes the tables `events`, `findings` and `commands` of a replay |
+//! | [`partition`] | writes those of a service, for as long as it runs |
+//! | [`file`] | writes one Parquet file of a table |
 //! | [`rows`] | reads Parquet as records: the archive's events, or the rows of any other file |
 //! | [`query`] | answers SQL over the tables of one or several results |
 //!
@@ -11,7 +13,9 @@
 
 pub mod archive;
 mod batch;
+pub mod file;
 mod nested;
+pub mod partition;
 pub mod query;
 mod records;
 pub mod rows;

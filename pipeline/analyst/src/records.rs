@@ -7,11 +7,40 @@ use plumbline_schemas::event::{
 };
 use plumbline_schemas::finding::Finding;
 use plumbline_schemas::known::Text;
+use plumbline_schemas::time::EventTime;
 
 use crate::batch::Batch;
 
-/// Appends an event that stands at this place of its log.
-pub(crate) fn append_event(batch: &mut Batch, event: &Event<'_>, offset: i64) {
+/// Where an event stands in its log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    partition: Option<i32>,
+    offset: i64,
+    broker_time: Option<EventTime>,
+}
+
+impl Place {
+    /// The place in a log that was read from files, which have neither partitions nor a broker.
+    pub(crate) fn of_file(offset: i64) -> Self {
+        Self {
+            partition: None,
+            offset,
+            broker_time: None,
+        }
+    }
+
+    /// The place in a topic.
+    pub(crate) fn of_topic(partition: i32, offset: i64, broker_time: Option<EventTime>) -> Self {
+        Self {
+            partition: Some(partition),
+            offset,
+            broker_time,
+        }
+    }
+}
+
+/// Appends an event that stands at this place.
+pub(crate) fn append_event(batch: &mut Batch, event: &Event<'_>, place: Place) {
     let mut row = batch.row();
     row.text(&*event.id)
         .time(event.time)
@@ -74,8 +103,9 @@ pub(crate) fn append_event(batch: &mut Batch, event: &Event<'_>, offset: i64) {
         .text(known(&event.feedback.finding_id))
         .text(known(&event.feedback.by))
         .text(known(&event.labels.attack));
-    // Files have neither partitions nor a broker.
-    row.narrow(None).wide(offset).time(None);
+    row.narrow(place.partition)
+        .wide(place.offset)
+        .time(place.broker_time);
 }
 
 /// Appends a finding.

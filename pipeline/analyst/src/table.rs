@@ -13,7 +13,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 const TABLE_KEY: &str = "plumbline.table";
 
 /// A table of the archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
     /// The log.
     Events,

@@ -1,4 +1,4 @@
-//! SQL over what replays wrote: the tables `events`, `findings` and `commands`, and the view `sessions`.
+//! SQL over what replays and services wrote: the tables `events`, `findings` and `commands`, and the view `sessions`.
 //!
 //! Columns are those of [`plumbline_schemas::arrow`]; [`SESSIONS`] says those of the view. Beside the
 //! functions of DataFusion there are those of [`functions`]. Queries only read.
@@ -25,7 +25,8 @@ use sources::Sources;
 /// The view `sessions`: a row for each tenant, identity and session of the log.
 ///
 /// `addresses`, `networks` (autonomous systems), `countries` and `devices` count different values that
-/// are known. `risk_peak` is the highest risk of the session that a finding states, 0 without any.
+/// are known. `risk_peak` is the highest risk of the session that a finding states, 0 without any. What partitions of
+/// the log tell each other (`context`) is nothing that happened in a session.
 pub const SESSIONS: &str = "\
 SELECT e.tenant, e.identity_id, e.identity_kind, e.session_id, e.started_at, e.ended_at, e.events, \
        e.addresses, e.networks, e.countries, e.devices, \
@@ -35,7 +36,7 @@ FROM (SELECT tenant, identity_id, session_id, min(identity_kind) AS identity_kin
              min(time) AS started_at, max(time) AS ended_at, count(*) AS events, \
              count(DISTINCT network_ip) AS addresses, count(DISTINCT network_asn) AS networks, \
              count(DISTINCT network_country) AS countries, count(DISTINCT device_id) AS devices \
-      FROM events WHERE session_id IS NOT NULL \
+      FROM events WHERE session_id IS NOT NULL AND kind <> 'context' \
       GROUP BY tenant, identity_id, session_id) e \
 LEFT JOIN (SELECT tenant, identity_id, session_id, max(risk_session) AS risk_peak, \
                   count(DISTINCT id) AS findings \
@@ -66,7 +67,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the directories that replays wrote; a table holds the rows of all of them.
+    /// Opens the directories that replays or services wrote; a table holds the rows of all of them.
     pub fn open(directories: &[PathBuf]) -> Result<Self, QueryError> {
         let sources = Sources::find(directories)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

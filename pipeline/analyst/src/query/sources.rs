@@ -1,4 +1,4 @@
-//! Where the rows of each table are: Parquet where a replay wrote it, else its NDJSON.
+//! Where the rows of each table are: Parquet where a replay or a service wrote it, else its NDJSON.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -14,6 +14,7 @@ use datafusion::datasource::listing::{
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use plumbline_schemas::archive::{Segment, counted};
 use serde::de::DeserializeOwned;
 
 use super::QueryError;
@@ -105,14 +106,17 @@ fn parquet_files(directory: &Path) -> Result<Vec<PathBuf>, QueryError> {
         path: directory.to_owned(),
         source,
     };
-    let mut files = Vec::new();
+    let (mut files, mut segments) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|end| end == "parquet") {
-            files.push(path);
+        match Segment::of(&path) {
+            Some(segment) => segments.push((segment, path)),
+            None if path.extension().is_some_and(|end| end == "parquet") => files.push(path),
+            None => {}
         }
     }
     files.sort();
+    files.extend(counted(segments).into_iter().map(|(_, path)| path));
     Ok(files)
 }
 

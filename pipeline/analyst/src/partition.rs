@@ -1,0 +1,327 @@
+//! The archive of a service: the same tables as those of a replay, written one partition of a topic at a time
+//! and for as long as the service runs.
+//!
+//! **The files are the truth.** A file comes under its name once it is complete and on the disk, and its name says
+//! which offsets it holds ([`Segment`]): whoever archives a partition looks what is there and goes on behind the last
+//! of them. So every record is archived exactly once, whatever is killed when. A named file is never changed.
+//!
+//! **One at a time.** Whoever archives a partition holds a lock on a file of its own, which the system takes back
+//! from a process that dies. One that only sleeps keeps it, and nobody else begins where it may go on.
+//!
+//! **Days.** A file holds rows of one day, by the clock of its partition: the largest time so far. Once there are
+//! later days, the files of a day become one, or several of [`FILE_ROWS`]. The new file spans the offsets of those
+//! that it is made of, so that they count no more ([`counted`]) as soon as it has its name. They are removed the next
+//! time: who has looked up their names can still open them.
+
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::errors::ParquetError;
+use plumbline_schemas::archive::{Day, Segment, counted, to_merge};
+use plumbline_schemas::command::Command;
+use plumbline_schemas::event::Event;
+use plumbline_schemas::finding::Finding;
+use plumbline_schemas::time::EventTime;
+
+use crate::archive::FILE_ROWS;
+use crate::batch::Batch;
+use crate::file::{ArchiveError, TableFile};
+use crate::records::{self, Place};
+use crate::table::Table;
+
+/// So many days that are over are looked at for small files: the rest was, while the service ran.
+const DAYS_LOOKED_AT: usize = 2;
+
+/// Sees to it that a directory has every table, be it without rows, so that it can be queried.
+pub fn prepare(archive: &Path) -> Result<(), ArchiveError> {
+    for table in Table::ALL {
+        let directory = archive.join(table.name());
+        fs::create_dir_all(&directory).map_err(|source| ArchiveError::write(&directory, source))?;
+        let path = directory.join("empty.parquet");
+        if path.exists() {
+            continue;
+        }
+        // Who does not get it need not do anything: somebody else is at it.
+        let Ok(_lock) = lock(directory.join(".empty.lock")) else {
+            continue;
+        };
+        let temporary = directory.join(".empty.partial");
+        let file = TableFile::create(table, temporary.clone())?.finish()?;
+        publish(&file, &temporary, &path)?;
+    }
+    Ok(())
+}
+
+/// One partition of a topic, as it is archived. Whoever was told of an error drops it, and opens it again: what had
+/// no name yet is to be appended once more.
+pub struct PartitionArchive {
+    table: Table,
+    directory: PathBuf,
+    partition: i32,
+    /// The last of the named files.
+    last: Option<Segment>,
+    open: Option<Open>,
+    file_rows: usize,
+    named_rows: u64,
+    _lock: File,
+}
+
+/// A file that has no name yet.
+struct Open {
+    file: TableFile,
+    day: Day,
+    first: i64,
+    last: i64,
+    since: Instant,
+}
+
+impl PartitionArchive {
+    /// Looks what there is of a partition, if nobody else archives it.
+    pub fn open(archive: &Path, table: Table, partition: i32) -> Result<Self, ArchiveError> {
+        Self::with_files_of(FILE_ROWS, archive, table, partition)
+    }
+
+    fn with_files_of(
+        file_rows: usize,
+        archive: &Path,
+        table: Table,
+        partition: i32,
+    ) -> Result<Self, ArchiveError> {
+        let directory = archive.join(table.name());
+        let lock = lock(directory.join(format!(".p{partition:03}.lock")))?;
+        let mut opened = Self {
+            table,
+            directory,
+            partition,
+            last: None,
+            open: None,
+            file_rows,
+            named_rows: 0,
+            _lock: lock,
+        };
+        // What a process left that was killed.
+        remove(&opened.temporary())?;
+        remove(&opened.merging())?;
+        let counted = counted(opened.files()?);
+        opened.last = counted.last().map(|(segment, _)| *segment);
+        Ok(opened)
+    }
+
+    /// The offset behind all that has a name.
+    pub fn next(&self) -> Option<i64> {
+        self.last.map(|last| last.last + 1)
+    }
+
+    /// The first offset that was appended and has no name yet, and since when it waits.
+    pub fn waiting(&self) -> Option<(i64, Instant)> {
+        self.open.as_ref().map(|open| (open.first, open.since))
+    }
+
+    /// How many rows have come under a name since this was last asked.
+    pub fn take_named_rows(&mut self) -> u64 {
+        std::mem::take(&mut self.named_rows)
+    }
+
+    /// Appends the event at this offset.
+    pub fn event(
+        &mut self,
+        event: &Event<'_>,
+        offset: i64,
+        broker_time: Option<EventTime>,
+    ) -> Result<(), ArchiveError> {
+        let place = Place::of_topic(self.partition, offset, broker_time);
+        records::append_event(self.room(event.time, offset)?, event, place);
+        Ok(())
+    }
+
+    /// Appends the finding at this offset.
+    pub fn finding(&mut self, finding: &Finding, offset: i64) -> Result<(), ArchiveError> {
+        records::append_finding(self.room(finding.time, offset)?, finding)
+            .map_err(ArchiveError::Evidence)
+    }
+
+    /// Appends the command at this offset.
+    pub fn command(&mut self, command: &Command, offset: i64) -> Result<(), ArchiveError> {
+        records::append_command(self.room(command.time, offset)?, command);
+        Ok(())
+    }
+
+    /// Where the row at that offset goes.
+    fn room(&mut self, time: EventTime, offset: i64) -> Result<&mut Batch, ArchiveError> {
+        let is_over = |open: &Open| open.day < Day::of(time) || open.file.rows() >= self.file_rows;
+        if self.open.as_ref().is_some_and(is_over) {
+            self.close()?;
+        }
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => Open {
+                file: TableFile::create(self.table, self.temporary())?,
+                day: Day::of(time).max(self.last.map_or(Day::of(time), |last| last.day)),
+                first: offset,
+                last: offset,
+                since: Instant::now(),
+            },
+        };
+        open.last = offset;
+        self.open.insert(open).file.room()
+    }
+
+    /// Gives back most of the memory that rows without a name take.
+    pub fn spill(&mut self) -> Result<(), ArchiveError> {
+        self.open
+            .as_mut()
+            .map_or(Ok(()), |open| open.file.end_group())
+    }
+
+    /// Puts all that was appended under a name.
+    pub fn close(&mut self) -> Result<(), ArchiveError> {
+        let Some(open) = self.open.take() else {
+            return Ok(());
+        };
+        let rows = open.file.rows() as u64;
+        let segment = Segment {
+            partition: self.partition,
+            first: open.first,
+            last: open.last,
+            day: open.day,
+        };
+        let file = open.file.finish()?;
+        publish(&file, &self.temporary(), &self.path(segment))?;
+        self.last = Some(segment);
+        self.named_rows += rows;
+        Ok(())
+    }
+
+    /// Removes files that were merged into others, and merges what is small and of a day that is over.
+    pub fn tidy(&self) -> Result<(), ArchiveError> {
+        let all = self.files()?;
+        let counted = counted(all.clone());
+        for (_, path) in all.iter().filter(|file| !counted.contains(file)) {
+            remove(path)?;
+        }
+        let files = recent(&counted)
+            .iter()
+            .map(|(segment, path)| Ok((*segment, rows(path)?)))
+            .collect::<Result<Vec<_>, ArchiveError>>()?;
+        for group in to_merge(&files, self.file_rows) {
+            self.merge(&files[group])?;
+        }
+        Ok(())
+    }
+
+    fn merge(&self, files: &[(Segment, usize)]) -> Result<(), ArchiveError> {
+        let (Some((first, _)), Some((last, _))) = (files.first(), files.last()) else {
+            return Ok(());
+        };
+        let whole = Segment {
+            last: last.last,
+            ..*first
+        };
+        let temporary = self.merging();
+        let mut merged = TableFile::create(self.table, temporary.clone())?;
+        for (segment, _) in files {
+            let path = self.path(*segment);
+            let failed = |source| read_failed(&path, source);
+            let batches = reader(&path)?.build().map_err(failed)?;
+            for batch in batches {
+                merged.append(&batch.map_err(|source| failed(source.into()))?)?;
+            }
+        }
+        publish(&merged.finish()?, &temporary, &self.path(whole))
+    }
+
+    /// Every file of the partition, in no order.
+    fn files(&self) -> Result<Vec<(Segment, PathBuf)>, ArchiveError> {
+        let failed = |source| ArchiveError::write(&self.directory, source);
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let segment = Segment::of(&path);
+            files.extend(
+                segment
+                    .filter(|segment| segment.partition == self.partition)
+                    .map(|segment| (segment, path)),
+            );
+        }
+        Ok(files)
+    }
+
+    fn path(&self, segment: Segment) -> PathBuf {
+        self.directory.join(segment.to_string())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.directory
+            .join(format!(".p{:03}.partial", self.partition))
+    }
+
+    fn merging(&self) -> PathBuf {
+        self.directory
+            .join(format!(".p{:03}.merging", self.partition))
+    }
+}
+
+impl Drop for PartitionArchive {
+    fn drop(&mut self) {
+        // The lock is still held: it is of nobody else.
+        let _ = fs::remove_file(self.temporary());
+    }
+}
+
+/// The files of the last day and of some that are over.
+fn recent(files: &[(Segment, PathBuf)]) -> &[(Segment, PathBuf)] {
+    let mut days = files.chunk_by(|(a, _), (b, _)| a.day == b.day).rev();
+    let recent = days.by_ref().take(DAYS_LOOKED_AT + 1).map(<[_]>::len);
+    &files[files.len() - recent.sum::<usize>()..]
+}
+
+fn rows(path: &Path) -> Result<usize, ArchiveError> {
+    let rows = reader(path)?.metadata().file_metadata().num_rows();
+    Ok(usize::try_from(rows).unwrap_or(0))
+}
+
+fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, ArchiveError> {
+    let file = File::open(path).map_err(|source| read_failed(path, source.into()))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| read_failed(path, source))
+}
+
+fn lock(path: PathBuf) -> Result<File, ArchiveError> {
+    let file = File::create(&path).map_err(|source| ArchiveError::write(&path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ArchiveError::Locked { path }),
+        Err(TryLockError::Error(source)) => Err(ArchiveError::write(&path, source)),
+    }
+}
+
+/// Gives a file its name once it is on the disk, and sees to it that the name is too.
+fn publish(file: &File, temporary: &Path, path: &Path) -> Result<(), ArchiveError> {
+    let directory = path.parent().unwrap_or(path);
+    let published = file
+        .sync_all()
+        .and_then(|()| fs::rename(temporary, path))
+        .and_then(|()| File::open(directory)?.sync_all());
+    published.map_err(|source| ArchiveError::write(path, source))
+}
+
+fn remove(path: &Path) -> Result<(), ArchiveError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(ArchiveError::write(path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_failed(path: &Path, source: ParquetError) -> ArchiveError {
+    ArchiveError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

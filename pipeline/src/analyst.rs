@@ -9,7 +9,9 @@ pub use absent::*;
 #[cfg(feature = "analyst")]
 pub use plumbline_analyst::{
     Table,
-    archive::{Archive, ArchiveError},
+    archive::Archive,
+    file::ArchiveError,
+    partition::{PartitionArchive, prepare},
     query::{Audience, Database, Format, QueryError},
     rows::{Rows, RowsError},
 };

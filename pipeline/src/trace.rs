@@ -138,7 +138,7 @@ fn events(database: &Database, id: &str) -> Result<Lives, TraceError> {
     let rows = database.rows(&format!(
         "SELECT tenant, identity_id, time, identity_kind, kind, action_name, action_class, \
          action_outcome, action_resource, {context} \
-         FROM events WHERE session_id = {id} ORDER BY time, \"offset\", id"
+         FROM events WHERE session_id = {id} AND kind <> 'context' ORDER BY time, \"offset\", id"
     ))?;
     let mut lives = Lives::new();
     for (at, row) in rows.into_iter().enumerate() {
@@ -185,7 +185,7 @@ fn findings(database: &Database, id: &str, lives: &mut Lives) -> Result<(), Trac
 fn commands(database: &Database, id: &str, lives: &mut Lives) -> Result<(), TraceError> {
     let rows = database.rows(&format!(
         "WITH life AS (SELECT tenant, identity_id, min(time) AS start, max(time) AS stop \
-                       FROM events WHERE session_id = {id} GROUP BY tenant, identity_id) \
+                       FROM events WHERE session_id = {id} AND kind <> 'context' GROUP BY tenant, identity_id) \
          SELECT c.target_tenant, c.target_identity, c.time, \
                 concat(c.action, ' (', c.mode, ') until ', c.expires_at, ': ', c.reason_summary, \
                        ' [', c.id, ']') \

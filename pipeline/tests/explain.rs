@@ -44,6 +44,23 @@ fn a_finding_is_told_with_what_it_led_to() {
     insta::assert_snapshot!("finding", explain(id(travel), &data).unwrap());
 }
 
+#[cfg(feature = "analyst")]
+#[test]
+fn tables_alone_tell_the_same() {
+    let out = Place::new();
+    let data = out.replay(&theft());
+    let names = ["findings.ndjson", "commands.ndjson"];
+    let lines: Vec<Value> = names.iter().flat_map(|name| lines(&data, name)).collect();
+    let told = |line: &Value| explain(id(line), &data).unwrap();
+    let before: Vec<String> = lines.iter().map(told).collect();
+    for name in names {
+        fs::remove_file(data.join(name)).unwrap();
+    }
+    assert_eq!(before, lines.iter().map(told).collect::<Vec<_>>());
+    let error = explain("f-unheard-of", &data).unwrap_err().to_string();
+    assert!(error.contains("findings ("), "{error}");
+}
+
 #[test]
 fn nothing_of_a_log_reaches_the_terminal_as_it_is() {
     let out = Place::new();
@@ -83,6 +100,8 @@ fn what_is_missing_is_said_with_what_to_do() {
     let error = explain(&finding, &data).unwrap_err();
     told.push(format!("{} {}", error.exit_code(), out.said(&error)));
     fs::remove_file(data.join("commands.ndjson")).unwrap();
+    // Whoever has the tables needs no lines.
+    let _ = fs::remove_dir_all(data.join("commands"));
     let error = explain(&finding, &data).unwrap_err();
     told.push(format!("{} {}", error.exit_code(), out.said(&error)));
     insta::assert_snapshot!("errors", told.join("\n"));

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plumbline::analyst::{Audience, Database, Format};
+use plumbline::analyst::{Audience, Database, Format, PartitionArchive, Table, prepare};
 use plumbline::config::Config;
 use plumbline::replay::{ReplayError, Summary, replay};
 use plumbline_replay_data::{Options, Simulation};
+use plumbline_schemas::event::Event;
 use theft::{Place, theft};
 
 const NDJSON: [&str; 3] = ["findings.ndjson", "commands.ndjson", "access.ndjson"];
@@ -105,6 +106,41 @@ fn a_log_and_its_archive_lead_to_the_same_bytes() {
     assert_eq!(counts(&plain), counts(&first));
     assert_eq!(counts(&plain), counts(&again));
     assert_eq!(again.dead_letters, 0);
+}
+
+/// Files end anywhere: in the midst of what comes late, and where the next one begins at an earlier time.
+#[test]
+fn the_archive_of_a_partition_leads_to_the_bytes_of_its_log() {
+    let place = Place::new();
+    let root = place.0.path();
+    let lines = organisation();
+    fs::write(root.join("log.ndjson"), lines.join("\n")).unwrap();
+    let archive = root.join("archive");
+    prepare(&archive).unwrap();
+    let mut partition = PartitionArchive::open(&archive, Table::Events, 0).unwrap();
+    for (offset, line) in lines.iter().enumerate() {
+        let event = Event::parse(line.as_bytes()).unwrap();
+        partition.event(&event, offset as i64, None).unwrap();
+        if offset % 61 == 0 {
+            partition.close().unwrap();
+            partition.tidy().unwrap();
+        }
+    }
+    partition.close().unwrap();
+    assert_eq!(partition.next(), Some(lines.len() as i64));
+    drop(partition);
+    replayed(&[&root.join("log.ndjson")], &root.join("plain"), false).unwrap();
+    let events = archive.join("events");
+    let again = replayed(&[&events], &root.join("again"), false).unwrap();
+    assert_eq!(ndjson(&root.join("plain")), ndjson(&root.join("again")));
+    assert_eq!((again.events, again.dead_letters), (lines.len() as u64, 0));
+    let database = Database::open(std::slice::from_ref(&archive)).unwrap();
+    let counted = "SELECT count(*), count(DISTINCT \"offset\"), max(\"offset\") + 1 FROM events";
+    let count = Some(lines.len().to_string());
+    assert_eq!(database.rows(counted).unwrap(), [vec![count; 3]]);
+    // It is nobody's to replace.
+    let refused = replayed(&[&root.join("log.ndjson")], &archive, true);
+    assert!(matches!(refused, Err(ReplayError::Occupied(_))));
 }
 
 #[test]

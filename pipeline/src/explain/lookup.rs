@@ -1,5 +1,5 @@
-//! The lines of a replay's results that mention an id. Files of millions of lines are looked through
-//! by their bytes; only what mentions the id is parsed.
+//! What of the results mentions an id: the lines of a replay, or the rows of an archive without them. Files of
+//! millions of lines are looked through by their bytes; only what mentions the id is parsed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -11,42 +11,56 @@ use plumbline_schemas::finding::Finding;
 use serde::de::DeserializeOwned;
 
 use super::ExplainError;
+use super::tables::Tables;
 
-/// The files of one replay.
+/// Where findings and commands are.
 pub(super) struct Results {
     findings: PathBuf,
     commands: PathBuf,
+    /// Where there are no such files.
+    tables: Option<Tables>,
 }
 
-/// What mentions an id, in the order of the file.
+/// What mentions an id, in the order of the file or of time.
 pub(super) struct Mentions<T> {
     pub(super) found: Vec<T>,
-    /// How many lines the file has.
+    /// How many lines or rows there are.
     pub(super) lines: u64,
 }
 
 impl Results {
     pub(super) fn open(directory: &Path) -> Result<Self, ExplainError> {
         check_directory(directory)?;
-        let file = |name: &str| {
-            let path = directory.join(name);
-            match path.is_file() {
-                true => Ok(path),
-                false => Err(ExplainError::NoFile(path)),
-            }
+        let mut results = Self {
+            findings: directory.join("findings.ndjson"),
+            commands: directory.join("commands.ndjson"),
+            tables: None,
         };
-        Ok(Self {
-            findings: file("findings.ndjson")?,
-            commands: file("commands.ndjson")?,
-        })
+        let files = [&results.findings, &results.commands];
+        let Some(missing) = files.into_iter().find(|path| !path.is_file()) else {
+            return Ok(results);
+        };
+        let tables = ["findings", "commands"].map(|name| directory.join(name));
+        if !tables.iter().all(|table| table.is_dir()) {
+            return Err(ExplainError::NoFile(missing.clone()));
+        }
+        results.tables = Some(Tables::open(directory)?);
+        [results.findings, results.commands] = tables;
+        Ok(results)
     }
 
     pub(super) fn findings(&self, ids: &[&str]) -> Result<Mentions<Finding>, ExplainError> {
-        mentions(&self.findings, ids)
+        match &self.tables {
+            Some(tables) => tables.findings(ids),
+            None => mentions(&self.findings, ids),
+        }
     }
 
     pub(super) fn commands(&self, ids: &[&str]) -> Result<Mentions<Command>, ExplainError> {
-        mentions(&self.commands, ids)
+        match &self.tables {
+            Some(tables) => tables.commands(ids),
+            None => mentions(&self.commands, ids),
+        }
     }
 
     pub(super) fn no_finding(&self, id: &str, lines: u64) -> ExplainError {

@@ -1,4 +1,5 @@
-//! `plumbline explain`: why a finding or a command was made, from the results of a replay.
+//! `plumbline explain`: why a finding or a command was made, from the results of a replay or the
+//! archive of a service.
 //!
 //! A command is told with what it orders and what it replaced, then every finding behind it; a finding
 //! with what it led to. Of a finding everything is shown that it carries: what was observed against
@@ -8,6 +9,7 @@
 mod access;
 mod evidence;
 mod lookup;
+mod tables;
 mod tell;
 
 use std::io;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use plumbline_schemas::command::Command;
 use plumbline_schemas::finding::Finding;
 
+use crate::analyst::QueryError;
 pub(crate) use evidence::{Line, Part, lines as evidence_lines};
 use lookup::Results;
 pub(crate) use tell::{meaning, surprise};
@@ -80,6 +83,12 @@ pub enum ExplainError {
         /// Why.
         source: serde_json::Error,
     },
+    /// Tables that cannot be opened or asked.
+    #[error(transparent)]
+    Tables(#[from] QueryError),
+    /// A row that no release wrote.
+    #[error("a row of the tables cannot be understood; please report it")]
+    Row(#[source] serde_json::Error),
 }
 
 impl ExplainError {
@@ -90,7 +99,9 @@ impl ExplainError {
             Self::NotFound { .. }
             | Self::NoAccess { .. }
             | Self::Read { .. }
-            | Self::Line { .. } => 1,
+            | Self::Line { .. }
+            | Self::Row(_) => 1,
+            Self::Tables(error) => error.exit_code(),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Portion {
 
 /// Hands on all that the files hold, in one order, while what comes next is read.
 pub(super) fn read_ahead(
-    feeds: &mut [Feed],
+    feeds: &mut [Feed<'_>],
     normaliser: &Normaliser,
     selection: &Selection<'_>,
     take: &mut Taker<'_>,
@@ -92,7 +92,7 @@ pub(super) fn read_ahead(
 }
 
 fn read(
-    feeds: &mut [Feed],
+    feeds: &mut [Feed<'_>],
     normaliser: &Normaliser,
     selection: &Selection<'_>,
     sender: &SyncSender<Portion>,

@@ -1,4 +1,5 @@
-//! One input file as a sequence of events, each on its line, with the clock of the file.
+//! One input file as a sequence of events, each on its line, with the clock of the file; or files that are read one
+//! behind the other.
 //!
 //! A file has no broker that says when a record arrived. A record whose time is more than 24 hours
 //! ahead of all before it in its file is a *jump*, and is believed only when the next valid record
@@ -7,6 +8,7 @@
 //! is believed too, unless it is more than three years.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use plumbline_schemas::drift::Drift;
@@ -49,27 +51,40 @@ struct Jump {
     raw: Vec<u8>,
 }
 
-/// One input file.
-pub(super) struct Feed {
-    pub(super) path: PathBuf,
+/// Opens a file.
+pub(super) type Opener<'o> = dyn Fn(&Path) -> Result<Reader, ReplayError> + Sync + 'o;
+
+/// One input file, or several in a sequence.
+pub(super) struct Feed<'o> {
+    path: PathBuf,
     reader: Reader,
+    open: &'o Opener<'o>,
+    /// What comes behind it, and how many lines came before.
+    following: VecDeque<PathBuf>,
+    lines_before: u64,
     record: Vec<u8>,
     clock: Option<EventTime>,
     jump: Option<Jump>,
 }
 
-impl Feed {
-    pub(super) fn new(path: &Path, reader: Reader) -> Self {
-        Self {
-            path: path.to_owned(),
-            reader,
+impl<'o> Feed<'o> {
+    /// Of a sequence the first is opened now, and each of the others in its turn: there may be thousands.
+    pub(super) fn open(files: &[PathBuf], open: &'o Opener<'o>) -> Result<Self, ReplayError> {
+        let mut following = VecDeque::from_iter(files.iter().cloned());
+        let path = following.pop_front().unwrap_or_default();
+        Ok(Self {
+            reader: open(&path)?,
+            path,
+            open,
+            following,
+            lines_before: 0,
             record: Vec::new(),
             clock: None,
             jump: None,
-        }
+        })
     }
 
-    /// Reads one record and hands on everything it settles; false at the end of the file.
+    /// Reads one record and hands on everything it settles; false at the end of the last file.
     pub(super) fn pump(
         &mut self,
         normaliser: &Normaliser,
@@ -81,9 +96,10 @@ impl Feed {
             record,
             clock,
             jump,
+            ..
         } = self;
         let next = reader.next(path, record)?;
-        let line = reader.line();
+        let line = self.lines_before + reader.line();
         match next {
             Next::Record => {
                 let raw = record.trim_ascii();
@@ -110,6 +126,12 @@ impl Feed {
                 );
                 take(Taken::Rejected(line, reject, Cow::Borrowed(b""))).map(|()| true)
             }
+            Next::End if let Some(following) = self.following.pop_front() => {
+                *reader = (self.open)(&following)?;
+                *path = following;
+                self.lines_before = line;
+                Ok(true)
+            }
             Next::End => {
                 if let Some(jump) = jump.take() {
                     let behind = clock.map_or(0, |clock| jump.time.since(clock));
@@ -128,7 +150,7 @@ pub(super) fn flat(event: &Event<'_>) -> Flat {
     flat
 }
 
-/// Hands on what a replay has believed before: its archive holds no time that was not confirmed.
+/// Hands on what a replay or a service has believed before: its archive holds no time that was not confirmed.
 fn hand_on(
     decoded: Decoded<'_>,
     line: u64,

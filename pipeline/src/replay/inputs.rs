@@ -1,8 +1,11 @@
-//! Which files the inputs name, and their bytes.
+//! Which files the inputs name, which of them are read as one, and their bytes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+use plumbline_schemas::archive::{Segment, counted};
 
 use super::ReplayError;
 use super::progress::Progress;
@@ -41,10 +44,42 @@ pub(super) fn expand(inputs: &[String]) -> Result<Vec<PathBuf>, ReplayError> {
     Ok(files)
 }
 
+/// The same files, those together that are read one behind the other: of a service's archive the files of a
+/// partition, since one may begin at an earlier time than the last has ended. Those that do not count are left out.
+pub(super) fn in_sequence(files: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
+    let mut sequences = Vec::new();
+    let mut partitions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for path in files {
+        match Segment::of(&path) {
+            None => sequences.push(vec![path]),
+            Some(segment) => {
+                let directory = path.parent().map(Path::to_owned);
+                let key = (directory, segment.partition);
+                partitions.entry(key).or_default().push((segment, path));
+            }
+        }
+    }
+    let partitions = partitions.into_values().map(counted);
+    sequences.extend(partitions.map(|files| files.into_iter().map(|(_, path)| path).collect()));
+    sequences
+}
+
+/// What a sequence is called.
+pub(super) fn name(sequence: &[PathBuf]) -> String {
+    match sequence {
+        [first, _, ..] if let Some(segment) = Segment::of(first) => {
+            let files = format!("*-p{:03}-*.parquet", segment.partition);
+            first.with_file_name(files).display().to_string()
+        }
+        sequence => sequence
+            .first()
+            .map_or_else(String::new, |path| path.display().to_string()),
+    }
+}
+
 /// Bytes of all files together, before decompression; stdin counts for nothing.
-pub(super) fn total_bytes(files: &[PathBuf]) -> u64 {
+pub(super) fn total_bytes<'p>(files: impl Iterator<Item = &'p PathBuf>) -> u64 {
     files
-        .iter()
         .filter_map(|path| path.metadata().ok())
         .map(|metadata| metadata.len())
         .sum()
@@ -105,4 +140,39 @@ pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRe
     } else {
         Box::new(whole)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_a_partition_are_one_sequence() {
+        let name = |partition: i32, first: i64, last: i64| {
+            PathBuf::from(format!(
+                "a/2026-11-20-p{partition:03}-{first:012}-{last:012}.parquet"
+            ))
+        };
+        let other = PathBuf::from("a/2026-11-20.parquet");
+        let files = vec![
+            name(0, 0, 9),
+            name(0, 20, 29),
+            name(1, 0, 9),
+            name(0, 0, 19),
+            other.clone(),
+        ];
+        let sequences = in_sequence(files);
+        let zero = vec![name(0, 0, 19), name(0, 20, 29)];
+        let expected = [vec![other], zero, vec![name(1, 0, 9)]];
+        assert_eq!(sequences, expected);
+        let names: Vec<String> = sequences.iter().map(|files| super::name(files)).collect();
+        assert_eq!(
+            names,
+            [
+                "a/2026-11-20.parquet",
+                "a/*-p000-*.parquet",
+                "a/2026-11-20-p001-000000000000-000000000009.parquet"
+            ]
+        );
+    }
 }

@@ -41,7 +41,7 @@ pub(super) type Taker<'s> = dyn FnMut(usize, Taken<'_>) -> Result<(), ReplayErro
 
 /// Takes all that the files hold, in one order.
 pub(super) fn merge(
-    feeds: &mut [Feed],
+    feeds: &mut [Feed<'_>],
     normaliser: &Normaliser,
     take: &mut Taker<'_>,
 ) -> Result<(), ReplayError> {
@@ -93,7 +93,7 @@ fn head(queues: &[VecDeque<Waiting>], file: usize) -> Option<&Key> {
 /// Reads on until an event has to wait or the file ends. With a limit, what comes no later than that
 /// is taken at once; a limit of nothing lets everything through.
 fn fill(
-    feed: &mut Feed,
+    feed: &mut Feed<'_>,
     file: usize,
     normaliser: &Normaliser,
     queue: &mut VecDeque<Waiting>,

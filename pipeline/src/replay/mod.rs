@@ -3,9 +3,10 @@
 //! **Inputs** are files, globs, directories (every file below, by name; hidden ones are left out) and
 //! `-` for stdin; plain, gzip, Zstandard or Parquet, known by their first bytes. A file holds one record a
 //! line, or a JSON array, or documents of several lines, or, for CloudTrail, `{"Records":[…]}`. A row of
-//! Parquet is a record; the `events` of an earlier replay are native events, whatever the format.
+//! Parquet is a record; the `events` of an earlier replay or of a service are native events, whatever the format.
 //!
-//! **Order**: one file keeps the order of its lines; several are merged by event time ([`merge`]).
+//! **Order**: one file keeps the order of its lines; several are merged by event time ([`merge`]), of a service's
+//! archive the partitions, each in the order of its offsets.
 //! A time that jumps ahead of its file is believed only when the next record confirms it ([`feed`]).
 //!
 //! **Results**, in the directory given: `findings.ndjson`, `commands.ndjson`, `deadletter.ndjson`
@@ -236,23 +237,21 @@ pub fn replay_sides(
         tables::check(side.out, &files)?;
         check_outdated(side.out)?;
     }
+    let inputs = inputs::in_sequence(files);
     let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
     let decoder = LogFormat::open(format, input.program.as_deref())?;
     let normaliser = Normaliser::new(decoder, input.tenant.as_deref(), enrichers.common)?;
-    let progress = Progress::new(inputs::total_bytes(&files));
-    let mut feeds = Vec::with_capacity(files.len());
-    for path in &files {
-        feeds.push(Feed::new(path, Reader::open(path, format, &progress)?));
-    }
-    let names: Vec<String> = files
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let files = || inputs.iter().flatten();
+    let progress = Progress::new(inputs::total_bytes(files()));
+    let names: Vec<String> = inputs.iter().map(|files| inputs::name(files)).collect();
+    let open = |path: &Path| Reader::open(path, format, &progress);
+    let feeds = inputs.iter().map(|files| Feed::open(files, &open));
+    let mut feeds = feeds.collect::<Result<Vec<_>, _>>()?;
 
     let mut runs = Vec::with_capacity(sides.len());
     for (side, enricher) in sides.iter().zip(enrichers.own) {
-        runs.push(Run::begin(side, enricher, files.len() as u64)?);
+        runs.push(Run::begin(side, enricher, files().count() as u64)?);
     }
     let selection = Selection::of(input);
     let mut events = 0;

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plumbline_schemas::archive::Segment;
+
 use super::ReplayError;
 use crate::analyst::Table;
 
@@ -65,9 +67,12 @@ fn empty(directory: &Path, table: &str) -> io::Result<()> {
     fs::remove_dir(directory)
 }
 
-/// Whether a replay wrote a file: Parquet alone may be anybody's.
+/// Whether a replay wrote a file: Parquet alone may be anybody's, and the archive of a service is not to be replaced.
 fn is_part_of(path: &Path, table: &str) -> bool {
-    !path.is_symlink() && Table::of_file(path).is_some_and(|of| of.name() == table)
+    let is_of_service = Segment::of(path).is_some();
+    !is_of_service
+        && !path.is_symlink()
+        && Table::of_file(path).is_some_and(|of| of.name() == table)
 }
 
 fn failed(path: &Path, source: io::Error) -> ReplayError {

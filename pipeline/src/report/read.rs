@@ -59,9 +59,10 @@ impl<'d> Reader<'d> {
         rows(self.database, sql)
     }
 
-    /// The events that are told of, as a table.
+    /// The events that are told of, as a table. What partitions of the log tell each other is none of anybody.
     pub(super) fn events(&self) -> String {
-        told_of("events", self.window)
+        let condition = self.window.condition();
+        format!("(SELECT * FROM events WHERE ({condition}) AND kind <> 'context')")
     }
 
     /// The findings that are told of, as a table.

@@ -53,7 +53,21 @@ fn in_force(config: &Config, out: &mut String) -> fmt::Result {
     policy(config, out)?;
     receivers(config, out)?;
     targets(config, out)?;
+    archive(config, out)?;
     collector(config, out)
+}
+
+fn archive(config: &Config, out: &mut String) -> fmt::Result {
+    let archive = &config.archive;
+    let Some(directory) = &archive.dir else {
+        return Ok(());
+    };
+    let text = format!(
+        "{}, files closed after {}",
+        directory.display(),
+        archive.roll_after
+    );
+    line(out, "archive", text)
 }
 
 /// A line of the summary; the title stands on the first line of several only.

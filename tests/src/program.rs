@@ -10,9 +10,15 @@ use std::time::{Duration, Instant};
 
 use crate::reaper;
 
+static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// From now on this is the program: of tests of the package that it is part of, for which it is built with SQL.
+pub fn use_binary(path: &str) {
+    BINARY.get_or_init(|| Ok(path.into()));
+}
+
 /// The program. Built first, once, so that it is never an old one.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let named = || env::var_os("PLUMBLINE_BIN").map(PathBuf::from);
     let binary = BINARY.get_or_init(|| named().map_or_else(build, Ok));
     match binary {

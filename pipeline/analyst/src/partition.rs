@@ -115,6 +115,13 @@ impl PartitionArchive {
         self.last.map(|last| last.last + 1)
     }
 
+    /// Whether that offset is behind all that was appended.
+    pub fn is_new(&self, offset: i64) -> bool {
+        let last = self.open.as_ref().map(|open| open.last);
+        let last = last.or(self.last.map(|last| last.last));
+        last.is_none_or(|last| last < offset)
+    }
+
     /// The first offset that was appended and has no name yet, and since when it waits.
     pub fn waiting(&self) -> Option<(i64, Instant)> {
         self.open.as_ref().map(|open| (open.first, open.since))

@@ -85,6 +85,11 @@ impl PartitionArchive {
     }
 
     /// Never called.
+    pub fn is_new(&self, _: i64) -> bool {
+        match *self {}
+    }
+
+    /// Never called.
     pub fn waiting(&self) -> Option<(i64, Instant)> {
         match *self {}
     }

@@ -1,5 +1,7 @@
 //! `plumbline run`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::failure::Failure;
@@ -14,7 +16,7 @@ use crate::run;
 /// the same kafka.group_id share the work.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline run --config plumbline.toml\n  plumbline run --config plumbline.toml --until-end\n  plumbline run --config plumbline.toml --stage detect --workers 4"
+    after_help = "Examples:\n  plumbline run --config plumbline.toml\n  plumbline run --config plumbline.toml --until-end\n  plumbline run --config plumbline.toml --stage detect --workers 4\n  plumbline run --config plumbline.toml --archive /var/lib/plumbline/archive"
 )]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -50,6 +52,14 @@ pub(super) struct RunArgs {
         hide_env_values = true
     )]
     standby: Option<bool>,
+    /// Keep the log, the findings and the commands as Parquet in this directory [file: archive.dir]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PLUMBLINE_ARCHIVE",
+        hide_env_values = true
+    )]
+    archive: Option<PathBuf>,
 }
 
 impl RunArgs {
@@ -66,6 +76,9 @@ impl RunArgs {
         run.stage = self.stage.unwrap_or(run.stage);
         run.standby = self.standby.unwrap_or(run.standby);
         run.workers = self.workers.unwrap_or(run.workers);
+        if let Some(archive) = &self.archive {
+            config.archive.dir = Some(archive.clone());
+        }
     }
 }
 
@@ -111,10 +124,13 @@ mod tests {
                 "detect",
                 "--until-end=false",
                 "--standby",
+                "--archive",
+                "kept",
             ],
             file,
         );
         assert!(config.run.standby);
+        assert_eq!(config.archive.dir, Some(PathBuf::from("kept")));
         assert_eq!(config.run.workers, 4);
         assert_eq!(config.run.stage, Stage::Detect);
         assert!(!config.run.until_end);

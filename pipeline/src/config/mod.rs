@@ -29,9 +29,9 @@ pub use kafka::{KafkaConfig, TopicsConfig};
 pub(crate) use secret::resolve;
 pub use secret::{Secret, SecretError};
 pub use sections::{
-    AnswerFormat, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig, ReceiveConfig,
-    ReplayConfig, ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig, check_format,
-    limit_of_time, listen_address,
+    AnswerFormat, ArchiveConfig, CompareConfig, GeoConfig, LogConfig, LogFormat, QueryConfig,
+    ReceiveConfig, ReplayConfig, ReportConfig, RunConfig, SourceConfig, Stage, TokensConfig,
+    check_format, limit_of_time, listen_address,
 };
 pub use signals::{Delivery, ReceiverConfig, SignalsConfig};
 
@@ -47,6 +47,8 @@ pub struct Config {
     pub geo: GeoConfig,
     /// `[run]`
     pub run: RunConfig,
+    /// `[archive]`
+    pub archive: ArchiveConfig,
     /// `[signals]`
     pub signals: SignalsConfig,
     /// `[bot]`
@@ -164,6 +166,9 @@ impl Config {
         let sources = self.source.iter_mut().map(|source| &mut source.program);
         for program in sources.chain([&mut self.replay.program]).flatten() {
             *program = directory.join(&*program);
+        }
+        if let Some(archive) = &mut self.archive.dir {
+            *archive = directory.join(&*archive);
         }
         self.geo.rebase(directory);
         self.signals.rebase(directory);

@@ -143,6 +143,26 @@ impl Default for RunConfig {
     }
 }
 
+/// `[archive]`: what `plumbline run` keeps as tables.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArchiveConfig {
+    /// The directory of the tables `events`, `findings` and `commands`. Relative to the configuration file.
+    pub dir: Option<PathBuf>,
+    /// How long a file waits for more rows before it is closed.
+    #[serde(deserialize_with = "longer_than_zero")]
+    pub roll_after: Span,
+}
+
+impl Default for ArchiveConfig {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            roll_after: Span::seconds(600),
+        }
+    }
+}
+
 fn address_to_listen_at<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SocketAddr>, D::Error> {

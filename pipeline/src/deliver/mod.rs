@@ -29,7 +29,7 @@ pub use team::DeliverError;
 pub(crate) use counters::{Count, Counters, Gauge, Names};
 #[cfg(feature = "otlp")]
 pub(crate) use http::retry_after;
-pub(crate) use http::{Answer, Body, Http, Reply, bearer};
+pub(crate) use http::{Answer, Body, Http, Reply, bearer, causes};
 pub(crate) use outbox::Outbox;
 pub(crate) use session::{Session, SessionError, time_left};
 pub(crate) use team::{Post, deliver_until, listen, show_pages};

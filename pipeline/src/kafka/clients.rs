@@ -152,6 +152,11 @@ impl Clients {
         format!("{}-normalise", self.group_id)
     }
 
+    /// The consumer group of the archive.
+    pub(crate) fn archive_group(&self) -> String {
+        format!("{}-archive", self.group_id)
+    }
+
     /// The consumer group that delivers to this receiver of signals.
     pub(crate) fn signals_group(&self, receiver: &str) -> String {
         format!("{}-signals-{receiver}", self.group_id)
@@ -195,6 +200,17 @@ impl Clients {
     pub(crate) fn observer(&self, group: &str) -> Result<BaseConsumer<Context>, ClientError> {
         let context = Context::new(Arc::clone(&self.errors));
         build(self.group_settings(group), CONSUMER_FIXED, context)
+    }
+
+    /// The same, and to it topics end behind what is not committed yet.
+    pub(crate) fn observer_of_all(
+        &self,
+        group: &str,
+    ) -> Result<BaseConsumer<Context>, ClientError> {
+        let context = Context::new(Arc::clone(&self.errors));
+        let mut settings = self.group_settings(group);
+        settings.set("isolation.level", "read_uncommitted");
+        build(settings, &[], context)
     }
 
     fn group_settings(&self, group: &str) -> ClientConfig {

@@ -95,7 +95,19 @@ impl Ends {
         group: &str,
         topics: &[&str],
     ) -> Result<Self, ConnectError> {
-        let group = clients.observer(group)?;
+        Self::seen_by(clients.observer(group)?, topics)
+    }
+
+    /// The same, with what is being committed at that moment.
+    pub(crate) fn fetch_all(
+        clients: &Clients,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Self, ConnectError> {
+        Self::seen_by(clients.observer_of_all(group)?, topics)
+    }
+
+    fn seen_by(group: BaseConsumer<Context>, topics: &[&str]) -> Result<Self, ConnectError> {
         let mut open = Vec::new();
         for topic in topics {
             let ends = ends(&group, topic)

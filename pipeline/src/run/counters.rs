@@ -94,6 +94,11 @@ impl Tally {
         counters
     }
 
+    /// What is counted beside the threads.
+    pub(super) fn kinds(&self) -> Kinds {
+        self.shared.kinds.clone()
+    }
+
     /// What all threads have done up to now.
     pub fn counts(&self) -> Counts {
         self.threads()

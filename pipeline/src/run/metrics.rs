@@ -51,6 +51,11 @@ struct DriftLabels {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TableLabels {
+    table: &'static str,
+}
+
 /// What is counted by kind, and how long things took; of all threads together.
 #[derive(Clone, Debug)]
 pub(crate) struct Kinds {
@@ -64,6 +69,8 @@ pub(crate) struct Kinds {
     normalised: Histogram,
     judged: Histogram,
     answers: Histogram,
+    archived: Family<TableLabels, Counter>,
+    archive_failures: Counter,
 }
 
 impl Default for Kinds {
@@ -81,6 +88,8 @@ impl Default for Kinds {
             normalised: Histogram::new(buckets()),
             judged: Histogram::new(buckets()),
             answers: Histogram::new(buckets()),
+            archived: Family::default(),
+            archive_failures: Counter::default(),
         };
         kinds.begin_at_zero();
         kinds
@@ -108,6 +117,18 @@ impl Kinds {
             severity: Severity::Critical.as_str(),
         };
         drop(self.findings.get_or_create(&breaker));
+    }
+
+    /// So many rows of this table are in files of the archive that have a name.
+    pub(super) fn archived(&self, table: &'static str, rows: u64) {
+        self.archived
+            .get_or_create(&TableLabels { table })
+            .inc_by(rows);
+    }
+
+    /// The archive could not be written, and is tried again.
+    pub(super) fn archive_failed(&self) {
+        self.archive_failures.inc();
     }
 }
 
@@ -362,6 +383,16 @@ impl Tally {
             Unit::Bytes,
             kinds.state_written.clone(),
         );
+        registry.register(
+            "archived",
+            "Rows in files of the archive, by table",
+            kinds.archived.clone(),
+        );
+        registry.register(
+            "archive_failures",
+            "Attempts to archive that came to nothing, and were or will be made again",
+            kinds.archive_failures.clone(),
+        );
         registry.register_collector(Box::new(self.clone()));
         let mut encoded = String::new();
         text::encode(&mut encoded, &registry)?;
@@ -505,6 +536,8 @@ mod tests {
             mode: "enforce",
         };
         counters.kinds.commands.get_or_create(&labels).inc();
+        counters.kinds.archived("events", 5);
+        counters.kinds.archive_failed();
         tally.set_lag(Some(7));
         tally.metrics().expect("encoded")
     }

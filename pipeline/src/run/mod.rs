@@ -1,5 +1,6 @@
 //! `plumbline run`: the stages of the line, from the first connection to the last commit.
 
+mod archive_stage;
 mod counters;
 mod log_writer;
 mod merge;
@@ -14,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::analyst::ArchiveError;
 use crate::config::{Config, Stage};
 use crate::enrich::{EnrichError, Enricher};
 use crate::kafka::ConnectError;
@@ -34,6 +36,9 @@ pub enum RunError {
     /// A file of `[geo]`.
     #[error(transparent)]
     Enrich(#[from] EnrichError),
+    /// An archive, which this build cannot write.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A source whose format this build does not read.
     #[error("the log format of the source {topic} cannot be had")]
     Format {
@@ -74,6 +79,7 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Connect(error) => error.exit_code(),
+            Self::Archive(error) => error.exit_code(),
             Self::Enrich(_) | Self::Format { .. } => 2,
             Self::Signals(_) | Self::Listen { .. } | Self::Thread { .. } | Self::Defect(_) => 1,
         }

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use plumbline_detectors::config::{Config as EngineConfig, Span};
 use rdkafka::consumer::BaseConsumer;
 
+use super::archive_stage::ArchiveStage;
 use super::normalise_stage::{self, NormaliseStage};
 use super::{Counts, RunError, Shutdown, Tally, raw_record};
+use crate::analyst;
 use crate::config::{Config, Stage};
 use crate::enrich::Enricher;
 use crate::kafka::{
@@ -49,6 +51,10 @@ pub(super) fn supervise(
         started.map_err(|source| RunError::Listen { address, source })
     });
     let _served = served.transpose()?;
+    let archive = config.archive.dir.as_deref();
+    if let Some(directory) = archive.filter(|_| !analyst::IS_BUILT_IN) {
+        analyst::prepare(directory)?;
+    }
     // Programs are compiled before anything is waited for.
     let read_by = match config.run.stage {
         Stage::Detect => Vec::new(),
@@ -76,8 +82,10 @@ pub(super) fn supervise(
         observer,
         normalise: Threads::default(),
         detect: Threads::default(),
+        archive: Threads::default(),
         tally: tally.clone(),
         progress: Arc::default(),
+        archived: Arc::default(),
         reported: Report::new(),
     };
     let started = service.start(read_by, &sources);
@@ -94,8 +102,10 @@ struct Service<'c> {
     observer: Observer,
     normalise: Threads,
     detect: Threads,
+    archive: Threads,
     tally: Tally,
     progress: Arc<Progress>,
+    archived: Arc<Progress>,
     reported: Report,
 }
 
@@ -104,6 +114,7 @@ enum Target {
     Never,
     Normalised(Ends),
     Detected(Ends),
+    Archived(Ends),
 }
 
 struct Report {
@@ -141,6 +152,7 @@ impl Service<'_> {
         }
         if stage != Stage::Normalise {
             self.start_detecting()?;
+            self.start_archiving()?;
         }
         tracing::info!(%stage, workers = self.config.run.workers, "running");
         Ok(target)
@@ -184,6 +196,25 @@ impl Service<'_> {
         Ok(())
     }
 
+    fn start_archiving(&mut self) -> Result<(), RunError> {
+        let Some(directory) = &self.config.archive.dir else {
+            return Ok(());
+        };
+        let stage = ArchiveStage {
+            clients: self.clients.clone(),
+            topics: self.config.kafka.topics.clone(),
+            directory: directory.clone(),
+            roll_after: span(self.config.archive.roll_after),
+            stop: Arc::clone(&self.archive.stop),
+            kinds: self.tally.kinds(),
+            progress: Arc::clone(&self.archived),
+        };
+        self.archive.spawn("archive".to_owned(), move || {
+            stage.run();
+            Ok(())
+        })
+    }
+
     fn start_standing_by(
         &mut self,
         engine: &Arc<EngineConfig>,
@@ -219,12 +250,25 @@ impl Service<'_> {
         Ok(Ends::fetch(&self.clients, &group, &[topic])?)
     }
 
+    /// Where the topics that are archived end.
+    fn ends_of_archived(&self) -> Result<Ends, RunError> {
+        let topics = &self.config.kafka.topics;
+        let topics = [&*topics.events, &topics.findings, &topics.control];
+        let group = self.clients.archive_group();
+        Ok(Ends::fetch_all(&self.clients, &group, &topics)?)
+    }
+
     /// Waits for the end: asked for, reached, or a thread that has failed.
     fn watch(&mut self, mut target: Target, shutdown: &Shutdown) -> Result<(), RunError> {
         let mut asked = Instant::now();
         while !shutdown.is_requested() {
             self.normalise.check()?;
             self.detect.check()?;
+            if let Err(error) = self.archive.check() {
+                // It is no reason to let anybody go on who is to be stopped.
+                tracing::error!(%error, "nothing is archived any more until a restart");
+                self.tally.kinds().archive_failed();
+            }
             self.tally.looked();
             self.report();
             let ask = asked.elapsed() >= ASK_INTERVAL;
@@ -236,12 +280,17 @@ impl Service<'_> {
                 Target::Normalised(ends) | Target::Detected(ends) => {
                     ends.are_reached(&self.progress, ask)
                 }
+                Target::Archived(ends) => ends.are_reached(&self.archived, ask),
             };
             if reached {
                 match target {
                     Target::Normalised(_) if self.config.run.stage == Stage::All => {
                         self.normalise.join()?;
                         target = Target::Detected(self.ends_of_log()?);
+                    }
+                    Target::Detected(_) if self.archive.is_running() => {
+                        self.detect.join()?;
+                        target = Target::Archived(self.ends_of_archived()?);
                     }
                     _ => return Ok(()),
                 }
@@ -254,10 +303,11 @@ impl Service<'_> {
 
     fn end(&mut self) -> Result<(), RunError> {
         self.tally.stopping();
-        // Both are joined, whatever the first one says.
+        // All are joined, whatever the first one says.
         let normalised = self.normalise.join();
         let detected = self.detect.join();
-        normalised.and(detected)
+        let archived = self.archive.join();
+        normalised.and(detected).and(archived)
     }
 
     fn counts(&self) -> Counts {
@@ -316,6 +366,10 @@ impl Threads {
             .iter()
             .position(|(_, thread)| thread.is_finished());
         ended.map_or(Ok(()), |at| finish(self.running.swap_remove(at)))
+    }
+
+    fn is_running(&self) -> bool {
+        !self.running.is_empty()
     }
 
     /// Stops all and waits for them.

@@ -99,7 +99,9 @@ fn what_has_a_name_is_where_the_next_one_goes_on() {
     let mut archive = open(&place);
     assert!(!partial.exists());
     assert_eq!(archive.next(), Some(3));
+    assert!(archive.is_new(3) && !archive.is_new(2));
     append(&mut archive, 3, 0);
+    assert!(archive.is_new(4) && !archive.is_new(3));
     archive.close().unwrap();
     assert_eq!(ids(&place), upto(4));
     assert_eq!(

@@ -32,6 +32,11 @@ impl Flat {
         event.put(self);
     }
 
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.texts.len() + self.values.len()
+    }
+
     /// All of them, in the order in which they came.
     pub fn events(&self) -> FlatEvents<'_> {
         FlatEvents {

@@ -14,9 +14,10 @@ use super::merge::{self, Taker};
 use super::selection::Selection;
 use crate::normalise::Normaliser;
 
-/// So many are handed over at once,
+/// So many are handed over at once, or so many bytes of them: a record may have a mebibyte.
 const PORTION: usize = 512;
-/// and so many portions wait at most.
+const PORTION_BYTES: usize = 1 << 20;
+/// So many portions wait at most.
 const PORTIONS: usize = 8;
 
 /// What comes one after the other.
@@ -25,6 +26,7 @@ struct Portion {
     /// With the file it is of.
     taken: Vec<(usize, Held)>,
     events: Flat,
+    refused_bytes: usize,
 }
 
 /// What was taken, without the record it came from.
@@ -44,7 +46,10 @@ impl Portion {
                 self.events.push(&event);
                 Held::Event
             }
-            Taken::Rejected(line, reject, raw) => Held::Rejected(line, reject, raw.into_owned()),
+            Taken::Rejected(line, reject, raw) => {
+                self.refused_bytes += raw.len();
+                Held::Rejected(line, reject, raw.into_owned())
+            }
             Taken::Skipped => Held::Skipped,
             Taken::LeftOut => Held::LeftOut,
             Taken::Drift(drift) => Held::Drift(drift),
@@ -52,14 +57,19 @@ impl Portion {
         self.taken.push((file, held));
     }
 
+    fn is_full(&self) -> bool {
+        let bytes = self.events.bytes() + self.refused_bytes;
+        self.taken.len() >= PORTION || bytes >= PORTION_BYTES
+    }
+
     fn hand_on(self, take: &mut Taker<'_>) -> Result<(), ReplayError> {
         let mut events = self.events.events();
         for (file, held) in self.taken {
             let taken = match held {
-                Held::Event => match events.next() {
-                    Some(event) => Taken::Event(Box::new(event)),
-                    None => continue,
-                },
+                Held::Event => {
+                    let event = events.next().ok_or(ReplayError::Ended)?;
+                    Taken::Event(Box::new(event))
+                }
                 Held::Rejected(line, reject, raw) => Taken::Rejected(line, reject, raw.into()),
                 Held::Skipped => Taken::Skipped,
                 Held::LeftOut => Taken::LeftOut,
@@ -104,7 +114,7 @@ fn read(
             taken => taken,
         };
         portion.push(file, taken);
-        if portion.taken.len() < PORTION {
+        if !portion.is_full() {
             return Ok(());
         }
         let full = mem::take(&mut portion);

@@ -21,7 +21,7 @@ use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
 use crate::session::{Session, Sessions};
 use crate::setting::{Setting, key};
-use crate::shared::amounts;
+use crate::shared::{Amounts, amounts};
 
 /// From so much surprise on something new is learnt only when it stays.
 const PROBATION_BITS: f64 = 8.0;
@@ -65,10 +65,12 @@ impl Engine {
         );
         let max_speed = self.config.detectors.impossible_travel.max_speed_kmh;
         let surfaces = new_hour && learnt.surfaces_here(profile, event, max_speed);
-        let mut shared: Vec<u64> = learnt.network.filter(|_| surfaces).into_iter().collect();
+        let network = learnt.network.filter(|_| surfaces).map(|it| (it, [0; 2]));
+        let mut shared: Vec<(u64, Amounts)> = network.into_iter().collect();
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
         if (tells || is_rare) && learnt.does_as_ever(profile, event) {
-            shared.extend(group_actions(event, learnt.kind, class));
+            let took = amounts(event);
+            shared.extend(group_actions(event, learnt.kind, class).map(|it| (it, took)));
         }
         if event.outcome() == Outcome::Success {
             facts.worked(learnt.bearer.credential, event.time);
@@ -88,22 +90,18 @@ impl Engine {
     fn remember_for_all(
         &mut self,
         hash: u64,
-        shared: &[u64],
+        shared: &[(u64, Amounts)],
         fails: bool,
         event: &Event<'_>,
         outputs: &mut Vec<Output>,
     ) {
-        let took = amounts(event);
-        for what in shared {
-            if self.shared.used(*what, hash, took, event.time) {
-                self.tell_others(News::Used(*what, took), event, outputs);
+        for (what, took) in shared {
+            if self.shared.used(*what, hash, *took, event.time) {
+                self.tell_others(News::Used(*what, *took), event, outputs);
             }
         }
-        if fails
-            && self
-                .outages
-                .burst(stable_hash(event.tenant()), hash, event.time)
-        {
+        let tenant = || stable_hash(event.tenant());
+        if fails && self.outages.burst(tenant(), hash, event.time) {
             self.tell_others(News::Failing, event, outputs);
         }
     }

@@ -40,13 +40,13 @@ pub(crate) struct RestedSessions(ThinVec<Rested>);
 stored!(RestedSessions(..));
 
 impl RestedSessions {
-    /// Keeps of a session what is needed when it goes on. One that has ended does not, and one without an id
-    /// begins anew after every pause.
-    pub(crate) fn keep(&mut self, session: &Session, kept_ms: i64) {
+    /// Keeps of a session what is needed when it goes on. One that has ended does not, nor one that has rested for so
+    /// long, and one without an id begins anew after every pause.
+    pub(crate) fn keep(&mut self, session: &Session, now: EventTime, kept_ms: i64) {
         let last = seconds(session.last);
-        let oldest = last.saturating_sub((kept_ms / 1000) as u32);
+        let oldest = seconds(now.plus_millis(-kept_ms));
         self.0.retain(|rested| rested.last >= oldest);
-        if session.ended || session.id.is_none() {
+        if session.ended || session.id.is_none() || last < oldest {
             return;
         }
         if self.0.len() >= MOST {
@@ -94,4 +94,48 @@ impl RestedSessions {
 
 fn seconds(time: EventTime) -> u32 {
     u32::try_from(time.as_millis() / 1000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_id::EventId;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn at(hours: i64) -> EventTime {
+        EventTime::from_millis(1_790_000_000_000).plus_millis(hours * HOUR)
+    }
+
+    fn session(key: u32, hours: i64) -> Session {
+        let mut session = Session::new(key, at(hours));
+        session.id = Some(EventId::new("s"));
+        session
+    }
+
+    #[test]
+    fn a_session_goes_on_for_a_day_and_takes_nothing_afterwards() {
+        let mut rested = RestedSessions::default();
+        rested.keep(&session(3, 0), at(1), 24 * HOUR);
+        let resumed = rested.resume(3, at(20), 24 * HOUR).expect("it is kept");
+        assert_eq!((resumed.last, resumed.authenticated), (at(0), at(0)));
+        assert!(
+            rested.resume(3, at(20), 24 * HOUR).is_none(),
+            "it has gone on"
+        );
+        rested.keep(&session(5, 0), at(1), 24 * HOUR);
+        rested.keep(&session(7, 0), at(25), 24 * HOUR);
+        assert!(rested.0.is_empty(), "both are too old");
+    }
+
+    #[test]
+    fn of_many_the_longest_idle_makes_room() {
+        let mut rested = RestedSessions::default();
+        for hour in 0..=MOST as i64 {
+            let key = hour as u32 + 1;
+            rested.keep(&session(key, hour), at(MOST as i64), 24 * HOUR);
+        }
+        assert!(rested.resume(1, at(13), 24 * HOUR).is_none());
+        assert!(rested.resume(2, at(13), 24 * HOUR).is_some());
+    }
 }

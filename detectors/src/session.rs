@@ -540,7 +540,7 @@ impl Sessions {
         kept.retain(|session| {
             let is_forgotten = session.is_forgotten(time.since(session.last));
             if is_forgotten {
-                rested.keep(session, FORGOTTEN_AFTER_MS);
+                rested.keep(session, time, FORGOTTEN_AFTER_MS);
             }
             !is_forgotten
         });
@@ -553,7 +553,7 @@ impl Sessions {
         if kept.len() >= MOST_SESSIONS
             && let Some(idle) = (0..kept.len()).min_by_key(idlest)
         {
-            rested.keep(&kept[idle], FORGOTTEN_AFTER_MS);
+            rested.keep(&kept[idle], time, FORGOTTEN_AFTER_MS);
             kept.remove(idle);
         }
     }

@@ -75,9 +75,8 @@ impl Odd {
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());
         match is_usual {
-            true if is_ended => Only { asked: 0, is_ended },
             true => Only {
-                asked: odd,
+                asked: if is_ended { 0 } else { odd },
                 is_ended,
             },
             false => Only::default(),

@@ -8,7 +8,7 @@ use crate::alone::Odd;
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
 use crate::context::News;
-use crate::detect::{DetectorId, Moment, Subject, posture_fell};
+use crate::detect::{DetectorId, Moment, Subject};
 use crate::engine::{Engine, Output};
 use crate::facts::{is_machine, task_key};
 use crate::feedback;
@@ -18,16 +18,14 @@ use crate::learn::Learnt;
 use crate::names::{Name, Names, Space, stable_hash};
 use crate::objects::{Change, contended_within};
 use crate::policy;
-use crate::profile::habits::Trait;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::is_sensitive;
 use crate::profile::sequence::{Symbol, symbol};
 use crate::risk::DetectorSet;
 use crate::session::{Session, session_key};
-use crate::setting::{NON_COMPLIANT, Setting, describe, shared_network};
+use crate::setting::{Setting, describe, shared_network};
 use crate::shared::{Amounts, NETWORK_USERS, PEERS};
 use crate::signal::Signal;
-use crate::timers::Trigger;
 
 /// What the engine knows of an event before it looks at the identity.
 struct Known {
@@ -66,7 +64,7 @@ impl Engine {
     ) {
         let known = self.know(at, event, clock);
         self.collect_tokens(event, &known);
-        let on_device = self.sessions_on_device(at, event, &known);
+        let on_device = self.sessions_on_device(at, event, &known.setting);
         let judged = self.answer(at, event, &known, clock, outputs);
         self.remember(at, event, &judged.learnt, outputs);
         self.watch(at, judged.session, event);
@@ -86,59 +84,6 @@ impl Engine {
         let revoked = |given: Given| given.is_enforced && given.action == Action::RevokeCredential;
         if judged.given.is_some_and(revoked) {
             self.suspect_related(Some(at), event, clock, outputs);
-        }
-    }
-
-    /// The sessions on a device of which its manager, who names no session, says that it is compliant no more.
-    fn sessions_on_device(&self, at: usize, event: &Event<'_>, known: &Known) -> Vec<u32> {
-        let device = known.setting.get(Trait::Device);
-        if known.class != ActionClass::Posture || event.session.id.is_some() || device == 0 {
-            return Vec::new();
-        }
-        let Identity {
-            profile, sessions, ..
-        } = &self.identities[at];
-        let has_fallen = |session: &&Session| {
-            let before = match session.setting.posture() {
-                0 => profile.posture,
-                stated => stated,
-            };
-            session.setting.get(Trait::Device) == device
-                && !session.ended
-                && known.setting.posture() == NON_COMPLIANT
-                && before != NON_COMPLIANT
-        };
-        let on_it = sessions.iter().filter(has_fallen);
-        on_it.map(|session| session.key).collect()
-    }
-
-    /// What is said of their device has changed for these sessions as if they said so themselves.
-    fn distrust_device(
-        &mut self,
-        at: usize,
-        sessions: &[u32],
-        event: &Event<'_>,
-        clock: EventTime,
-        outputs: &mut Vec<Output>,
-    ) {
-        for key in sessions {
-            let identity = self.identities.change(at, &self.names);
-            let Some(number) = identity.sessions.position(*key) else {
-                continue;
-            };
-            let kind = identity.kind;
-            let (session, _) = identity.sessions.split(number);
-            let setting = Setting::of(event, is_machine(kind));
-            let described = described(&mut self.names, session, &setting, event);
-            session.setting.update(&setting);
-            let signal = posture_fell(session, kind, described, event);
-            let trigger = Trigger {
-                purpose: "posture",
-                time: event.time,
-                session: session.id.as_ref().map(ToString::to_string),
-                clock,
-            };
-            self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
         }
     }
 
@@ -402,7 +347,12 @@ pub(crate) fn group_actions<'e>(
 }
 
 /// How a person reads the circumstances of the session, put into words again when they change.
-fn described(names: &mut Names, session: &Session, setting: &Setting, event: &Event<'_>) -> Name {
+pub(crate) fn described(
+    names: &mut Names,
+    session: &Session,
+    setting: &Setting,
+    event: &Event<'_>,
+) -> Name {
     match session.described {
         Some(described) if setting.adds_nothing_to(&session.setting) => described,
         _ => names.compose(Space::Setting, |text| describe(event, text)),

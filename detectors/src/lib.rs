@@ -26,6 +26,7 @@ mod names;
 mod objects;
 mod outage;
 mod policy;
+mod posture;
 mod profile;
 mod rested;
 mod risk;

@@ -141,12 +141,7 @@ impl Engine {
         let Some((number, session)) = meant.max_by_key(|(_, session)| session.last) else {
             return;
         };
-        let trigger = Trigger {
-            purpose: "approvals",
-            time: event.time,
-            session: session.id.as_ref().map(ToString::to_string),
-            clock,
-        };
+        let trigger = Trigger::about(Some(session), "approvals", event.time, clock);
         self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
     }
 
@@ -191,16 +186,10 @@ impl Engine {
         let mut gaps = Vec::new();
         for (number, session) in identity.sessions.iter().enumerate() {
             let gap = told.iter().find_map(|revoked| gap_before(revoked, session));
-            let id = session.id.as_ref().map(ToString::to_string);
-            gaps.extend(gap.map(|signal| (number, session.last, id, signal)));
+            let trigger = || Trigger::about(Some(session), "gap", session.last, clock);
+            gaps.extend(gap.map(|signal| (number, trigger(), signal)));
         }
-        for (number, time, session, signal) in gaps {
-            let trigger = Trigger {
-                purpose: "gap",
-                time,
-                session,
-                clock,
-            };
+        for (number, trigger, signal) in gaps {
             self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
         }
     }
@@ -325,13 +314,7 @@ impl Engine {
         });
         for (other, number, relation) in found {
             let session = self.identities[other].sessions.iter().nth(number);
-            let id = session.and_then(|session| session.id.as_ref());
-            let trigger = Trigger {
-                purpose: "related",
-                time: event.time,
-                session: id.map(ToString::to_string),
-                clock,
-            };
+            let trigger = Trigger::about(session, "related", event.time, clock);
             let signals = vec![related(event, relation)];
             self.publish_elsewhere(other, number, &trigger, signals, outputs);
         }
@@ -352,16 +335,8 @@ impl Engine {
             let Some(number) = sessions.position(machine.session) else {
                 continue;
             };
-            let id = sessions
-                .iter()
-                .nth(number)
-                .and_then(|session| session.id.as_ref());
-            let trigger = Trigger {
-                purpose: "contention",
-                time: human.time,
-                session: id.map(ToString::to_string),
-                clock,
-            };
+            let session = sessions.iter().nth(number);
+            let trigger = Trigger::about(session, "contention", human.time, clock);
             let signals = vec![against(machine, human)];
             self.publish_elsewhere(at, number, &trigger, signals, outputs);
         }

@@ -11,6 +11,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::detect;
 use crate::engine::{Engine, Output};
+use crate::session::Session;
 
 /// What a timer waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,15 +176,8 @@ impl Engine {
             }
             Wait::Answer => return,
         };
-        let id = session.id.as_ref().map(ToString::to_string);
-        let last = session.last_event();
-        let signal = signal.resting_on(last);
-        let trigger = Trigger {
-            purpose,
-            time,
-            session: id,
-            clock,
-        };
+        let signal = signal.resting_on(session.last_event());
+        let trigger = Trigger::about(Some(session), purpose, time, clock);
         self.publish_elsewhere(at, number, &trigger, vec![signal], outputs);
     }
 }
@@ -201,6 +195,22 @@ pub(crate) struct Trigger {
 }
 
 impl Trigger {
+    /// About a session that is known.
+    pub(crate) fn about(
+        session: Option<&Session>,
+        purpose: &'static str,
+        time: EventTime,
+        clock: EventTime,
+    ) -> Self {
+        let id = session.and_then(|session| session.id.as_ref());
+        Self {
+            purpose,
+            time,
+            session: id.map(ToString::to_string),
+            clock,
+        }
+    }
+
     /// From when on a bot can have heard of it. A timer counts from when it was due and not from the
     /// clock that passed it, which others move.
     pub(crate) fn heard_from(&self) -> EventTime {

@@ -67,7 +67,7 @@ impl Engine {
         let on_device = self.sessions_on_device(at, event, &known.setting);
         let judged = self.answer(at, event, &known, clock, outputs);
         self.remember(at, event, &judged.learnt, outputs);
-        self.watch(at, judged.session, event);
+        self.watch(at, judged.session, event, clock);
         if let Some(change) = &known.change {
             self.tell_others(News::Changed(change), event, outputs);
             if known.kind == IdentityKind::Human {

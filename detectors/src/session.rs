@@ -28,6 +28,10 @@ const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
 pub(crate) const SKEW_MS: i64 = 3 * 60_000;
 /// Without a session id a pause of this length begins a new one, as identity providers do it.
 const PAUSE_MS: i64 = 30 * 60_000;
+/// Events that come later than this make the session's rest show later.
+const LEAST_DELAY_MS: i64 = 2 * 60_000;
+/// So many times the longest delay so far are waited for.
+const DELAY_SLACK: i64 = 2;
 /// Novelties of a session fade with this half-life.
 const DRIFT_HALF_LIFE_MS: i64 = 6 * 3_600_000;
 /// Nobody vouches for longer than this.
@@ -141,6 +145,8 @@ pub(crate) struct Extra {
     /// Its last event; kept of those that timers are for.
     pub(crate) last_event: Option<EventId>,
     pub(crate) changed: Option<Box<Changed>>,
+    /// How late its events come at most, of a session that timers are for, in minutes.
+    pub(crate) late_minutes: u16,
     /// Calls outside the task's objective so far.
     pub(crate) drifted: u8,
     /// Tenants that it was the first to reach.
@@ -154,6 +160,7 @@ stored!(Extra {
     waits_until,
     last_event,
     changed,
+    late_minutes: since 3,
     drifted,
     tenants,
     tenants_asked
@@ -394,6 +401,29 @@ impl Session {
         self.extra.as_ref()?.waits_until
     }
 
+    /// One of its events has come so long after it happened.
+    pub(crate) fn note_delay(&mut self, delay_ms: i64) {
+        if delay_ms >= LEAST_DELAY_MS {
+            let minutes = u16::try_from(delay_ms / 60_000).unwrap_or(u16::MAX);
+            let extra = self.extra();
+            extra.late_minutes = extra.late_minutes.max(minutes);
+        }
+    }
+
+    /// When it will have rested for longer than the limit, as far as that can be known. What comes late shows
+    /// its rest late: the next event may be on its way for as long again.
+    pub(crate) fn rest_ends(&self, limit_ms: i64) -> EventTime {
+        let late = self.extra.as_ref().map_or(0, |extra| extra.late_minutes);
+        let delay_ms = i64::from(late) * 60_000 * DELAY_SLACK;
+        self.last.plus_millis(limit_ms + delay_ms + 1)
+    }
+
+    /// Whether it has logged out, or has expired by then.
+    pub(crate) fn is_over(&self, at: EventTime) -> bool {
+        let expires = self.extra.as_ref().and_then(|extra| extra.expires_at);
+        self.ended || expires.is_some_and(|expires| expires <= at)
+    }
+
     /// Its last event, of a session that timers are for.
     pub(crate) fn last_event(&self) -> Option<String> {
         let last = self.extra.as_ref()?.last_event.as_ref();
@@ -402,10 +432,7 @@ impl Session {
 
     /// Whether it is in use: not logged out, not expired, and active within half an hour.
     pub(crate) fn is_live(&self, now: EventTime) -> bool {
-        let expires = self.extra.as_ref().and_then(|extra| extra.expires_at);
-        !self.ended
-            && now.since(self.last).abs() <= PAUSE_MS
-            && expires.is_none_or(|expires| now < expires)
+        !self.is_over(now) && now.since(self.last).abs() <= PAUSE_MS
     }
 
     /// Takes in what the event states of the session itself.

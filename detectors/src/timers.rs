@@ -108,7 +108,7 @@ impl Engine {
     }
 
     /// Sets the timers that a session needs after an event.
-    pub(crate) fn watch(&mut self, at: usize, session: u32, event: &Event<'_>) {
+    pub(crate) fn watch(&mut self, at: usize, session: u32, event: &Event<'_>, clock: EventTime) {
         let identity = self.identities.change(at, &self.names);
         let kind = identity.kind;
         let Some(session) = identity
@@ -132,10 +132,14 @@ impl Engine {
             self.timers.set(timer(until, Wait::Window));
         }
         let rests = session.privileged && !session.ended && session.id.is_some();
-        if rests && kind == IdentityKind::Human && !session.is_watched {
+        if !rests || kind != IdentityKind::Human {
+            return;
+        }
+        session.note_delay(clock.since(event.time));
+        if !session.is_watched {
             session.is_watched = true;
             let limit = self.config.policy.session.inactivity.as_millis();
-            let due = session.last.plus_millis(limit + 1);
+            let due = session.rest_ends(limit);
             self.timers.set(timer(due, Wait::Rest));
         }
     }
@@ -161,18 +165,17 @@ impl Engine {
             // Another session under its key is none that it was set for.
             Wait::Rest if !session.is_watched => return,
             Wait::Rest => {
-                let due = session.last.plus_millis(limit + 1);
+                let due = session.rest_ends(limit);
                 if due > timer.due {
                     self.timers.set(Timer { due, ..timer });
                     return;
                 }
                 session.is_watched = false;
-                let expires = session.extra.as_ref().and_then(|extra| extra.expires_at);
-                if session.ended || expires.is_some_and(|expires| expires <= timer.due) {
+                if session.is_over(timer.due) {
                     return;
                 }
-                let signal = detect::rested(session, limit);
-                (signal, timer.due.plus_millis(-1), REST)
+                let ended = timer.due.plus_millis(-1);
+                (detect::rested(session, ended, limit), ended, REST)
             }
             Wait::Answer => return,
         };

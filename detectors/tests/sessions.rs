@@ -4,6 +4,7 @@ mod story;
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, Delegate, IdentityKind};
+use plumbline_schemas::time::EventTime;
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -140,4 +141,42 @@ fn a_small_read_after_a_large_export_takes_nothing_out() {
     let read = takes("calendar.read", ActionClass::Read, 30, 14 * 24);
     story.tell(read.at(monday(14 * DAY + MINUTE)));
     assert_eq!(story.actions(), [Action::Shorten], "{:?}", story.findings());
+}
+
+/// A console whose events come 14 minutes after they happened, every 20 minutes, while others move the clock.
+fn late_console(story: &mut Story, happened: &[i64]) {
+    let at = |minute: i64| monday(9 * HOUR + minute * MINUTE);
+    let mut next = happened.iter().peekable();
+    for minute in 0..240 {
+        story.tell(call("bob", "mail").at(at(minute)));
+        if let Some(happens) = next.next_if(|happens| **happens + 14 == minute) {
+            let change = call("ann", "policy.update").class(ActionClass::Admin);
+            story.tell(change.session("console").at(at(*happens)));
+        }
+    }
+    assert!(next.peek().is_none());
+}
+
+/// When sessions were ended. That their log-in is old is told too, and asked about.
+fn ended(story: &Story) -> Vec<EventTime> {
+    let commands = story.commands().into_iter();
+    let ended = commands.filter(|command| command.action == Action::RevokeSession);
+    ended.map(|command| command.time).collect()
+}
+
+#[test]
+fn a_console_whose_events_come_late_does_not_rest_while_they_are_on_their_way() {
+    let at = |minute: i64| monday(9 * HOUR + minute * MINUTE);
+    let mut story = Story::new();
+    let mut happened: Vec<i64> = (0..10).map(|turn| turn * 20).collect();
+    late_console(&mut story, &happened);
+    // It rests after the last one: 30 minutes, and twice what its events are late.
+    assert_eq!(ended(&story), [at(180 + 30 + 28)]);
+
+    // Half an hour and a minute without anything happening is a rest, and is seen from what comes after it.
+    let mut story = Story::new();
+    happened.truncate(3);
+    happened.extend([71, 91, 111, 131, 151, 171, 191, 211]);
+    late_console(&mut story, &happened);
+    assert_eq!(ended(&story), [at(71)]);
 }

@@ -4,12 +4,15 @@
 //! passes.
 //!
 //! **Model.** A rule, on a timer of the log's clock: `policy.session.inactivity` after the last event of a
-//! person's session that has administered, changed privileges, deployed or read secrets. A machine's session
-//! is judged when it goes on, and not where its sessions have always rested so long. **Evidence:** the last
-//! event and the limit. **Configuration:** mode; `policy.session.inactivity`. **Blind spots:** sessions
+//! person's session that has administered, changed privileges, deployed or read secrets. Where its events come
+//! late (CloudTrail delivers after up to a quarter of an hour), the next one may be on its way: the timer waits
+//! for twice the longest delay of the session, and an event that shows the rest before answers it. A machine's
+//! session is judged when it goes on, and not where its sessions have always rested so long. **Evidence:** the
+//! last event and the limit. **Configuration:** mode; `policy.session.inactivity`. **Blind spots:** sessions
 //! without an id.
 
 use plumbline_schemas::command::Action;
+use plumbline_schemas::time::EventTime;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -24,13 +27,19 @@ const LEAST_DAYS: u16 = 3;
 
 const TECHNIQUE: &[&str] = &["T1563"];
 
-/// A machine's session goes on after a rest; a person's has met its timer.
+/// A session goes on after a rest; a person's has met its timer, unless that waited for what comes late.
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let rested = i64::from(subject.session.rested_ms);
-    if !moment.is_machine() || moment.begins || moment.event.session.id.is_none() || rested <= 0 {
+    if moment.begins || moment.event.session.id.is_none() || rested <= 0 {
         return None;
     }
     let limit = moment.config.policy.session.inactivity.as_millis();
+    if !moment.is_machine() {
+        let session = &subject.session;
+        let ended = session.last.plus_millis(limit - rested);
+        let is_unanswered = session.is_watched && rested > limit && !session.is_over(ended);
+        return is_unanswered.then(|| signal(rested, limit));
+    }
     let longest = subject.facts.longest_rest_ms();
     let was_privileged = subject.session.was_privileged;
     let settled = subject.profile.earlier_days(moment.time()) >= LEAST_DAYS;
@@ -41,9 +50,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     None
 }
 
-/// The limit has passed without an event of the session.
-pub(crate) fn rested(session: &Session, limit_ms: i64) -> Signal {
-    let mut signal = signal(limit_ms, limit_ms);
+/// The limit has passed without an event of the session, at this time.
+pub(crate) fn rested(session: &Session, at: EventTime, limit_ms: i64) -> Signal {
+    let mut signal = signal(at.since(session.last), limit_ms);
     let last = json!(session.last);
     signal.evidence.insert("last_event_at".to_owned(), last);
     signal

@@ -10,10 +10,12 @@ pub use absent::*;
 pub use plumbline_analyst::{
     Table,
     archive::Archive,
+    bucket::Buckets,
     file::ArchiveError,
     partition::{PartitionArchive, prepare},
     query::{Audience, Database, Format, QueryError},
     rows::{Rows, RowsError},
+    shelf::Location,
 };
 
 /// Whether this build has them.

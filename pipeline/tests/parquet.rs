@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plumbline::analyst::{Audience, Database, Format, PartitionArchive, Table, prepare};
+use plumbline::analyst::{Audience, Database, Format, Location, PartitionArchive, Table, prepare};
 use plumbline::config::Config;
 use plumbline::replay::{ReplayError, Summary, replay};
 use plumbline_replay_data::{Options, Simulation};
@@ -116,8 +116,9 @@ fn the_archive_of_a_partition_leads_to_the_bytes_of_its_log() {
     let lines = organisation();
     fs::write(root.join("log.ndjson"), lines.join("\n")).unwrap();
     let archive = root.join("archive");
-    prepare(&archive).unwrap();
-    let mut partition = PartitionArchive::open(&archive, Table::Events, 0).unwrap();
+    let location = Location::at(&archive).unwrap();
+    prepare(&location).unwrap();
+    let mut partition = PartitionArchive::open(&location, Table::Events, 0).unwrap();
     for (offset, line) in lines.iter().enumerate() {
         let event = Event::parse(line.as_bytes()).unwrap();
         partition.event(&event, offset as i64, None).unwrap();

@@ -12,9 +12,17 @@ use std::path::Path;
 use crate::time::EventTime;
 
 const END: &str = ".parquet";
+/// How URLs of buckets begin.
+pub const BUCKET_SCHEME: &str = "s3://";
 /// `2026-11-25`
 const DAY_BYTES: usize = 10;
 const DAY_MILLIS: i64 = 86_400_000;
+
+/// Whether a path is the URL of a bucket, or of what is in one.
+pub fn is_in_bucket(path: &Path) -> bool {
+    path.to_str()
+        .is_some_and(|path| path.starts_with(BUCKET_SCHEME))
+}
 
 /// A day in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

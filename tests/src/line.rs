@@ -36,6 +36,7 @@ pub struct Line {
     sources: Vec<(String, &'static str)>,
     own_topics: Vec<&'static str>,
     extra: String,
+    variables: Vec<(String, String)>,
     runs: AtomicU32,
 }
 
@@ -80,6 +81,7 @@ impl Line {
                 "deadletter",
             ],
             extra: String::new(),
+            variables: Vec::new(),
             runs: AtomicU32::new(0),
         }
     }
@@ -120,6 +122,12 @@ impl Line {
     pub fn with(mut self, toml: &str) -> Self {
         self.extra.push_str(toml);
         self.extra.push('\n');
+        self
+    }
+
+    /// With these variables in the environment of every program.
+    pub fn variables(mut self, variables: Vec<(String, String)>) -> Self {
+        self.variables.extend(variables);
         self
     }
 
@@ -199,11 +207,14 @@ impl Line {
     /// The same with more variables in its environment.
     pub fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        let own = self.variables.iter();
+        let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+        let variables: Vec<_> = own.chain(variables.iter().copied()).collect();
         Running::start(
             self.directory.path(),
             &format!("run-{number}"),
             arguments,
-            variables,
+            &variables,
         )
     }
 

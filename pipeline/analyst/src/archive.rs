@@ -203,7 +203,7 @@ mod tests {
         archive.finish().unwrap();
         archive.publish().unwrap();
         let read = |path: PathBuf| {
-            let mut rows = Rows::open(&path).unwrap();
+            let mut rows = Rows::open(File::open(&path).unwrap()).unwrap();
             assert!(rows.is_archive());
             let (mut found, mut record) = (Vec::new(), Vec::new());
             while rows.next(&mut record).unwrap() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`archive`] | writes the tables `events`, `findings` and `commands` of a replay |
 //! | [`partition`] | writes those of a service, for as long as it runs |
+//! | [`bucket`] | reads and writes objects in S3 |
 //! | [`file`] | writes one Parquet file of a table |
 //! | [`rows`] | reads Parquet as records: the archive's events, or the rows of any other file |
 //! | [`query`] | answers SQL over the tables of one or several results |
@@ -13,12 +14,14 @@
 
 pub mod archive;
 mod batch;
+pub mod bucket;
 pub mod file;
 mod nested;
 pub mod partition;
 pub mod query;
 mod records;
 pub mod rows;
+pub mod shelf;
 mod table;
 
 pub use table::Table;

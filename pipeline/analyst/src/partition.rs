@@ -1,25 +1,21 @@
 //! The archive of a service: the same tables as those of a replay, written one partition of a topic at a time
-//! and for as long as the service runs.
+//! and for as long as the service runs, into a directory or a bucket.
 //!
-//! **The files are the truth.** A file comes under its name once it is complete and on the disk, and its name says
+//! **The files are the truth.** A file comes under its name once it is complete and kept, and its name says
 //! which offsets it holds ([`Segment`]): whoever archives a partition looks what is there and goes on behind the last
 //! of them. So every record is archived exactly once, whatever is killed when. A named file is never changed.
 //!
-//! **One at a time.** Whoever archives a partition holds a lock on a file of its own, which the system takes back
-//! from a process that dies. One that only sleeps keeps it, and nobody else begins where it may go on.
+//! **One at a time** archives a partition; how that is kept true the module [`shelf`](crate::shelf) tells.
 //!
 //! **Days.** A file holds rows of one day, by the clock of its partition: the largest time so far. Once there are
 //! later days, the files of a day become one, or several of [`FILE_ROWS`]. The new file spans the offsets of those
 //! that it is made of, so that they count no more ([`counted`]) as soon as it has its name. They are removed the next
 //! time: who has looked up their names can still open them.
 
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::errors::ParquetError;
 use plumbline_schemas::archive::{Day, Segment, counted, to_merge};
 use plumbline_schemas::command::Command;
 use plumbline_schemas::event::Event;
@@ -30,27 +26,28 @@ use crate::archive::FILE_ROWS;
 use crate::batch::Batch;
 use crate::file::{ArchiveError, TableFile};
 use crate::records::{self, Place};
+use crate::shelf::{Location, Shelf, ensure};
 use crate::table::Table;
 
 /// So many days that are over are looked at for small files: the rest was, while the service ran.
 const DAYS_LOOKED_AT: usize = 2;
 
-/// Sees to it that a directory has every table, be it without rows, so that it can be queried.
-pub fn prepare(archive: &Path) -> Result<(), ArchiveError> {
+/// What has no name yet: rows that come in, and files that become one.
+const TEMPORARY: &str = "partial";
+const MERGING: &str = "merging";
+
+/// Sees to it that an archive has every table, be it without rows, so that it can be queried.
+pub fn prepare(archive: &Location) -> Result<(), ArchiveError> {
     for table in Table::ALL {
-        let directory = archive.join(table.name());
-        fs::create_dir_all(&directory).map_err(|source| ArchiveError::write(&directory, source))?;
-        let path = directory.join("empty.parquet");
-        if path.exists() {
-            continue;
+        if let Location::Directory(archive) = archive {
+            let directory = archive.join(table.name());
+            fs::create_dir_all(&directory)
+                .map_err(|source| ArchiveError::write(&directory, source))?;
         }
-        // Who does not get it need not do anything: somebody else is at it.
-        let Ok(_lock) = lock(directory.join(".empty.lock")) else {
-            continue;
-        };
-        let temporary = directory.join(".empty.partial");
-        let file = TableFile::create(table, temporary.clone())?.finish()?;
-        publish(&file, &temporary, &path)?;
+        let name = Path::new(table.name()).join("empty.parquet");
+        ensure(archive, &name, |path| {
+            TableFile::create(table, path)?.finish()
+        })?;
     }
     Ok(())
 }
@@ -59,14 +56,13 @@ pub fn prepare(archive: &Path) -> Result<(), ArchiveError> {
 /// no name yet is to be appended once more.
 pub struct PartitionArchive {
     table: Table,
-    directory: PathBuf,
+    shelf: Shelf,
     partition: i32,
     /// The last of the named files.
     last: Option<Segment>,
     open: Option<Open>,
     file_rows: usize,
     named_rows: u64,
-    _lock: File,
 }
 
 /// A file that has no name yet.
@@ -80,31 +76,29 @@ struct Open {
 
 impl PartitionArchive {
     /// Looks what there is of a partition, if nobody else archives it.
-    pub fn open(archive: &Path, table: Table, partition: i32) -> Result<Self, ArchiveError> {
+    pub fn open(archive: &Location, table: Table, partition: i32) -> Result<Self, ArchiveError> {
         Self::with_files_of(FILE_ROWS, archive, table, partition)
     }
 
     fn with_files_of(
         file_rows: usize,
-        archive: &Path,
+        archive: &Location,
         table: Table,
         partition: i32,
     ) -> Result<Self, ArchiveError> {
-        let directory = archive.join(table.name());
-        let lock = lock(directory.join(format!(".p{partition:03}.lock")))?;
         let mut opened = Self {
             table,
-            directory,
+            shelf: Shelf::open(archive, table.name(), partition)?,
             partition,
             last: None,
             open: None,
             file_rows,
             named_rows: 0,
-            _lock: lock,
         };
         // What a process left that was killed.
-        remove(&opened.temporary())?;
-        remove(&opened.merging())?;
+        for what in [TEMPORARY, MERGING] {
+            let _ = fs::remove_file(opened.temporary(what));
+        }
         let counted = counted(opened.files()?);
         opened.last = counted.last().map(|(segment, _)| *segment);
         Ok(opened)
@@ -165,7 +159,7 @@ impl PartitionArchive {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => Open {
-                file: TableFile::create(self.table, self.temporary())?,
+                file: TableFile::create(self.table, self.temporary(TEMPORARY))?,
                 day: Day::of(time).max(self.last.map_or(Day::of(time), |last| last.day)),
                 first: offset,
                 last: offset,
@@ -183,9 +177,11 @@ impl PartitionArchive {
             .map_or(Ok(()), |open| open.file.end_group())
     }
 
-    /// Puts all that was appended under a name.
+    /// Puts all that was appended under a name, unless it has to go further first.
     pub fn close(&mut self) -> Result<(), ArchiveError> {
-        let Some(open) = self.open.take() else {
+        let least = self.shelf.least();
+        let may_close = |open: &mut Open| least.is_none_or(|least| open.last >= least);
+        let Some(open) = self.open.take_if(may_close) else {
             return Ok(());
         };
         let rows = open.file.rows() as u64;
@@ -196,30 +192,32 @@ impl PartitionArchive {
             day: open.day,
         };
         let file = open.file.finish()?;
-        publish(&file, &self.temporary(), &self.path(segment))?;
+        let temporary = self.temporary(TEMPORARY);
+        self.shelf.publish(&file, &temporary, segment)?;
         self.last = Some(segment);
         self.named_rows += rows;
         Ok(())
     }
 
     /// Removes files that were merged into others, and merges what is small and of a day that is over.
-    pub fn tidy(&self) -> Result<(), ArchiveError> {
+    pub fn tidy(&mut self) -> Result<(), ArchiveError> {
         let all = self.files()?;
         let counted = counted(all.clone());
         for (_, path) in all.iter().filter(|file| !counted.contains(file)) {
-            remove(path)?;
+            self.shelf.remove(path)?;
         }
-        let files = recent(&counted)
+        let recent = recent(&counted);
+        let rows = recent
             .iter()
-            .map(|(segment, path)| Ok((*segment, rows(path)?)))
+            .map(|(segment, path)| Ok((*segment, self.shelf.rows(path)?)))
             .collect::<Result<Vec<_>, ArchiveError>>()?;
-        for group in to_merge(&files, self.file_rows) {
-            self.merge(&files[group])?;
+        for group in to_merge(&rows, self.file_rows) {
+            self.merge(&recent[group])?;
         }
         Ok(())
     }
 
-    fn merge(&self, files: &[(Segment, usize)]) -> Result<(), ArchiveError> {
+    fn merge(&mut self, files: &[(Segment, PathBuf)]) -> Result<(), ArchiveError> {
         let (Some((first, _)), Some((last, _))) = (files.first(), files.last()) else {
             return Ok(());
         };
@@ -227,54 +225,37 @@ impl PartitionArchive {
             last: last.last,
             ..*first
         };
-        let temporary = self.merging();
+        let temporary = self.temporary(MERGING);
         let mut merged = TableFile::create(self.table, temporary.clone())?;
-        for (segment, _) in files {
-            let path = self.path(*segment);
-            let failed = |source| read_failed(&path, source);
-            let batches = reader(&path)?.build().map_err(failed)?;
-            for batch in batches {
-                merged.append(&batch.map_err(|source| failed(source.into()))?)?;
+        for (_, path) in files {
+            for batch in self.shelf.read(path)? {
+                let batch = batch.map_err(|source| ArchiveError::Read {
+                    path: path.clone(),
+                    source: source.into(),
+                })?;
+                merged.append(&batch)?;
             }
         }
-        publish(&merged.finish()?, &temporary, &self.path(whole))
+        self.shelf.publish(&merged.finish()?, &temporary, whole)
     }
 
     /// Every file of the partition, in no order.
     fn files(&self) -> Result<Vec<(Segment, PathBuf)>, ArchiveError> {
-        let failed = |source| ArchiveError::write(&self.directory, source);
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.directory).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let segment = Segment::of(&path);
-            files.extend(
-                segment
-                    .filter(|segment| segment.partition == self.partition)
-                    .map(|segment| (segment, path)),
-            );
-        }
+        let mut files = self.shelf.files()?;
+        files.retain(|(segment, _)| segment.partition == self.partition);
         Ok(files)
     }
 
-    fn path(&self, segment: Segment) -> PathBuf {
-        self.directory.join(segment.to_string())
-    }
-
-    fn temporary(&self) -> PathBuf {
-        self.directory
-            .join(format!(".p{:03}.partial", self.partition))
-    }
-
-    fn merging(&self) -> PathBuf {
-        self.directory
-            .join(format!(".p{:03}.merging", self.partition))
+    fn temporary(&self, what: &str) -> PathBuf {
+        self.shelf
+            .temporary(&format!(".p{:03}.{what}", self.partition))
     }
 }
 
 impl Drop for PartitionArchive {
     fn drop(&mut self) {
         // The lock is still held: it is of nobody else.
-        let _ = fs::remove_file(self.temporary());
+        let _ = fs::remove_file(self.temporary(TEMPORARY));
     }
 }
 
@@ -283,51 +264,6 @@ fn recent(files: &[(Segment, PathBuf)]) -> &[(Segment, PathBuf)] {
     let mut days = files.chunk_by(|(a, _), (b, _)| a.day == b.day).rev();
     let recent = days.by_ref().take(DAYS_LOOKED_AT + 1).map(<[_]>::len);
     &files[files.len() - recent.sum::<usize>()..]
-}
-
-fn rows(path: &Path) -> Result<usize, ArchiveError> {
-    let rows = reader(path)?.metadata().file_metadata().num_rows();
-    Ok(usize::try_from(rows).unwrap_or(0))
-}
-
-fn reader(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, ArchiveError> {
-    let file = File::open(path).map_err(|source| read_failed(path, source.into()))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| read_failed(path, source))
-}
-
-fn lock(path: PathBuf) -> Result<File, ArchiveError> {
-    let file = File::create(&path).map_err(|source| ArchiveError::write(&path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ArchiveError::Locked { path }),
-        Err(TryLockError::Error(source)) => Err(ArchiveError::write(&path, source)),
-    }
-}
-
-/// Gives a file its name once it is on the disk, and sees to it that the name is too.
-fn publish(file: &File, temporary: &Path, path: &Path) -> Result<(), ArchiveError> {
-    let directory = path.parent().unwrap_or(path);
-    let published = file
-        .sync_all()
-        .and_then(|()| fs::rename(temporary, path))
-        .and_then(|()| File::open(directory)?.sync_all());
-    published.map_err(|source| ArchiveError::write(path, source))
-}
-
-fn remove(path: &Path) -> Result<(), ArchiveError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => {
-            Err(ArchiveError::write(path, source))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn read_failed(path: &Path, source: ParquetError) -> ArchiveError {
-    ArchiveError::Read {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]

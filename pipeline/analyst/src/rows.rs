@@ -5,8 +5,6 @@
 //! Times are RFC 3339, those without a zone in UTC, as the logs that are kept so are.
 
 use std::fs::File;
-use std::io;
-use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -28,9 +26,6 @@ pub enum RowsError {
     /// A table of the archive that is no log.
     #[error("it is the table `{0}` of a replay and no log; the log of that replay is in `events`")]
     NotEvents(Table),
-    /// A file that cannot be opened.
-    #[error("it cannot be opened")]
-    Open(#[source] io::Error),
     /// A file that is no Parquet, or damaged.
     #[error("it is no Parquet, or damaged")]
     Parquet(#[from] ParquetError),
@@ -44,7 +39,7 @@ impl RowsError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotEvents(_) => 2,
-            Self::Open(_) | Self::Parquet(_) | Self::Json(_) => 1,
+            Self::Parquet(_) | Self::Json(_) => 1,
         }
     }
 }
@@ -61,9 +56,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Opens a file.
-    pub fn open(path: &Path) -> Result<Self, RowsError> {
-        let file = File::open(path).map_err(RowsError::Open)?;
+    /// Reads a file.
+    pub fn open(file: File) -> Result<Self, RowsError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let metadata = builder.metadata().file_metadata();
         let table = Table::of(metadata);

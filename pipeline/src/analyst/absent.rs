@@ -1,6 +1,8 @@
 //! What stands for Parquet and SQL in a build without them: nothing can be opened.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,7 +14,7 @@ use plumbline_schemas::time::EventTime;
 /// What was asked for is not part of this build.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this build of plumbline has neither Parquet nor SQL; build it with its default features, or with `--features analyst`"
+    "this build of plumbline has neither Parquet nor SQL nor S3; build it with its default features, or with `--features analyst`"
 )]
 pub struct Absent;
 
@@ -65,9 +67,59 @@ impl Archive {
     }
 }
 
-/// No archive can be begun.
-pub fn prepare(_: &Path) -> Result<(), Absent> {
-    Err(Absent)
+/// No place for an archive.
+pub enum Location {}
+
+impl Location {
+    /// Fails.
+    pub fn at(_: &Path) -> Result<Self, Absent> {
+        Err(Absent)
+    }
+}
+
+/// Never called.
+pub fn prepare(location: &Location) -> Result<(), Absent> {
+    match *location {}
+}
+
+/// Buckets that nobody can ask.
+pub enum Buckets {}
+
+impl Buckets {
+    /// Fails.
+    pub fn new() -> io::Result<Self> {
+        Err(io::Error::other(Absent))
+    }
+
+    /// Never called.
+    pub fn list(&self, _: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn size(&self, _: &Path) -> io::Result<Option<u64>> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn read(&self, _: &Path) -> io::Result<Box<dyn Read + Send>> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn bytes(&self, _: &Path, _: Range<u64>) -> io::Result<Vec<u8>> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn fetch(&self, _: &Path) -> io::Result<File> {
+        match *self {}
+    }
+
+    /// Never called.
+    pub fn upload(&self, _: &Path, _: &Path) -> io::Result<()> {
+        match *self {}
+    }
 }
 
 /// A partition that never is archived.
@@ -75,7 +127,7 @@ pub enum PartitionArchive {}
 
 impl PartitionArchive {
     /// Fails.
-    pub fn open(_: &Path, _: Table, _: i32) -> Result<Self, Absent> {
+    pub fn open(_: &Location, _: Table, _: i32) -> Result<Self, Absent> {
         Err(Absent)
     }
 
@@ -125,7 +177,7 @@ impl PartitionArchive {
     }
 
     /// Never called.
-    pub fn tidy(&self) -> Result<(), Absent> {
+    pub fn tidy(&mut self) -> Result<(), Absent> {
         match *self {}
     }
 }
@@ -158,7 +210,7 @@ pub enum Rows {}
 
 impl Rows {
     /// Fails.
-    pub fn open(_: &Path) -> Result<Self, Absent> {
+    pub fn open(_: File) -> Result<Self, Absent> {
         Err(Absent)
     }
 

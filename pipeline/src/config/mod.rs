@@ -20,6 +20,7 @@ mod tests;
 use std::path::Path;
 
 use plumbline_detectors::config::{DetectorsConfig, EngineConfig, PolicyConfig};
+use plumbline_schemas::archive::is_in_bucket;
 use serde::Deserialize;
 
 pub use bot::{BotConfig, TargetConfig, TargetKind};
@@ -167,7 +168,8 @@ impl Config {
         for program in sources.chain([&mut self.replay.program]).flatten() {
             *program = directory.join(&*program);
         }
-        if let Some(archive) = &mut self.archive.dir {
+        let archive = self.archive.dir.as_mut();
+        if let Some(archive) = archive.filter(|archive| !is_in_bucket(archive)) {
             *archive = directory.join(&*archive);
         }
         self.geo.rebase(directory);

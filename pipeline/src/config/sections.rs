@@ -147,7 +147,8 @@ impl Default for RunConfig {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArchiveConfig {
-    /// The directory of the tables `events`, `findings` and `commands`. Relative to the configuration file.
+    /// The directory of the tables `events`, `findings` and `commands`, relative to the configuration file, or an URL
+    /// `s3://bucket/prefix`.
     pub dir: Option<PathBuf>,
     /// How long a file waits for more rows before it is closed.
     #[serde(deserialize_with = "longer_than_zero")]

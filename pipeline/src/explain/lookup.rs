@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use memchr::memmem::Finder;
+use plumbline_schemas::archive::is_in_bucket;
 use plumbline_schemas::command::Command;
 use plumbline_schemas::finding::Finding;
 use serde::de::DeserializeOwned;
@@ -30,17 +31,23 @@ pub(super) struct Mentions<T> {
 
 impl Results {
     pub(super) fn open(directory: &Path) -> Result<Self, ExplainError> {
-        check_directory(directory)?;
         let mut results = Self {
             findings: directory.join("findings.ndjson"),
             commands: directory.join("commands.ndjson"),
             tables: None,
         };
+        let tables = ["findings", "commands"].map(|name| directory.join(name));
+        // In a bucket there are tables, or nothing that is looked up line by line.
+        if is_in_bucket(directory) {
+            results.tables = Some(Tables::open(directory)?);
+            [results.findings, results.commands] = tables;
+            return Ok(results);
+        }
+        check_directory(directory)?;
         let files = [&results.findings, &results.commands];
         let Some(missing) = files.into_iter().find(|path| !path.is_file()) else {
             return Ok(results);
         };
-        let tables = ["findings", "commands"].map(|name| directory.join(name));
         if !tables.iter().all(|table| table.is_dir()) {
             return Err(ExplainError::NoFile(missing.clone()));
         }

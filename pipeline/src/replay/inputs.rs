@@ -1,47 +1,141 @@
 //! Which files the inputs name, which of them are read as one, and their bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use plumbline_schemas::archive::{Segment, counted};
+use glob::{MatchOptions, Pattern};
+use plumbline_schemas::archive::{Segment, counted, is_in_bucket};
 
 use super::ReplayError;
 use super::progress::Progress;
+use crate::analyst::Buckets;
 
 /// The word for stdin.
 pub(super) const STDIN: &str = "-";
 
 /// The first bytes of every Parquet file.
-pub(super) const PARQUET: [u8; 4] = *b"PAR1";
+const PARQUET: [u8; 4] = *b"PAR1";
 
-/// Every file the inputs name: in the order given, globs and directories by file name.
-pub(super) fn expand(inputs: &[String]) -> Result<Vec<PathBuf>, ReplayError> {
-    let mut files = Vec::new();
-    for input in inputs {
-        let path = Path::new(input);
-        let before = files.len();
-        if input == STDIN {
-            files.push(path.to_owned());
-        } else if path.exists() {
-            walk(path, &mut files)?;
-        } else {
-            let matches = glob::glob(input).map_err(|_| ReplayError::NoInput(input.clone()))?;
-            for found in matches {
-                let found = found.map_err(|error| ReplayError::Read {
-                    path: error.path().to_owned(),
-                    offset: 0,
-                    source: error.into(),
-                })?;
-                walk(&found, &mut files)?;
+/// The files that the inputs name, on this machine or in buckets.
+pub(super) struct Inputs {
+    buckets: Option<Buckets>,
+    /// Bytes of what is in buckets.
+    sizes: HashMap<PathBuf, u64>,
+}
+
+impl Inputs {
+    /// With every file the inputs name: in the order given, globs and directories by file name.
+    pub(super) fn expand(inputs: &[String]) -> Result<(Self, Vec<PathBuf>), ReplayError> {
+        let mut expanded = Self {
+            buckets: None,
+            sizes: HashMap::new(),
+        };
+        let mut files = Vec::new();
+        for input in inputs {
+            let path = Path::new(input);
+            let before = files.len();
+            if input == STDIN {
+                files.push(path.to_owned());
+            } else if is_in_bucket(path) {
+                expanded
+                    .look_into(path, &mut files)
+                    .map_err(|source| read_failed(path, source))?;
+            } else if path.exists() {
+                walk(path, &mut files)?;
+            } else {
+                let matches = glob::glob(input).map_err(|_| ReplayError::NoInput(input.clone()))?;
+                for found in matches {
+                    let found = found
+                        .map_err(|error| read_failed(&PathBuf::from(error.path()), error.into()))?;
+                    walk(&found, &mut files)?;
+                }
+            }
+            if files.len() == before {
+                return Err(ReplayError::NoInput(input.clone()));
             }
         }
-        if files.len() == before {
-            return Err(ReplayError::NoInput(input.clone()));
-        }
+        Ok((expanded, files))
     }
-    Ok(files)
+
+    /// An object, all that are below a directory, or those that a glob matches.
+    fn look_into(&mut self, path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+        let buckets = match self.buckets.take() {
+            Some(buckets) => buckets,
+            None => Buckets::new()?,
+        };
+        let mut found = buckets.list(path)?;
+        if found.is_empty() {
+            let size = buckets.size(path)?;
+            found.extend(size.map(|size| (path.to_owned(), size)));
+        }
+        let text = path.to_string_lossy();
+        if let Some(wild) = text.find(['*', '?', '['])
+            && found.is_empty()
+        {
+            let above = text[..wild].rsplit_once('/').map_or("", |(above, _)| above);
+            let pattern = Pattern::new(&text).map_err(io::Error::other)?;
+            let options = MatchOptions {
+                require_literal_separator: true,
+                ..MatchOptions::default()
+            };
+            found = buckets.list(Path::new(above))?;
+            found.retain(|(path, _)| pattern.matches_path_with(path, options));
+        }
+        files.extend(found.iter().map(|(path, _)| path.clone()));
+        self.sizes.extend(found);
+        self.buckets = Some(buckets);
+        Ok(())
+    }
+
+    /// Bytes of all files together, before decompression; stdin counts for nothing.
+    pub(super) fn total_bytes<'p>(&self, files: impl Iterator<Item = &'p PathBuf>) -> u64 {
+        files.filter_map(|path| self.bytes(path)).sum()
+    }
+
+    /// Bytes of one of them.
+    pub(super) fn bytes(&self, path: &Path) -> Option<u64> {
+        let size = self.sizes.get(path).copied();
+        size.or_else(|| Some(path.metadata().ok()?.len()))
+    }
+
+    /// A file of Parquet, which is read from its end; nothing if it is none. Of a pipe nothing is read here: what was
+    /// read could not be given back.
+    pub(super) fn parquet(&self, path: &Path) -> io::Result<Option<File>> {
+        if let Some(buckets) = self.buckets_of(path) {
+            let size = self.bytes(path).unwrap_or(0);
+            let is_parquet = size >= 4 && buckets.bytes(path, 0..4)? == PARQUET;
+            return is_parquet.then(|| buckets.fetch(path)).transpose();
+        }
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let mut file = File::open(path)?;
+        let mut head = Vec::with_capacity(4);
+        file.by_ref().take(4).read_to_end(&mut head)?;
+        Ok((head == PARQUET).then_some(file))
+    }
+
+    /// Opens a file; gzip and Zstandard are known by their first bytes, whatever the name says.
+    pub(super) fn open(
+        &self,
+        path: &Path,
+        progress: &Progress,
+    ) -> io::Result<Box<dyn BufRead + Send>> {
+        let raw: Box<dyn Read + Send> = if path == Path::new(STDIN) {
+            Box::new(io::stdin())
+        } else if let Some(buckets) = self.buckets_of(path) {
+            buckets.read(path)?
+        } else {
+            Box::new(File::open(path)?)
+        };
+        decompressed(progress.counting(raw))
+    }
+
+    fn buckets_of(&self, path: &Path) -> Option<&Buckets> {
+        self.buckets.as_ref().filter(|_| is_in_bucket(path))
+    }
 }
 
 /// The same files, those together that are read one behind the other: of a service's archive the files of a
@@ -77,24 +171,12 @@ pub(super) fn name(sequence: &[PathBuf]) -> String {
     }
 }
 
-/// Bytes of all files together, before decompression; stdin counts for nothing.
-pub(super) fn total_bytes<'p>(files: impl Iterator<Item = &'p PathBuf>) -> u64 {
-    files
-        .filter_map(|path| path.metadata().ok())
-        .map(|metadata| metadata.len())
-        .sum()
-}
-
 fn walk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReplayError> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
     }
-    let failed = |source| ReplayError::Read {
-        path: path.to_owned(),
-        offset: 0,
-        source,
-    };
+    let failed = |source| read_failed(path, source);
     let mut entries = Vec::new();
     for entry in path.read_dir().map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -106,14 +188,16 @@ fn walk(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReplayError> {
     entries.iter().try_for_each(|entry| walk(entry, files))
 }
 
-/// Opens a file; gzip and Zstandard are known by their first bytes, whatever the name says.
-pub(super) fn open(path: &Path, progress: &Progress) -> io::Result<Box<dyn BufRead + Send>> {
-    let raw: Box<dyn Read + Send> = if path == Path::new(STDIN) {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path)?)
-    };
-    let mut raw = BufReader::with_capacity(1 << 17, progress.counting(raw));
+fn read_failed(path: &Path, source: io::Error) -> ReplayError {
+    ReplayError::Read {
+        path: path.to_owned(),
+        offset: 0,
+        source,
+    }
+}
+
+fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut raw = BufReader::with_capacity(1 << 17, raw);
     // A pipe may give its first bytes one by one.
     let mut head = Vec::with_capacity(4);
     raw.by_ref().take(4).read_to_end(&mut head)?;

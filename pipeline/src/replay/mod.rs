@@ -29,6 +29,7 @@ mod merge;
 mod progress;
 mod reader;
 mod records;
+mod remote;
 mod results;
 mod sample;
 mod selection;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use plumbline_detectors::{Disposition, Engine, Output};
+use plumbline_schemas::archive::is_in_bucket;
 use plumbline_schemas::drift::DriftCounts;
 use plumbline_schemas::event::Event;
 
@@ -52,9 +54,11 @@ use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
 use crate::worker::{Seed, SeedError};
 use feed::{Feed, Taken};
+use inputs::Inputs;
 use labels::{LabelError, LabelFile, Labels};
 use progress::Progress;
 use reader::Reader;
+use remote::Remote;
 use results::Results;
 pub(crate) use results::Writing;
 pub use sample::{Sampled, sample};
@@ -78,6 +82,12 @@ pub enum ReplayError {
         "{0} would be replaced, and is not known to hold a replay's table and nothing else; name another --out"
     )]
     Occupied(PathBuf),
+    /// A place in a bucket where something is.
+    #[error("something is at {0} already, and in a bucket nothing is replaced; name another --out")]
+    Taken(PathBuf),
+    /// Results of a comparison in a bucket.
+    #[error("{0} is in a bucket; a comparison is written into a directory")]
+    InBucket(PathBuf),
     /// A file of somebody else under the name of a result.
     #[error("{0} would be replaced, and no replay has written it; name another --out")]
     Foreign(PathBuf),
@@ -207,13 +217,15 @@ fn remove_outdated(out: &Path) -> Result<(), ReplayError> {
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
     let labels = config.compare.labels.as_deref();
+    let remote = Remote::begin(out)?;
     let side = Side {
         config,
-        out,
+        out: remote.as_ref().map_or(out, Remote::spool),
         parquet: config.replay.parquet,
         export_state: config.replay.export_state,
     };
     let summaries = replay_sides(&config.replay, labels, &[side])?;
+    remote.map_or(Ok(()), Remote::publish)?;
     summaries.into_iter().next().ok_or(ReplayError::NoOutput)
 }
 
@@ -231,8 +243,11 @@ pub fn replay_sides(
     if let Some(side) = sides.iter().find(|side| side.out.is_file()) {
         return Err(ReplayError::NotADirectory(side.out.to_owned()));
     }
+    if let Some(side) = sides.iter().find(|side| is_in_bucket(side.out)) {
+        return Err(ReplayError::InBucket(side.out.to_owned()));
+    }
     let mut labels = Labels::new(labels.map(LabelFile::read).transpose()?);
-    let files = inputs::expand(&input.input)?;
+    let (opened, files) = Inputs::expand(&input.input)?;
     for side in sides {
         tables::check(side.out, &files)?;
         check_outdated(side.out)?;
@@ -243,9 +258,9 @@ pub fn replay_sides(
     let decoder = LogFormat::open(format, input.program.as_deref())?;
     let normaliser = Normaliser::new(decoder, input.tenant.as_deref(), enrichers.common)?;
     let files = || inputs.iter().flatten();
-    let progress = Progress::new(inputs::total_bytes(files()));
+    let progress = Progress::new(opened.total_bytes(files()));
     let names: Vec<String> = inputs.iter().map(|files| inputs::name(files)).collect();
-    let open = |path: &Path| Reader::open(path, format, &progress);
+    let open = |path: &Path| Reader::open(&opened, path, format, &progress);
     let feeds = inputs.iter().map(|files| Feed::open(files, &open));
     let mut feeds = feeds.collect::<Result<Vec<_>, _>>()?;
 

@@ -1,12 +1,11 @@
 //! One input file as raw records: text cut into records, or the rows of a Parquet file.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
+use super::ReplayError;
+use super::inputs::Inputs;
 use super::progress::{Counter, Progress};
 use super::records::{Next, Openings, Records};
-use super::{ReplayError, inputs};
 use crate::analyst::Rows;
 use crate::log_format::VRL;
 
@@ -19,6 +18,7 @@ pub(super) enum Reader {
 impl Reader {
     /// Opens a file. Parquet is known by its first bytes, whatever the name says.
     pub(super) fn open(
+        inputs: &Inputs,
         path: &Path,
         format: &str,
         progress: &Progress,
@@ -28,17 +28,17 @@ impl Reader {
             offset: 0,
             source,
         };
-        if is_parquet(path).map_err(failed)? {
-            let rows = Rows::open(path).map_err(|source| ReplayError::Parquet {
+        if let Some(file) = inputs.parquet(path).map_err(failed)? {
+            let rows = Rows::open(file).map_err(|source| ReplayError::Parquet {
                 path: path.to_owned(),
                 row: 0,
                 source,
             })?;
-            let bytes = path.metadata().map_err(failed)?.len();
+            let bytes = inputs.bytes(path).unwrap_or(0);
             let counter = progress.counter(bytes, rows.total());
             return Ok(Self::Parquet { rows, counter });
         }
-        let input = inputs::open(path, progress).map_err(failed)?;
+        let input = inputs.open(path, progress).map_err(failed)?;
         let openings = match format {
             VRL => Openings::None,
             "cloudtrail" | "auto" => Openings::Trails,
@@ -86,14 +86,4 @@ impl Reader {
             Self::Parquet { rows, .. } => rows.is_archive(),
         }
     }
-}
-
-/// Of a pipe nothing is read here: what was read could not be given back.
-fn is_parquet(path: &Path) -> io::Result<bool> {
-    if !path.is_file() {
-        return Ok(false);
-    }
-    let mut head = Vec::with_capacity(4);
-    File::open(path)?.take(4).read_to_end(&mut head)?;
-    Ok(head == inputs::PARQUET)
 }

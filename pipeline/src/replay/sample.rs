@@ -8,10 +8,11 @@ use plumbline_schemas::drift::DriftCounts;
 use plumbline_schemas::formats::Decoded;
 use plumbline_schemas::shown::plain;
 
+use super::ReplayError;
+use super::inputs::Inputs;
 use super::progress::Progress;
 use super::reader::Reader;
 use super::records::Next;
-use super::{ReplayError, inputs};
 use crate::config::SourceConfig;
 use crate::enrich::Enricher;
 use crate::log_format::LogFormat;
@@ -44,10 +45,16 @@ pub fn sample(paths: &[String], source: &SourceConfig) -> Result<Sampled, Replay
         Arc::new(Enricher::none()),
     )?;
     let mut sampled = Sampled::default();
-    let files = inputs::expand(paths)?;
+    let (inputs, files) = Inputs::expand(paths)?;
     for path in &files {
         let name = (files.len() > 1).then(|| format!("{}:", path.display()));
-        sampled.file(path, &name.unwrap_or_default(), &source.format, &normaliser)?;
+        sampled.file(
+            &inputs,
+            path,
+            &name.unwrap_or_default(),
+            &source.format,
+            &normaliser,
+        )?;
     }
     sampled.sum_up();
     Ok(sampled)
@@ -56,13 +63,14 @@ pub fn sample(paths: &[String], source: &SourceConfig) -> Result<Sampled, Replay
 impl Sampled {
     fn file(
         &mut self,
+        inputs: &Inputs,
         path: &Path,
         name: &str,
         format: &str,
         normaliser: &Normaliser,
     ) -> Result<(), ReplayError> {
         let progress = Progress::new(0);
-        let mut reader = Reader::open(path, format, &progress)?;
+        let mut reader = Reader::open(inputs, path, format, &progress)?;
         let mut record = Vec::new();
         while let Next::Record = reader.next(path, &mut record)? {
             self.records += 1;

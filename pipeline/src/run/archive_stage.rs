@@ -23,7 +23,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::metrics::Kinds;
-use crate::analyst::{ArchiveError, PartitionArchive, Table, prepare};
+use crate::analyst::{ArchiveError, Location, PartitionArchive, Table, prepare};
 use crate::config::TopicsConfig;
 use crate::deliver::{causes, command_of};
 use crate::kafka::{
@@ -103,12 +103,13 @@ impl ArchiveStage {
     /// The archive of a partition that has these offsets, and where it goes on.
     fn open(
         &self,
+        location: &Location,
         table: Table,
         topic: &str,
         partition: i32,
         offsets: Range<i64>,
     ) -> Result<(PartitionArchive, i64), Trouble> {
-        let archive = PartitionArchive::open(&self.directory, table, partition)?;
+        let archive = PartitionArchive::open(location, table, partition)?;
         let next = archive.next().unwrap_or(offsets.start);
         if next > offsets.end {
             return Err(Trouble::Beyond {
@@ -160,6 +161,7 @@ struct Refused {
 /// One membership in the consumer group.
 struct Session<'s> {
     stage: &'s ArchiveStage,
+    location: Location,
     consumer: GroupConsumer,
     held: BTreeMap<Place, Held>,
     refused: BTreeMap<Place, Refused>,
@@ -168,7 +170,8 @@ struct Session<'s> {
 
 impl<'s> Session<'s> {
     fn start(stage: &'s ArchiveStage) -> Result<Self, Trouble> {
-        prepare(&stage.directory)?;
+        let location = Location::at(&stage.directory)?;
+        prepare(&location)?;
         let consumer = stage.clients.consumer(&stage.clients.archive_group())?;
         let topics = &stage.topics;
         consumer
@@ -176,6 +179,7 @@ impl<'s> Session<'s> {
             .subscribe(&[&*topics.events, &*topics.findings, &*topics.control])?;
         Ok(Self {
             stage,
+            location,
             consumer,
             held: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -355,7 +359,10 @@ impl<'s> Session<'s> {
         };
         let client = self.consumer.client();
         let (low, end) = client.fetch_watermarks(topic, partition, START_TIMEOUT)?;
-        match self.stage.open(table, topic, partition, low..end) {
+        let opened = self
+            .stage
+            .open(&self.location, table, topic, partition, low..end);
+        match opened {
             Ok((archive, from)) => {
                 self.stage.progress.committed(topic, partition, from);
                 let held = Held {

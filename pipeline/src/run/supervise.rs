@@ -53,7 +53,7 @@ pub(super) fn supervise(
     let _served = served.transpose()?;
     let archive = config.archive.dir.as_deref();
     if let Some(directory) = archive.filter(|_| !analyst::IS_BUILT_IN) {
-        analyst::prepare(directory)?;
+        analyst::Location::at(directory)?;
     }
     // Programs are compiled before anything is waited for.
     let read_by = match config.run.stage {

@@ -1,9 +1,13 @@
+use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 
+use object_store::memory::InMemory;
 use plumbline_schemas::event::EventKind;
 use tempfile::TempDir;
 
 use super::*;
+use crate::bucket::Buckets;
 use crate::rows::Rows;
 
 const NOON: EventTime = EventTime::from_millis(1_795_176_000_000);
@@ -23,12 +27,16 @@ fn event(offset: i64, hours: i64) -> Event<'static> {
 
 fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
-    prepare(place.path()).unwrap();
+    prepare(&location(&place)).unwrap();
     place
 }
 
+fn location(place: &TempDir) -> Location {
+    Location::at(place.path()).unwrap()
+}
+
 fn open(place: &TempDir) -> PartitionArchive {
-    PartitionArchive::with_files_of(FILE_ROWS, place.path(), Table::Events, 3).unwrap()
+    PartitionArchive::with_files_of(FILE_ROWS, &location(place), Table::Events, 3).unwrap()
 }
 
 fn append(archive: &mut PartitionArchive, offset: i64, hours: i64) {
@@ -65,7 +73,7 @@ fn ids(place: &TempDir) -> Vec<String> {
     let files = archive.read_dir().unwrap().map(|file| file.unwrap().path());
     let files = files.filter_map(|path| Some((Segment::of(&path)?, path)));
     for (_, path) in counted(files.collect()) {
-        let mut rows = Rows::open(&path).unwrap();
+        let mut rows = Rows::open(File::open(&path).unwrap()).unwrap();
         while rows.next(&mut record).unwrap() {
             ids.push(Event::parse(&record).unwrap().id.into_owned());
         }
@@ -91,7 +99,7 @@ fn what_has_a_name_is_where_the_next_one_goes_on() {
     assert_eq!(archive.next(), Some(3));
     assert_eq!(archive.waiting().map(|(first, _)| first), Some(3));
     // As if it had been killed: what is left of it stands there for ever.
-    let partial = archive.temporary();
+    let partial = archive.temporary(TEMPORARY);
     let left = fs::read(&partial).unwrap();
     drop(archive);
     fs::write(&partial, left).unwrap();
@@ -117,14 +125,14 @@ fn what_has_a_name_is_where_the_next_one_goes_on() {
 fn a_partition_is_archived_by_one_at_a_time() {
     let place = place();
     let first = open(&place);
-    let refused = PartitionArchive::open(place.path(), Table::Events, 3);
+    let refused = PartitionArchive::open(&location(&place), Table::Events, 3);
     let refused = refused.err().map(|error| error.to_string());
     assert!(
         refused.is_some_and(|error| error.contains("another process")),
         "it is locked"
     );
-    assert!(PartitionArchive::open(place.path(), Table::Events, 4).is_ok());
-    assert!(PartitionArchive::open(place.path(), Table::Findings, 3).is_ok());
+    assert!(PartitionArchive::open(&location(&place), Table::Events, 4).is_ok());
+    assert!(PartitionArchive::open(&location(&place), Table::Findings, 3).is_ok());
     drop(first);
     open(&place);
 }
@@ -228,7 +236,7 @@ fn a_merge_that_is_killed_loses_nothing_and_doubles_nothing() {
             }
         }
         assert_eq!(ids(&place), upto(6), "{removed:?}");
-        let next = open(&place);
+        let mut next = open(&place);
         assert_eq!(next.next(), Some(6));
         next.tidy().unwrap();
         next.tidy().unwrap();
@@ -249,4 +257,112 @@ fn what_cannot_be_read_stays_where_it_is() {
     assert!(error.contains("cannot be read"), "{error}");
     assert_eq!(names(&place), before);
     assert_eq!(open(&place).next(), Some(4));
+}
+
+/// An archive in a bucket, and the ids of the events that are in it.
+fn bucket() -> (Location, impl Fn() -> Vec<String>) {
+    let buckets = Arc::new(Buckets::with("logs", Arc::new(InMemory::new())));
+    let location = Location::Bucket(Arc::clone(&buckets), PathBuf::from("s3://logs/kept"));
+    prepare(&location).unwrap();
+    let ids = move || {
+        let (mut ids, mut record) = (Vec::new(), Vec::new());
+        let files = buckets.list(Path::new("s3://logs/kept/events")).unwrap();
+        let files = files.into_iter().map(|(path, _)| path);
+        let files = files.filter_map(|path| Some((Segment::of(&path)?, path)));
+        for (_, path) in counted(files.collect()) {
+            let mut rows = Rows::open(buckets.fetch(&path).unwrap()).unwrap();
+            while rows.next(&mut record).unwrap() {
+                ids.push(Event::parse(&record).unwrap().id.into_owned());
+            }
+        }
+        ids
+    };
+    (location, ids)
+}
+
+fn open_in(location: &Location) -> PartitionArchive {
+    PartitionArchive::with_files_of(FILE_ROWS, location, Table::Events, 3).unwrap()
+}
+
+#[test]
+fn in_a_bucket_who_takes_over_goes_on_and_who_had_it_is_refused() {
+    let (location, ids) = bucket();
+    let mut first = open_in(&location);
+    (0..3).for_each(|offset| append(&mut first, offset, 0));
+    first.close().unwrap();
+    (3..5).for_each(|offset| append(&mut first, offset, 0));
+    let mut second = open_in(&location);
+    assert_eq!(second.next(), Some(3));
+    let refused = first.close().expect_err("it is taken");
+    assert!(matches!(refused, ArchiveError::Locked { .. }), "{refused}");
+    (3..8).for_each(|offset| append(&mut second, offset, 24));
+    second.close().unwrap();
+    second.tidy().unwrap();
+    assert_eq!(ids(), upto(8));
+}
+
+#[test]
+fn in_a_bucket_what_was_announced_may_come_late_and_counts_once() {
+    let (location, ids) = bucket();
+    let mut slept = open_in(&location);
+    (0..4).for_each(|offset| append(&mut slept, offset, 0));
+    let Shelf::Bucket(shelf) = &mut slept.shelf else {
+        panic!("it is in a bucket");
+    };
+    shelf.announce(3).unwrap();
+    let late = slept.open.take().expect("rows").file.finish();
+    drop(late);
+
+    let mut next = open_in(&location);
+    assert_eq!(next.next(), None);
+    (0..2).for_each(|offset| append(&mut next, offset, 0));
+    next.close().unwrap();
+    assert_eq!(next.waiting().map(|(first, _)| first), Some(0));
+    (2..6).for_each(|offset| append(&mut next, offset, 0));
+    next.close().unwrap();
+    assert_eq!(ids(), upto(6));
+    let temporary = slept.temporary(TEMPORARY);
+    let Shelf::Bucket(shelf) = &slept.shelf else {
+        panic!("it is in a bucket");
+    };
+    let day = Day::of(NOON);
+    let segment = Segment {
+        partition: 3,
+        first: 0,
+        last: 3,
+        day,
+    };
+    shelf.send(&temporary, segment).unwrap();
+    assert_eq!(ids(), upto(6));
+    append(&mut next, 6, 24);
+    next.close().unwrap();
+    next.tidy().unwrap();
+    assert_eq!(ids(), upto(7));
+    assert_eq!(open_in(&location).next(), Some(7));
+}
+
+#[test]
+fn in_a_bucket_small_files_of_a_day_that_is_over_become_one() {
+    let (location, ids) = bucket();
+    let mut archive = open_in(&location);
+    for (offset, hours) in [(0, 0), (1, 0), (2, 1), (3, 24)] {
+        append(&mut archive, offset, hours);
+        archive.close().unwrap();
+    }
+    archive.tidy().unwrap();
+    archive.tidy().unwrap();
+    let files: Vec<String> = archive
+        .files()
+        .unwrap()
+        .into_iter()
+        .map(|(file, _)| file.to_string())
+        .collect();
+    assert_eq!(
+        files,
+        [
+            "2026-11-20-p003-000000000000-000000000002.parquet",
+            "2026-11-21-p003-000000000003-000000000003.parquet"
+        ]
+    );
+    assert_eq!(ids(), upto(4));
 }

@@ -72,8 +72,8 @@ impl Database {
         let sources = Sources::find(directories)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_stack_size(STACK_BYTES)
-            // For the signal that ends a query.
-            .enable_io()
+            // For the signal that ends a query, and for buckets.
+            .enable_all()
             .build()
             .map_err(QueryError::Threads)?;
         let mut config = SessionConfig::new().with_information_schema(true);

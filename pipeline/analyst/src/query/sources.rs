@@ -14,12 +14,14 @@ use datafusion::datasource::listing::{
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use plumbline_schemas::archive::{Segment, counted};
+use plumbline_schemas::archive::{BUCKET_SCHEME, Segment, counted, is_in_bucket};
 use serde::de::DeserializeOwned;
 
 use super::QueryError;
 use crate::batch::{self, Batch};
+use crate::bucket::{Buckets, bucket_of};
 use crate::records;
+use crate::shelf::footer;
 use crate::table::Table;
 
 /// The files of one table in one directory.
@@ -30,18 +32,27 @@ enum Source {
 }
 
 /// The files of every table.
-pub(super) struct Sources(Vec<(Table, Vec<Source>)>);
+pub(super) struct Sources {
+    tables: Vec<(Table, Vec<Source>)>,
+    /// Where some of them are in buckets.
+    buckets: Option<Buckets>,
+}
 
 impl Sources {
     pub(super) fn find(directories: &[PathBuf]) -> Result<Self, QueryError> {
+        let in_bucket = directories.iter().find(|path| is_in_bucket(path));
+        let buckets =
+            in_bucket.map(|path| Buckets::new().map_err(|error| read_failed(path, error)));
+        let buckets = buckets.transpose()?;
         let mut tables = Table::ALL.map(|table| (table, Vec::new()));
         for directory in directories {
-            if !directory.is_dir() {
+            let buckets = buckets.as_ref().filter(|_| is_in_bucket(directory));
+            if buckets.is_none() && !directory.is_dir() {
                 return Err(QueryError::NoDirectory(directory.clone()));
             }
             let mut any = false;
             for (table, sources) in &mut tables {
-                let source = Source::find(directory, *table)?;
+                let source = Source::find(buckets, directory, *table)?;
                 any |= !matches!(source, Source::Absent(_));
                 sources.push(source);
             }
@@ -49,12 +60,15 @@ impl Sources {
                 return Err(QueryError::NoResult(directory.clone()));
             }
         }
-        Ok(Self(tables.into()))
+        Ok(Self {
+            tables: tables.into(),
+            buckets,
+        })
     }
 
     /// Which table is missing, and where.
     pub(super) fn absent(&self) -> impl Iterator<Item = (Table, &Path)> {
-        self.0.iter().flat_map(|(table, sources)| {
+        self.tables.iter().flat_map(|(table, sources)| {
             sources.iter().filter_map(|source| match source {
                 Source::Absent(directory) => Some((*table, directory.as_path())),
                 _ => None,
@@ -64,7 +78,7 @@ impl Sources {
 
     /// Makes tables of all that every directory has.
     pub(super) async fn register(&self, context: &SessionContext) -> Result<(), QueryError> {
-        for (table, sources) in &self.0 {
+        for (table, sources) in &self.tables {
             let mut files = Vec::new();
             let mut batches = Vec::new();
             let mut complete = true;
@@ -76,6 +90,7 @@ impl Sources {
                 }
             }
             if complete {
+                self.open_buckets(context, &files)?;
                 register(context, *table, &files, batches).map_err(QueryError::Engine)?;
             }
         }
@@ -83,11 +98,26 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Tells DataFusion how the buckets of these files are asked.
+    fn open_buckets(&self, context: &SessionContext, files: &[&PathBuf]) -> Result<(), QueryError> {
+        let Some(buckets) = &self.buckets else {
+            return Ok(());
+        };
+        for path in files.iter().filter(|path| is_in_bucket(path)) {
+            let opened = buckets.store_of(path);
+            let (url, store) = opened.map_err(|error| read_failed(path, error))?;
+            context.register_object_store(url.object_store().as_ref(), store);
+        }
+        Ok(())
+    }
+}
+
 impl Source {
-    fn find(directory: &Path, table: Table) -> Result<Self, QueryError> {
-        let files = parquet_files(&directory.join(table.name()))?;
+    fn find(buckets: Option<&Buckets>, directory: &Path, table: Table) -> Result<Self, QueryError> {
+        let files = parquet_files(buckets, &directory.join(table.name()))?;
         if let Some(first) = files.first() {
-            check(first, table)?;
+            check(buckets, first, table)?;
             return Ok(Self::Parquet(files));
         }
         let lines = directory.join(format!("{table}.ndjson"));
@@ -98,17 +128,18 @@ impl Source {
     }
 }
 
-fn parquet_files(directory: &Path) -> Result<Vec<PathBuf>, QueryError> {
-    if !directory.is_dir() {
-        return Ok(Vec::new());
-    }
-    let failed = |source| QueryError::Read {
-        path: directory.to_owned(),
-        source,
+fn parquet_files(buckets: Option<&Buckets>, directory: &Path) -> Result<Vec<PathBuf>, QueryError> {
+    let listed = match buckets {
+        Some(buckets) => buckets
+            .list(directory)
+            .map(|files| files.into_iter().map(|(path, _)| path).collect()),
+        None if !directory.is_dir() => return Ok(Vec::new()),
+        None => fs::read_dir(directory)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()),
     };
+    let listed: Vec<PathBuf> = listed.map_err(|source| read_failed(directory, source))?;
     let (mut files, mut segments) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    for path in listed {
         match Segment::of(&path) {
             Some(segment) => segments.push((segment, path)),
             None if path.extension().is_some_and(|end| end == "parquet") => files.push(path),
@@ -120,14 +151,23 @@ fn parquet_files(directory: &Path) -> Result<Vec<PathBuf>, QueryError> {
     Ok(files)
 }
 
-fn check(path: &Path, table: Table) -> Result<(), QueryError> {
-    let file = File::open(path).map_err(|source| read_failed(path, source))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|source| QueryError::Parquet {
-            path: path.to_owned(),
-            source,
-        })?;
-    if Table::of(builder.metadata().file_metadata()) == Some(table) {
+fn check(buckets: Option<&Buckets>, path: &Path, table: Table) -> Result<(), QueryError> {
+    let failed = |source| QueryError::Parquet {
+        path: path.to_owned(),
+        source,
+    };
+    let found = match buckets {
+        Some(buckets) => {
+            let footer = footer(buckets, path).map_err(failed)?;
+            Table::of(footer.file_metadata())
+        }
+        None => {
+            let file = File::open(path).map_err(|source| read_failed(path, source))?;
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+            Table::of(builder.metadata().file_metadata())
+        }
+    };
+    if found == Some(table) {
         return Ok(());
     }
     Err(QueryError::Foreign {
@@ -172,11 +212,17 @@ fn register(
 
 /// A path is no pattern, whatever stands in it.
 fn file_url(path: &Path) -> Result<ListingTableUrl, DataFusionError> {
-    let path = fs::canonicalize(path)?;
     let unusable =
         || DataFusionError::Configuration(format!("{} is no path in UTF-8", path.display()));
-    let segments: Option<Vec<&str>> = path.iter().skip(1).map(|part| part.to_str()).collect();
-    let mut url = ListingTableUrl::parse("file:///")?.get_url().clone();
+    let (root, path) = match bucket_of(path) {
+        Some((bucket, key)) => (format!("{BUCKET_SCHEME}{bucket}/"), PathBuf::from(key)),
+        None => {
+            let path = fs::canonicalize(path)?;
+            ("file:///".to_owned(), path.iter().skip(1).collect())
+        }
+    };
+    let segments: Option<Vec<&str>> = path.iter().map(|part| part.to_str()).collect();
+    let mut url = ListingTableUrl::parse(root)?.get_url().clone();
     // `%` too is only a character of a name.
     url.path_segments_mut()
         .map_err(|()| unusable())?

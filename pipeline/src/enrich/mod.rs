@@ -92,18 +92,19 @@ impl Enricher {
     /// Adds what is known about the event's source address; never overwrites what the event knows.
     ///
     /// `network.ip` itself is brought to one spelling: no port, no zone, no IPv4 in IPv6. Text that
-    /// is no address stays as it is, and nothing is concluded from it.
+    /// is no address stays as it is, and nothing is concluded from it. Of an event of which only the country is
+    /// known in the end, the place is the middle of that country, as large as the country is.
     pub fn enrich(&self, event: &mut Event<'_>) {
         let network = &mut event.network;
-        let Some(address) = network.ip.as_deref().and_then(address::parse) else {
-            return;
-        };
-        respell(network, address);
-        self.cache.with(
-            address,
-            || self.look_up(address),
-            |known| add(network, known),
-        );
+        if let Some(address) = network.ip.as_deref().and_then(address::parse) {
+            respell(network, address);
+            self.cache.with(
+                address,
+                || self.look_up(address),
+                |known| add(network, known),
+            );
+        }
+        add_country(network);
     }
 
     /// What the files say of an address, and whether none of them is damaged there.
@@ -197,12 +198,22 @@ fn add_place(network: &mut Network<'_>, place: &City<'_>) {
     fill(&mut network.city, place.city);
 }
 
+fn add_country(network: &mut Network<'_>) {
+    let is_somewhere = network.lat.is_some() || network.lon.is_some();
+    let country = network.country.as_deref().filter(|_| !is_somewhere);
+    if let Some(country) = country.and_then(countries::country) {
+        (network.lat, network.lon) = (Some(country.lat), Some(country.lon));
+        network.accuracy_km = Some(country.radius_km);
+    }
+}
+
 /// The file's radius. For the middle of a country at least the country's own.
 fn radius_km(place: &City<'_>) -> Option<f64> {
     if place.city.is_some() {
         return place.radius_km;
     }
-    let country = place.country.and_then(countries::radius_km);
+    let country = place.country.and_then(countries::country);
+    let country = country.map(|country| country.radius_km);
     match (place.radius_km, country) {
         (Some(file), Some(country)) => Some(file.max(country)),
         (file, country) => country.or(file),

@@ -129,7 +129,8 @@ fn a_radius_the_file_gives_for_a_middle_is_kept_if_it_is_the_larger() {
     };
     let radius = |km| from(&with_city(record(km)), "192.0.2.1").accuracy_km;
     assert_eq!(radius(1_000), Some(1_000.0));
-    assert_eq!(radius(1), countries::radius_km("SG"));
+    let singapore = countries::country("SG").map(|country| country.radius_km);
+    assert_eq!(radius(1), singapore);
 }
 
 #[test]
@@ -362,5 +363,30 @@ fn an_address_gets_the_same_answer_however_often_and_after_whatever_else_it_is_a
         assert_eq!(from(&asked, address), first);
         assert_eq!(from(&asked, address), first);
         assert_eq!(fresh(address), first);
+    }
+}
+
+#[test]
+fn an_event_of_which_only_the_country_is_known_is_in_the_middle_of_it() {
+    let mut event = Event::bare(
+        "e-1",
+        EventTime::from_millis(0),
+        EventKind::Api,
+        "ann",
+        "mail.read",
+    );
+    event.network.country = Some("PE".into());
+    Enricher::none().enrich(&mut event);
+    let (lat, lon) = event.network.position().unwrap();
+    assert!((lat + 9.1).abs() < 0.1 && (lon + 74.4).abs() < 0.1);
+    assert_eq!(event.network.accuracy_km, Some(1130.0));
+    for (country, lat) in [(None, None), (Some("EU"), None), (Some("PE"), Some(1.0))] {
+        event.network = Network {
+            country: country.map(Into::into),
+            lat,
+            ..Network::default()
+        };
+        Enricher::none().enrich(&mut event);
+        assert_eq!(event.network.position(), None, "{country:?}");
     }
 }

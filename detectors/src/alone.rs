@@ -1,9 +1,13 @@
 //! One odd thing, and everything else as ever.
 //!
-//! What was answered is not learnt. But who does the same thing on day after day, with what and from where he always
-//! does everything, would be asked about it for ever. Such a thing is on probation like what nobody was asked about:
-//! it is usual after several days of it. What comes from elsewhere, what more than one detector sees, and what was
-//! answered with more than a question never is, but for data at the end of a month (`profile/data.rs`).
+//! What was answered is not learnt. But who does the same thing on day after day would be answered for ever: with what
+//! and from where it always does everything it does something new, or a machine does what it always does somewhere
+//! else. Such a thing is on probation like what nobody was asked about: it is usual after several days of it. Where a
+//! session was ended for a privilege or a token revoked for a move, and it goes on the next day and the day after
+//! that, in the same way and with nothing else odd, whoever was told of it has let it go on.
+//!
+//! What is odd in both ways, what is odd in a third as well, and what was answered more strongly than that, never
+//! becomes usual by itself, but for data at the end of a month (`profile/data.rs`).
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::time::EventTime;
@@ -21,11 +25,19 @@ use crate::units::Bits;
 const MAY_BE_HABIT: [DetectorSet; 4] = [
     DetectorId::ScopeDrift.bit()
         | DetectorId::DataExtraction.bit()
-        | DetectorId::FreshPrivilege.bit(),
+        | DetectorId::FreshPrivilege.bit()
+        | DetectorId::PrivilegeEscalation.bit()
+        | DetectorId::UnapprovedElevation.bit(),
     DetectorId::EndpointSequence.bit(),
     DetectorId::CallVolume.bit(),
     DetectorId::OffSchedule.bit(),
 ];
+/// What a machine's move to another place may be found by.
+const MOVES: DetectorSet = DetectorId::ImpossibleTravel.bit()
+    | DetectorId::NewNetwork.bit()
+    | DetectorId::DeviceDrift.bit()
+    | DetectorId::BindingChange.bit()
+    | DetectorId::UntrustedEnvironment.bit();
 /// Circumstances of so many earlier days, or of all there were, are the identity's own.
 const ESTABLISHED_DAYS: u16 = 3;
 /// Less surprising than this is a value among many that come and go, such as the addresses of a pool.
@@ -48,6 +60,19 @@ pub(crate) struct Only {
     pub(crate) asked: DetectorSet,
     /// Whether a session was ended for it, of which data was taken out.
     pub(crate) is_ended: bool,
+    /// Whether a machine does somewhere else what it always does.
+    pub(crate) is_moved: bool,
+}
+
+/// The strongest answer after which this may still become usual.
+fn most(odd: DetectorSet) -> Action {
+    let rules = [
+        (DetectorId::BindingChange, Action::RevokeCredential),
+        (DetectorId::PrivilegeEscalation, Action::RevokeSession),
+        (DetectorId::UnapprovedElevation, Action::Pause),
+    ];
+    let found = rules.iter().find(|(detector, _)| odd & detector.bit() != 0);
+    found.map_or(Action::StepUp, |(_, action)| *action)
 }
 
 impl Odd {
@@ -63,25 +88,50 @@ impl Odd {
         let standing = self.standing.map_or(0, |(_, detectors)| detectors);
         let odd = (self.found | standing) & !DetectorId::of_group(Group::Hygiene);
         let commanded = self.standing.map(|(action, _)| action).max(self.given);
-        let is_one = MAY_BE_HABIT.iter().any(|one| odd & !one == 0);
-        let is_data = odd & DetectorId::DataExtraction.bit() != 0;
-        let is_ended = commanded == Some(Action::RevokeSession) && is_data;
-        if odd == 0 || !is_one || commanded > Some(Action::StepUp) && !is_ended {
-            return Only::default();
+        let is_answered_more = commanded > Some(most(odd));
+        // What is about the same and was said before is no second oddity.
+        let has_others = |alike: DetectorSet| {
+            let least = Bits(moment.threshold.0 - CORROBORATION_BITS);
+            let others = DetectorId::SURPRISES & !alike;
+            ledger.active(others, least, moment.time()).next().is_some()
+        };
+        let is_within = |alike: &&DetectorSet| odd != 0 && odd & !**alike == 0;
+        if is_within(&&MOVES)
+            && !is_answered_more
+            && !has_others(MOVES)
+            && acts_as_ever(moment, profile)
+        {
+            return Only {
+                is_moved: true,
+                ..Only::default()
+            };
         }
-        let least = Bits(moment.threshold.0 - CORROBORATION_BITS);
-        let mut others = ledger.active(DetectorId::SURPRISES & !odd, least, moment.time());
-        let is_usual = others.next().is_none()
+        let Some(alike) = MAY_BE_HABIT.iter().find(is_within) else {
+            return Only::default();
+        };
+        let is_data = odd & DetectorId::DataExtraction.bit() != 0;
+        let is_ended = is_answered_more && commanded == Some(Action::RevokeSession) && is_data;
+        let is_usual = (!is_answered_more || is_ended)
+            && !has_others(*alike)
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());
         match is_usual {
             true => Only {
                 asked: if is_ended { 0 } else { odd },
                 is_ended,
+                is_moved: false,
             },
             false => Only::default(),
         }
     }
+}
+
+/// Whether a machine does what it did on earlier days, be it somewhere else, with a token that is bound to nothing.
+fn acts_as_ever(moment: &Moment<'_>, profile: &Profile) -> bool {
+    moment.is_machine()
+        && moment.event.credential.bound_to.is_none()
+        && profile.scope.is_usual(moment.endpoint)
+        && profile.scope.days(moment.endpoint, moment.time()) > 0
 }
 
 /// Whether all that an event states of its circumstances is well known, or changes all the time. What came

@@ -29,7 +29,7 @@ pub(crate) const BURST_MS: i64 = 15 * 60_000;
 /// Of what is revoked, rotated, ended or approved: whoever cleans up after an incident ends many at once.
 const MOST_ENDED: usize = 256;
 /// Of everything else that is kept.
-const MOST: usize = 24;
+pub(crate) const MOST: usize = 24;
 /// No rule looks back further than this, but for what is revoked and what has ended.
 const KEPT_MS: i64 = 24 * 3_600_000;
 const REVOKED_KEPT_MS: i64 = 30 * 24 * 3_600_000;

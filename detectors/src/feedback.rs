@@ -26,19 +26,14 @@ const DAYS_OF_CHALLENGE: u8 = 1;
 /// and one that a person called harmless on so many.
 const DAYS_OF_CLEARING: u8 = 2;
 
-/// The number of the command that is meant, where one is named.
-pub(crate) fn command_meant(event: &Event<'_>) -> Option<u64> {
-    let id = event.feedback.command_id.as_deref();
-    id.and_then(command_number)
-}
-
 /// Whether feedback is about this command: it names it or, failing that, its session or credential.
 pub(crate) fn meant(standing: &Standing, event: &Event<'_>) -> bool {
     let bearer = Bearer::of(event);
-    command_meant(event).map_or_else(
-        || standing.covers(bearer.session, bearer.credential),
-        |command| standing.id == command,
-    )
+    match event.feedback.command_id.as_deref() {
+        // What is no id of ours names no command: nothing else is meant instead.
+        Some(id) => command_number(id) == Some(standing.id),
+        None => standing.covers(bearer.session, bearer.credential),
+    }
 }
 
 /// A bot has done what it was told: what was revoked is revoked from now on.
@@ -70,6 +65,9 @@ pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
     for session in identity.sessions.iter_mut() {
         if event.session.id.is_some() && session.key == key {
             identity.profile.data.condemn(key);
+            for novel in session.novel() {
+                identity.profile.scope.condemn(novel.name);
+            }
             session.ledger.relieve(CONDEMNED, event.time);
         }
     }
@@ -116,7 +114,7 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
 
 /// What was asked about is not asked about again.
 fn pass(session: &mut Session, event: &Event<'_>) {
-    session.authenticated = session.authenticated.max(event.time);
+    session.authenticates(event.time);
     session.vouch(BEYOND_CHALLENGE);
 }
 

@@ -137,7 +137,7 @@ fn settle(session: &mut Session, event: &Event<'_>) {
     let class = event.action.class.known();
     let succeeded = event.outcome() == Outcome::Success;
     if succeeded && is_authentication(event, class) {
-        session.authenticated = session.authenticated.max(event.time);
+        session.authenticates(event.time);
         // One that arrives late does not undo a log-out.
         session.ended &= !session.in_order;
         if let Some(extra) = &mut session.extra {
@@ -244,7 +244,7 @@ impl Learnt {
                     .places
                     .learn(cell, self.bearer.device, event.time, self.weight);
             }
-            self.learn_habits(event, profile, session, facts);
+            self.learn_habits(event, profile, session, facts, names);
         }
         if self.suspect {
             self.learn_asked(event, tokens, profile, session, facts);
@@ -296,7 +296,12 @@ impl Learnt {
         if event.outcome() != Outcome::Success {
             return;
         }
-        if self.only.asked & DetectorId::ScopeDrift.bit() != 0 {
+        if self.only.is_moved {
+            self.learn_move(profile, event.time);
+        }
+        let is_export = event.action.class.known() == Some(ActionClass::Export);
+        let is_asked = self.only.asked & DetectorId::ScopeDrift.bit() != 0;
+        if is_asked || self.only.is_ended && is_export {
             let is_new = |(name, _): &&(Name, ActionClass)| session.novelty_of(*name).is_some();
             for &(name, class) in tokens.iter().filter(is_new) {
                 let (time, trust) = (event.time, Trust::Probation);
@@ -306,11 +311,46 @@ impl Learnt {
         if self.only.asked & DetectorId::FreshPrivilege.bit() != 0 {
             self.learn_pairs(event, profile, facts, true);
         }
+        self.learn_elevation(event, tokens, profile);
         if self.only.asked & DetectorId::OffSchedule.bit() != 0 {
             for time in off_hours(event.time) {
                 let habits = &mut profile.habits;
                 habits.learn(Trait::OffHour, time, event.time, true);
             }
+        }
+    }
+
+    /// What was raised or done without an approval.
+    fn learn_elevation(
+        &self,
+        event: &Event<'_>,
+        tokens: &[(Name, ActionClass)],
+        profile: &mut Profile,
+    ) {
+        let (time, class) = (event.time, event.action.class.known());
+        let is_asked = |detector: DetectorId| self.only.asked & detector.bit() != 0;
+        if is_asked(DetectorId::PrivilegeEscalation) && class == Some(ActionClass::Privilege) {
+            let privilege = crate::facts::privilege_key(event);
+            profile
+                .habits
+                .learn(Trait::Privilege, privilege, time, true);
+        }
+        if is_asked(DetectorId::UnapprovedElevation) && class.is_some_and(is_sensitive) {
+            let call = unapproved(&event.action.name);
+            profile.habits.learn(Trait::Pair, call, time, true);
+            for &(name, class) in tokens {
+                let (weight, trust) = (self.weight, Trust::Probation);
+                profile.scope.learn(name, class, time, weight, trust);
+            }
+        }
+    }
+
+    /// A machine was asked about somewhere else, where it does what it always does.
+    fn learn_move(&self, profile: &mut Profile, time: EventTime) {
+        let habits = &mut profile.habits;
+        self.setting.learn(habits, time, true);
+        if let Some(place) = &self.place {
+            habits.learn(Trait::Place, place.cell | 1, time, true);
         }
     }
 
@@ -405,6 +445,7 @@ impl Learnt {
         profile: &mut Profile,
         session: &mut Session,
         facts: &Facts,
+        names: &Names,
     ) {
         if event.outcome() != Outcome::Success {
             return;
@@ -433,7 +474,9 @@ impl Learnt {
             }
         }
         if let Some(tenant) = event.action.target_tenant.as_deref() {
-            let surprised = self.raised & DetectorId::TenantFanout.bit() != 0;
+            // One of several, of which the first was not worth telling, does not make the next less surprising.
+            let is_noted = session.is_new_tenant(|name| names.text(name) == tenant);
+            let surprised = is_noted || self.raised & DetectorId::TenantFanout.bit() != 0;
             profile
                 .habits
                 .learn(Trait::Tenant, key(tenant), event.time, surprised);

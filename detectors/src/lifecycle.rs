@@ -94,7 +94,7 @@ impl Engine {
     ) {
         let identity = self.identities.change(at, &self.names);
         match event.feedback.verdict.known() {
-            Some(Verdict::Approved) if feedback::command_meant(event).is_none() => {
+            Some(Verdict::Approved) if event.feedback.command_id.is_none() => {
                 identity.facts.approve(event);
                 self.resume_approved(at, event, outputs);
             }
@@ -163,9 +163,11 @@ impl Engine {
             return;
         }
         let named = event.session.id.is_some();
+        // It may arrive after what it covers.
+        let covered = event.time.plus_millis(within);
         let waits = |standing: &Standing| {
             standing.action == Action::Pause
-                && standing.given <= event.time
+                && standing.given <= covered
                 && (!named || standing.began_in == session || standing.covers(session, 0))
         };
         let lifted = identity.standing.end(waits);

@@ -176,8 +176,10 @@ pub(crate) struct Session {
     /// Whether what happened then succeeded, and was not the end of it.
     pub(crate) succeeded: bool,
     pub(crate) started: EventTime,
-    /// When its user last authenticated, as far as is known.
+    /// When its user last authenticated, as far as is known,
     pub(crate) authenticated: EventTime,
+    /// or is taken to have, because it began then and nothing else is said of it.
+    pub(crate) is_assumed: bool,
     pub(crate) credential: u32,
     /// On whose behalf it last acted, nearest first.
     pub(crate) behalf: [u32; 2],
@@ -216,6 +218,7 @@ stored!(Session {
     succeeded,
     started,
     authenticated,
+    is_assumed: since 3,
     credential,
     behalf,
     setting,
@@ -245,6 +248,7 @@ impl Session {
             succeeded: false,
             started: time,
             authenticated: time,
+            is_assumed: false,
             credential: 0,
             behalf: [0; 2],
             setting: Setting::default(),
@@ -391,6 +395,12 @@ impl Session {
         self.extra.get_or_insert_default()
     }
 
+    /// Whether it was the first to reach a tenant.
+    pub(crate) fn is_new_tenant(&self, is: impl Fn(Name) -> bool) -> bool {
+        let extra = self.extra.as_ref();
+        extra.is_some_and(|extra| extra.tenants.iter().any(|(name, _)| is(*name)))
+    }
+
     /// The change of circumstances that nobody has vouched for.
     pub(crate) fn changed(&self) -> Option<&Changed> {
         self.extra.as_ref()?.changed.as_deref()
@@ -435,6 +445,15 @@ impl Session {
         !self.is_over(now) && now.since(self.last).abs() <= PAUSE_MS
     }
 
+    /// Its user has authenticated then. That may be before it began, as where one log-in opens many sessions.
+    pub(crate) fn authenticates(&mut self, time: EventTime) {
+        self.authenticated = match self.is_assumed {
+            true => time,
+            false => self.authenticated.max(time),
+        };
+        self.is_assumed = false;
+    }
+
     /// Takes in what the event states of the session itself.
     fn read(&mut self, event: &Event<'_>) {
         let stated = &event.session;
@@ -443,7 +462,7 @@ impl Session {
         }
         let skewed = event.time.plus_millis(SKEW_MS);
         if let Some(time) = stated.authenticated_at.filter(|time| *time <= skewed) {
-            self.authenticated = self.authenticated.max(time);
+            self.authenticates(time);
         }
         let known =
             |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
@@ -556,6 +575,7 @@ impl Sessions {
             let stated = event.session.started_at.filter(|started| *started < time);
             session.started = stated.unwrap_or(time);
             session.authenticated = session.started;
+            session.is_assumed = true;
             session
         });
         push_exact(&mut self.kept, session);

@@ -16,7 +16,7 @@ use plumbline_schemas::time::EventTime;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
-use crate::facts::{BURST as FAILURES, BURST_MS as WINDOW_MS, Facts, Failure, is_authentication};
+use crate::facts::{BURST as FAILURES, BURST_MS as WINDOW_MS, Facts, Failure, MOST, is_authentication};
 use crate::profile::habits::Trait;
 use crate::signal::{Demand, Signal};
 
@@ -57,10 +57,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         true => Action::RevokeSession,
         false => Action::StepUp,
     };
+    // No more are kept than this.
+    let at_least = if failures.len() == MOST { "at least " } else { "" };
     let count = failures.len();
     let from = moment.names.text(moment.described);
     let evidence = json!({
-        "failures": count, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
+        "failures": count, "more_may_have_been": count == MOST, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
         "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
         "silent_if": format!(
             "fewer than {FORGOTTEN} failures, fewer than {PROMPTS} of them at a prompt, and the success had \
@@ -72,7 +74,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         DetectorId::FailureBurst,
         Demand::of(demand),
         TECHNIQUE,
-        format!("{count} failures ({prompts} refused prompts) within 15 min, then a success from {from}"),
+        format!("{at_least}{count} failures ({prompts} refused prompts) within 15 min, then a success from {from}"),
         evidence,
     );
     Some(signal.resting_on(events))

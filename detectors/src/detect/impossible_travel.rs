@@ -19,7 +19,8 @@
 //! session did something privileged, or both places were used by turns within a quarter of an hour. The
 //! same holds for another session on another credential where both places and both devices were used on
 //! earlier days, or where the identity has been here since. A place used on two earlier days, from a device
-//! used on an earlier day or not known, is habit: silent. In the first days of a person, two devices
+//! used on an earlier day or not known, is habit: silent, but for a device never seen that shares its session or token
+//! elsewhere: the thief may come first. In the first days of a person, two devices
 //! without a common session are no more than a finding. A new device says
 //! nothing when the other end is an egress. Where one end is an egress that the operator lists or many are seen
 //! to use, and no device is stated, one session at both ends is a VPN that was switched on or off, and no more
@@ -43,6 +44,7 @@ use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
 use crate::profile::Profile;
+use crate::profile::habits::Trait;
 use crate::profile::places::{Place, label};
 use crate::judge::is_listed;
 use crate::profile::spot::{Conflict, Spot};
@@ -82,18 +84,26 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if event.kind == EventKind::Auth && event.outcome() != Outcome::Success {
         return None;
     }
+    let habit = profile
+        .habits
+        .is_known(Trait::Place, place.cell | 1, event.time);
     let days_here = profile.places.days_at(place.cell, event.time);
+    let days_here = days_here.max(u8::from(habit));
     let device_days = profile.places.days_with(moment.bearer.device, event.time);
     let new_device = moment.bearer.device != 0 && device_days == 0;
-    if is_habit(moment, profile, days_here, new_device) {
+    let at_home = is_habit(moment, profile, days_here, new_device);
+    if at_home && moment.is_machine() {
         return None;
     }
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
+    // At home only somebody else who is elsewhere matters.
+    let with = |spot: &Spot| !at_home || is_stranger(moment, profile, spot);
     let conflict = profile
         .places
-        .worst_conflict(event, place, max_speed, SKEW_MS)?;
+        .worst_conflict(event, place, max_speed, SKEW_MS, with)?;
 
     let ends = Ends {
+        at_home,
         moment,
         profile,
         session,
@@ -121,6 +131,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 
 /// What is known of the two places, and of who was there.
 struct Ends<'m> {
+    /// The owner is here, and somebody else was there.
+    at_home: bool,
     moment: &'m Moment<'m>,
     profile: &'m Profile,
     session: &'m Session,
@@ -164,7 +176,7 @@ impl Ends<'_> {
     }
 
     fn known_device(&self) -> bool {
-        self.device_days > 0 || self.same_device()
+        !self.at_home && (self.device_days > 0 || self.same_device())
     }
 
     /// In the first days of somebody a VPN that is switched on and off is not known yet, and a second device
@@ -199,11 +211,14 @@ impl Ends<'_> {
 
     /// The owner is here, and how it came here was judged then.
     fn is_back(&self) -> bool {
-        self.days_here > 0 && self.profile.places.is_here_again(&self.conflict, self.place)
+        !self.at_home && self.days_here > 0 && self.profile.places.is_here_again(&self.conflict, self.place)
     }
 
     /// Whether both places and both devices are those of earlier days.
     fn are_usual(&self) -> bool {
+        if self.at_home {
+            return false;
+        }
         let (places, spot) = (&self.profile.places, self.conflict.spot);
         let devices_known =
             || self.device_days > 0 && places.days_with(spot.bearer.device, self.time()) > 0;
@@ -267,7 +282,7 @@ impl Theft {
                 && ends.both_devices()
                 && !ends.same_device()
                 && ends.is_apart(),
-            contradiction: new_device || privileged || (!ends.is_apart() && !known_device),
+            contradiction: new_device || ends.at_home || privileged || (!ends.is_apart() && !known_device),
             beyond_doubt: ends.lowest_speed() >= DOUBT * ends.max_speed(),
         }
     }
@@ -293,6 +308,21 @@ impl Theft {
             _ => Alone::StepUp,
         }
     }
+}
+
+/// Whether what the owner's session or token was used with, where the owner never was, is a device never seen. It may
+/// come before the owner, in time or in the log.
+fn is_stranger(moment: &Moment<'_>, profile: &Profile, spot: &Spot) -> bool {
+    let (here, there, time) = (moment.bearer, spot.bearer, moment.time());
+    let same_session = moment.event.session.id.is_some() && here.session == there.session;
+    let same_credential = here.credential != 0 && here.credential == there.credential;
+    let places = &profile.places;
+    (same_session || same_credential)
+        && there.device != 0
+        && there.device != here.device
+        && places.days_with(there.device, time) == 0
+        && places.days_at(spot.place.cell, time) == 0
+        && !spot.is_egress
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {

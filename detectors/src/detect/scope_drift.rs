@@ -25,6 +25,7 @@ use crate::facts::task_key;
 use crate::glob;
 use crate::names::Name;
 use crate::profile::Profile;
+use crate::profile::data::PASSED_HOURS;
 use crate::profile::scope::{Novelty, is_sensitive};
 use crate::session::{Novel, Session};
 use crate::signal::{Alone, Signal, evidence};
@@ -54,6 +55,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let mut last: Option<(Name, Novelty)> = None;
     for &(name, class) in moment.tokens {
         if profile.scope.is_usual(name) || session.novelty_of(name).is_some() {
+            continue;
+        }
+        // An export that closes a month is as rare as that.
+        let has_passed = || profile.scope.has_passed(name, PASSED_HOURS, moment.time());
+        if class == ActionClass::Export && has_passed() {
             continue;
         }
         // What peers of the group do every week is new to this one alone.
@@ -129,11 +135,12 @@ fn is_approved(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
 }
 
 fn alone(moment: &Moment<'_>, profile: &Profile, session: &Session, bits: Bits) -> Alone {
-    let sensitive = session
-        .novel()
-        .iter()
-        .filter(|novel| is_sensitive(class_of(novel)))
-        .count();
+    // How fresh the verdict on a payment has to be is a rule: that alone it is new is no more than a finding.
+    let asks = |novel: &&Novel| {
+        let class = class_of(novel);
+        is_sensitive(class) && (class != ActionClass::Payment || moment.kind == IdentityKind::AiAgent)
+    };
+    let sensitive = session.novel().iter().filter(asks).count();
     let all = session.novel().len();
     let beyond = bits.0 - moment.threshold.0;
     // A new identity is still finding out what it does.

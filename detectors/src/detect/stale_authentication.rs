@@ -20,7 +20,7 @@ use crate::signal::{Demand, Signal};
 const HABIT_DAYS: u8 = 3;
 /// up to so many times the oldest of them.
 const HABIT_SLACK: f64 = 2.0;
-/// Before it has so many days of history nothing is said of a machine that never did this.
+/// Before it has so many days of history nothing is said of a machine that never did this, unless it is stated.
 const LEAST_DAYS: u16 = 3;
 
 const TECHNIQUE: &[&str] = &["T1539", "T1563"];
@@ -30,11 +30,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let limit = *moment.config.policy.freshness.0.get(&moment.class)?;
     let is_human = moment.kind == IdentityKind::Human;
     let for_all = matches!(moment.class, ActionClass::Payment | ActionClass::Privilege);
-    let stated = event.session.id.is_some() || event.session.authenticated_at.is_some();
     // A grant is no act of who gains by it: the age of the session that happens to be open says nothing of the
     // one who granted. What the record itself states of the authentication counts.
-    let is_others = moment.is_granted() && event.session.authenticated_at.is_none();
-    if moment.was_refused() || is_others || !stated || !(is_human || for_all) {
+    let is_stated = event.session.authenticated_at.is_some();
+    let is_others = moment.is_granted() && !is_stated;
+    let is_known = event.session.id.is_some() || is_stated;
+    if moment.was_refused() || is_others || !is_known || !(is_human || for_all) {
         return None;
     }
     let age = moment.time().since(subject.session.authenticated);
@@ -44,7 +45,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             Some((days, _)) if days < HABIT_DAYS => true,
             Some((_, oldest)) if oldest <= limit.as_millis() => false,
             Some((_, oldest)) => (age as f64) <= oldest as f64 * HABIT_SLACK,
-            None => subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
+            // What the record states of it needs no history.
+            None => !is_stated && subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
         };
         // What is asked about widens the habit only a little: a habit grows, a theft does not.
         let known = habit.map_or(0, |(_, oldest)| oldest).max(limit.as_millis());

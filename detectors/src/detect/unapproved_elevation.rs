@@ -43,7 +43,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let name = &*event.action.name;
     let is_allowed = allowed.iter().any(|glob| glob::matches(glob, name));
     let habits = &subject.profile.habits;
-    let unapproved = habits.days(Trait::Pair, unapproved(name), moment.time());
+    let call = unapproved(name);
+    let unapproved = habits.days(Trait::Pair, call, moment.time());
     let days = match allowed.is_empty() {
         true => unapproved,
         false => subject.profile.scope.days(moment.endpoint, moment.time()),
@@ -55,7 +56,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         _ if young => 1,
         _ => ROUTINE_DAYS,
     };
-    if (is_allowed || allowed.is_empty()) && days >= routine {
+    // What it was paused for takes longer to be routine.
+    let is_routine = days >= routine && !habits.is_on_probation(Trait::Pair, call);
+    if (is_allowed || allowed.is_empty()) && is_routine {
         return None;
     }
     let trusted = |traits: &[Trait]| {

@@ -53,7 +53,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let mut demand = Demand::of(Action::Narrow);
     if moment.is_sensitive() {
+        // That it is new to the key as well is the same story: whoever runs here has never been asked.
         demand = Demand::of(Action::StepUp);
+        demand.decides = true;
     } else {
         let granted = event.credential.scopes.iter();
         demand.params.scopes = Some(reading_scopes(granted.map(|scope| &**scope)));

@@ -126,13 +126,14 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
             let is_hygiene = counted().all(|signal| signal.detector.group() == Group::Hygiene);
             // Without a session there is none to end.
             let homeless = demand.action == Action::RevokeSession && !case.has_session;
-            let action = match homeless {
+            let revokes = homeless || is_another_way(case, signal.detector, demand.action);
+            let action = match revokes {
                 true => revocation(case, false),
                 false => demand.action,
             };
             Some(Answer {
                 action,
-                about: if homeless {
+                about: if revokes {
                     Demand::of(action).about
                 } else {
                     demand.about
@@ -210,6 +211,20 @@ fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Si
         let mut tactics = case.tactics.iter();
         tactics.any(|tactic| is_before(tactic.time) && is_other(signal, tactic.detectors))
     })
+}
+
+/// The same of what a rule only asks about: those of it that are a way of their own to get at something.
+fn is_another_way(case: &Case<'_>, detector: DetectorId, action: Action) -> bool {
+    const WAYS: DetectorSet = DetectorId::FreshPrivilege.bit()
+        | DetectorId::PrivilegeEscalation.bit()
+        | DetectorId::TenantFanout.bit()
+        | DetectorId::DataExtraction.bit();
+    let alike = DetectorId::of_group(detector.group());
+    let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
+    let mut tactics = case.tactics.iter();
+    action == Action::StepUp
+        && detector.bit() & WAYS != 0
+        && tactics.any(|tactic| is_before(tactic.time) && tactic.detectors & alike == 0)
 }
 
 /// What is cut: the narrowest thing that ends it.

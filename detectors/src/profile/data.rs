@@ -27,7 +27,7 @@ const SEVERAL: u32 = 2;
 /// Hours of history before anything is said.
 const LEAST_HOURS: u32 = 8;
 /// What was only asked about is usual when nothing else was suspect for so long.
-const PASSED_HOURS: u32 = 20 * 24;
+pub(crate) const PASSED_HOURS: u32 = 20 * 24;
 /// So it is on this day of it.
 const ASKED_DAYS: u8 = 3;
 /// What peers take too is theirs up to so many times the most that one of their calls took, or the largest own hour.

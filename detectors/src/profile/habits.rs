@@ -41,10 +41,12 @@ pub(crate) enum Trait {
     Family = 13,
     /// A time at which a machine ran outside its schedule, see [`off_hours`].
     OffHour = 14,
+    /// A place that a machine was asked about.
+    Place = 15,
 }
 
 impl Trait {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Network,
         Self::Address,
         Self::Device,
@@ -60,6 +62,7 @@ impl Trait {
         Self::Privilege,
         Self::Family,
         Self::OffHour,
+        Self::Place,
     ];
 
     /// The trait of this number, as state has it: a new one takes the next.
@@ -204,6 +207,12 @@ impl Habits {
         self.find(what, key).is_some_and(|habit| {
             !habit.is_on_probation() && (self.days(what, key, time) > 0 || habit.hours() >= 3)
         })
+    }
+
+    /// Whether it surprised, and has not been used on enough days since.
+    pub(crate) fn is_on_probation(&self, what: Trait, key: u32) -> bool {
+        let habit = self.find(what, key);
+        habit.is_some_and(|habit| habit.is_on_probation())
     }
 
     /// The surprise at a value that is not usual.

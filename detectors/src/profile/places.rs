@@ -194,7 +194,7 @@ stored!(Places {
 });
 
 impl Places {
-    /// The recent place that is the hardest to reconcile with this one, if any cannot be. Where a network
+    /// The recent place, of those that may be meant, that is the hardest to reconcile with this one, if any cannot be. Where a network
     /// surfaces that many use says less than any other place; the same address has not moved, the database has.
     pub(crate) fn worst_conflict(
         &self,
@@ -202,10 +202,11 @@ impl Places {
         place: &Place,
         max_speed_kmh: f64,
         skew_ms: i64,
+        with: impl Fn(&Spot) -> bool,
     ) -> Option<Conflict<'_>> {
         let ip = event.network.ip.as_deref();
         let mut worst: Option<Conflict<'_>> = None;
-        for spot in &self.recent {
+        for spot in self.recent.iter().filter(|spot| with(spot)) {
             let conflict = spot.conflict(place, event.time, max_speed_kmh, skew_ms);
             let Some(conflict) =
                 conflict.filter(|_| ip.is_none() || spot.address().as_deref() != ip)

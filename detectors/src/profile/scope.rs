@@ -21,7 +21,7 @@ use plumbline_schemas::time::EventTime;
 
 use super::hour;
 use crate::decay::Hours;
-use crate::memory::{append_exact, replace, warm};
+use crate::memory::{append_exact, replace, retain_exact, warm};
 use crate::names::{Name, PackedName};
 use crate::state::codec::stored;
 use crate::units::Bits;
@@ -137,6 +137,24 @@ impl ScopeProfile {
         self.tokens
             .iter()
             .any(|token| token.name == name && !token.usage.usage().on_probation)
+    }
+
+    /// Whether it was on probation for so many hours without being used: nobody has called it an attack.
+    pub(crate) fn has_passed(&self, name: Name, hours: u32, time: EventTime) -> bool {
+        let name = name.into();
+        let token = self.tokens.iter().find(|token| token.name == name);
+        token.is_some_and(|token| {
+            let usage = token.usage.usage();
+            usage.on_probation && usage.last_hour.saturating_add(hours) <= hour(time)
+        })
+    }
+
+    /// Forgets what is on probation: it was an attack.
+    pub(crate) fn condemn(&mut self, name: Name) {
+        let name = PackedName::from(name);
+        retain_exact(&mut self.tokens, |token| {
+            token.name != name || !token.usage.usage().on_probation
+        });
     }
 
     /// Days on which this was used before `time`; two and more are not told apart.

@@ -15,9 +15,9 @@
 //! | `tenant` | the source's, else the host of `debugData.origin` |
 //! | `delegation` | the user for whom a client acts |
 //!
-//! A membership or role granted, a token revoked for somebody, and a request approved concern the
-//! target rather than the actor. They are two events: what the actor did (`admin`), and the same
-//! under the target with the actor in `delegation`.
+//! A membership or role granted, a token revoked for somebody, a log-out of somebody else, and a
+//! request approved concern the target rather than the actor. They are two events: what the actor
+//! did (`admin`), and the same under the target with the actor in `delegation`.
 //!
 //! `risk`, `behaviors` and `logOnlySecurityData` are Okta's own verdicts, not facts, and are not read.
 
@@ -98,6 +98,17 @@ const CLASSES: &[(&str, EventKind, ActionClass)] = &[
         "user.authentication.verify",
         EventKind::Auth,
         ActionClass::Mfa,
+    ),
+    // A log-out of one application, and of everything at once: never a sign-in.
+    (
+        "user.authentication.slo",
+        EventKind::Session,
+        ActionClass::Logout,
+    ),
+    (
+        "user.authentication.universal_logout",
+        EventKind::Session,
+        ActionClass::Logout,
     ),
     // A single sign-on uses the session; nobody authenticates again.
     (
@@ -212,7 +223,10 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let user = user.filter(|user| *user != event.identity.id);
     if matches!(
         class,
-        ActionClass::Privilege | ActionClass::TokenRevoke | ActionClass::Approval
+        ActionClass::Privilege
+            | ActionClass::TokenRevoke
+            | ActionClass::Logout
+            | ActionClass::Approval
     ) {
         return Ok(about_target(event, class, user));
     }

@@ -95,6 +95,24 @@ fn a_revoked_token_is_not_a_revoked_session() {
 }
 
 #[test]
+fn a_log_out_is_no_sign_in_and_stands_under_whoever_is_logged_out() {
+    insta::assert_snapshot!(story("okta", br#"[
+      {"actor": {"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}, "client": {"ipAddress": "192.0.2.44"},
+        "authenticationContext": {"authenticationStep": 0, "rootSessionId": "102rootsess", "externalSessionId": "102xyzSession"}, "displayMessage": "User single sign out from app", "eventType": "user.authentication.slo",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:22:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b05",
+        "target": [{"id": "0oa9zy8xw7", "type": "AppInstance", "alternateId": "Wiki", "displayName": "Wiki"}]},
+      {"actor": {"id": "00uADMIN5sVZC8MbE0g4", "type": "User", "alternateId": "root@example.com", "displayName": "Root"}, "client": {"ipAddress": "203.0.113.9"},
+        "authenticationContext": {"authenticationStep": 0, "rootSessionId": "trsAdmin", "externalSessionId": "trsAdmin"}, "displayMessage": "Universal Logout", "eventType": "user.authentication.universal_logout",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:23:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b06",
+        "target": [{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}]},
+      {"actor": {"id": "okta.2b1959c8-bcc0-56eb-a589-cfcfb7422f26", "type": "SystemPrincipal", "alternateId": "system@okta.com", "displayName": "Okta System"}, "client": {"ipAddress": null},
+        "authenticationContext": {"authenticationStep": 0, "externalSessionId": "unknown"}, "eventType": "user.authentication.universal_logout.scheduled",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:24:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b07",
+        "target": [{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}]}
+    ]"#));
+}
+
+#[test]
 fn who_is_nobody_is_skipped_and_what_is_broken_is_refused_alone() {
     insta::assert_snapshot!(story("okta", br#"[
       {"uuid": "1", "published": "2026-11-20T10:00:00Z", "eventType": "security.threat.detected", "actor": {"id": "192.0.2.1", "type": "IP address"}},

@@ -11,7 +11,7 @@
 //! | `network` | `client.ipAddress` (else `request.ipChain[0].ip`), `client.geographicalContext`, `securityContext`; the country is a name there and becomes its ISO code |
 //! | `network.anonymizer` | `debugData.tunnels` (JSON in a string), else `securityContext.isProxy` |
 //! | `device` | `device.id`, else `debugData.dtHash`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
-//! | `action` | name is `eventType`; outcome from `outcome.result`; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
+//! | `action` | name is `eventType`; outcome from `outcome.result`, of a sign-in never a success by default; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
 //! | `tenant` | the source's, else the host of `debugData.origin` |
 //! | `delegation` | the user for whom a client acts |
 //!
@@ -73,6 +73,12 @@ impl Format for Okta {
     }
 }
 
+/// The user refused a push that somebody's sign-in had sent.
+const DENIED_PUSH: &str = "user.mfa.okta_verify.deny_push";
+
+/// Somebody tried to get around the second factor.
+const BYPASS: &str = "user.mfa.attempt_bypass";
+
 /// Kind and class by the start of `eventType`; the first that fits.
 const CLASSES: &[(&str, EventKind, ActionClass)] = &[
     ("user.session.start", EventKind::Auth, ActionClass::Login),
@@ -117,6 +123,8 @@ const CLASSES: &[(&str, EventKind, ActionClass)] = &[
         ActionClass::Other,
     ),
     ("user.authentication.", EventKind::Auth, ActionClass::Login),
+    (DENIED_PUSH, EventKind::Auth, ActionClass::Mfa),
+    (BYPASS, EventKind::Auth, ActionClass::Mfa),
     ("user.mfa.", EventKind::Auth, ActionClass::Write),
     (
         "user.account.privilege.grant",
@@ -205,7 +213,7 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
         action: event_type,
     };
     let mut event = open("okta", tenant, opening);
-    let outcome = outcome(record);
+    let outcome = outcome(record, &event.action.name, class);
     event.session = session(record, debug, &event.action.name, outcome);
     event.credential = credential(record, debug);
     event.network = network(record, debug);
@@ -474,15 +482,34 @@ fn posture(device: Node<'_>) -> Option<Posture> {
     }
 }
 
-fn outcome(record: Node<'_>) -> Option<Outcome> {
+fn outcome(record: Node<'_>, event_type: &str, class: ActionClass) -> Option<Outcome> {
     let result = record.at("outcome.result").always();
+    let stated = stated_outcome(result);
+    // Of these the result says that they were noted, not that a factor was passed.
+    if event_type.starts_with(DENIED_PUSH) {
+        return Some(Outcome::Denied);
+    }
+    if event_type == BYPASS {
+        return stated
+            .filter(|stated| *stated != Outcome::Success)
+            .or(Some(Outcome::Failure));
+    }
+    // Nobody is in whose sign-in ended in a way that Okta does not know, or that is not known here.
+    let authenticates = matches!(class, ActionClass::Login | ActionClass::Mfa);
+    let is_stated = result
+        .text_or_none_word()
+        .is_some_and(|word| known(word).is_some() || word.eq_ignore_ascii_case("unknown"));
+    stated.or_else(|| (authenticates && is_stated).then_some(Outcome::Failure))
+}
+
+fn stated_outcome(result: Node<'_>) -> Option<Outcome> {
     match result.text()?.to_ascii_uppercase().as_str() {
         "SUCCESS" | "ALLOW" => Some(Outcome::Success),
         "FAILURE" => Some(Outcome::Failure),
         "DENY" => Some(Outcome::Denied),
         "CHALLENGE" => Some(Outcome::Challenged),
-        // Okta skipped the step: nothing was achieved by it.
-        "SKIPPED" => Some(Outcome::Failure),
+        // Okta skipped the step, or the user left it: nothing was achieved by it.
+        "SKIPPED" | "ABANDONED" => Some(Outcome::Failure),
         _ => {
             result.unknown();
             None

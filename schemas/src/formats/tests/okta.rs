@@ -112,6 +112,60 @@ fn a_log_out_is_no_sign_in_and_stands_under_whoever_is_logged_out() {
     ]"#));
 }
 
+/// A step at a sign-in that was not passed.
+fn not_passed(event_type: &str, outcome: &str) -> String {
+    format!(
+        r#"{{"actor": {{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}}, "client": {{"ipAddress": "198.51.100.7", "userAgent": {{"rawUserAgent": "python-requests/2.32"}}}},
+          "authenticationContext": {{"authenticationStep": 0, "externalSessionId": "102attempt"}}, "eventType": "{event_type}", "outcome": {outcome},
+          "published": "2026-11-20T10:25:00.000Z", "uuid": "f0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b08", "debugContext": {{"debugData": {{"factor": "OKTA_VERIFY_PUSH"}}}}, "target": null}}"#
+    )
+}
+
+#[test]
+fn a_push_that_was_refused_is_a_factor_that_was_not_passed() {
+    insta::assert_snapshot!(story(
+        "okta",
+        not_passed(
+            "user.mfa.okta_verify.deny_push",
+            r#"{"result": "FAILURE", "reason": "USER_REJECTED_OKTA_VERIFY_PUSH"}"#
+        )
+        .as_bytes()
+    ));
+    // Okta notes these as done: what was done is the refusal, or the attempt.
+    for (event_type, expected) in [
+        ("user.mfa.okta_verify.deny_push", "denied"),
+        ("user.mfa.attempt_bypass", "failure"),
+    ] {
+        for result in ["SUCCESS", "FAILURE", "UNKNOWN"] {
+            let outcome = format!(r#"{{"result": "{result}"}}"#);
+            let told = story("okta", not_passed(event_type, &outcome).as_bytes());
+            assert!(told.contains(r#""class": "mfa""#), "{told}");
+            let outcome = format!(r#""outcome": "{expected}""#);
+            assert!(told.contains(&outcome), "{result}: {told}");
+            assert!(!told.contains(r#""mfa": true"#), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_sign_in_that_nobody_finished_is_no_success() {
+    let told =
+        |event_type: &str, outcome: &str| story("okta", not_passed(event_type, outcome).as_bytes());
+    for event_type in ["user.session.start", "user.authentication.auth_via_mfa"] {
+        for result in ["ABANDONED", "UNKNOWN", "QUARANTINE"] {
+            let told = told(event_type, &format!(r#"{{"result": "{result}"}}"#));
+            assert!(told.contains(r#""outcome": "failure""#), "{result}: {told}");
+        }
+    }
+    // What is not said is no failure, and what signs nobody in fails nobody.
+    for outcome in ["null", r#"{"result": null}"#, r#"{"result": "null"}"#] {
+        let absent = told("user.session.start", outcome);
+        assert!(!absent.contains(r#""outcome""#), "{absent}");
+    }
+    let other = told("user.lifecycle.activate", r#"{"result": "UNKNOWN"}"#);
+    assert!(!other.contains(r#""outcome""#), "{other}");
+}
+
 #[test]
 fn who_is_nobody_is_skipped_and_what_is_broken_is_refused_alone() {
     insta::assert_snapshot!(story("okta", br#"[

@@ -7,10 +7,10 @@
 //! | `kind`, `action.class` | the prefix of `eventType` (`CLASSES` below) |
 //! | `identity` | `actor.id`; `actor.type` User is human, a client app a service account, SystemPrincipal a workload; an `IP address` is nobody: skipped |
 //! | `session` | `authenticationContext.externalSessionId` (else `rootSessionId`); `mfa` and `assurance` from the factor that passed |
-//! | `credential` | the token among `target[]` (fingerprint of its `detailEntry.hash`, else its id), else `transaction.detail.requestApiTokenId`; kind also from `credentialType` |
+//! | `credential` | the token among `target[]`, but for `system.api_token.` (fingerprint of its `detailEntry.hash`, else its id), else `transaction.detail.requestApiTokenId`; kind also from `credentialType` |
 //! | `network` | `client.ipAddress` (else `request.ipChain[0].ip`), `client.geographicalContext`, `securityContext`; the country is a name there and becomes its ISO code |
 //! | `network.anonymizer` | `debugData.tunnels` (JSON in a string), else `securityContext.isProxy` |
-//! | `device` | `device.id`, else `debugData.dtHash`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
+//! | `device` | `device.id`, else `debugData.dtHash`, else `debugData.deviceFingerprint`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
 //! | `action` | name is `eventType`; outcome from `outcome.result`, of a sign-in never a success by default; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
 //! | `tenant` | the source's, else the host of `debugData.origin` |
 //! | `delegation` | the user for whom a client acts |
@@ -47,15 +47,14 @@ impl Format for Okta {
     }
 
     fn recognises(&self, record: &Json<'_>) -> bool {
-        let of_a_log = |record: &Json<'_>| {
-            record.get("eventType").is_some()
-                && record.get("published").is_some()
-                && (record.get("actor").is_some() || record.get("uuid").is_some())
+        let of_a_log = |record: Node<'_>| {
+            let has = |name| record.get(name).is_there();
+            has("eventType") && has("published") && (has("actor") || has("uuid"))
         };
         // Event hooks and the event bridge wrap it.
-        of_a_log(record)
-            || record.pointer("/data/events/0").is_some_and(of_a_log)
-            || record.get("detail").is_some_and(of_a_log)
+        let record = Node::from(record);
+        let mut of_a_hook = record.at("data.events").elements();
+        of_a_log(record) || of_a_hook.next().is_some_and(of_a_log) || of_a_log(record.get("detail"))
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
@@ -215,12 +214,17 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let mut event = open("okta", tenant, opening);
     let outcome = outcome(record, &event.action.name, class);
     event.session = session(record, debug, &event.action.name, outcome);
-    event.credential = credential(record, debug);
+    // An API token that is made, renewed or looked after is what it is done to.
+    let (used, handled) = match record.get("target") {
+        target if is_about_api_token(&event.action.name, class) => (Node::ABSENT, target),
+        target => (target, Node::ABSENT),
+    };
+    event.credential = credential(record, used, debug);
     event.network = network(record, debug);
     event.device = device(record, debug);
     event.action.class = class.into();
     event.action.outcome = outcome.into();
-    event.action.resource = resource(record);
+    event.action.resource = resource(record).or_else(|| api_token(handled));
     event.action.scopes = scopes(debug.get("grantedScopes"));
     if event.action.scopes.is_empty() {
         event.action.scopes = scopes(debug.get("requestedScopes"));
@@ -331,11 +335,23 @@ fn token_kind(target_type: &str) -> Option<CredentialKind> {
     }
 }
 
-fn credential<'v>(record: Node<'v>, debug: Node<'v>) -> Credential<'v> {
+/// Whether an event is about an API token with which nobody made the call.
+fn is_about_api_token(event_type: &str, class: ActionClass) -> bool {
+    event_type.starts_with("system.api_token.") && class != ActionClass::TokenRevoke
+}
+
+/// The id of the API token among the targets.
+fn api_token<'v>(target: Node<'v>) -> Option<Text<'v>> {
+    let mut tokens = target.items().filter(|target| {
+        let kind = target.get("type").text().and_then(|it| token_kind(&it));
+        kind == Some(CredentialKind::ApiKey)
+    });
+    tokens.next()?.get("id").short()
+}
+
+fn credential<'v>(record: Node<'v>, used: Node<'v>, debug: Node<'v>) -> Credential<'v> {
     let tokens = || {
-        record
-            .get("target")
-            .items()
+        used.items()
             .filter_map(|target| Some((target, token_kind(&target.get("type").text()?)?)))
     };
     // An id token says who somebody is; it is the access token that lets them act.
@@ -457,8 +473,12 @@ fn device<'v>(record: Node<'v>, debug: Node<'v>) -> Device<'v> {
         let target = target(record, "Device")?;
         target.get("id").text()
     });
+    // The hash is of a cookie in one browser; the fingerprint is of what many of them have in common.
+    let id = id
+        .or_else(|| debug.get("dtHash").short())
+        .or_else(|| debug.get("deviceFingerprint").short());
     Device {
-        id: id.or_else(|| debug.get("dtHash").short()),
+        id,
         user_agent: record.at("client.userAgent.rawUserAgent").short(),
         posture: posture(device).into(),
         tls_fingerprint: None,

@@ -64,11 +64,28 @@ fn lower_cased_keys_read_the_same() {
     }
     for record in [MFA, GRANT] {
         let lowered = lower(&serde_json::from_str(record).unwrap()).to_string();
-        assert_eq!(
-            story("okta", lowered.as_bytes()),
-            story("okta", record.as_bytes())
-        );
+        let hooked =
+            format!(r#"{{"eventtype": "com.okta.event_hook", "data": {{"events": [{lowered}]}}}}"#);
+        let expected = story("okta", record.as_bytes());
+        for lowered in [lowered, hooked] {
+            super::is_only("okta", &lowered);
+            for format in ["okta", "auto"] {
+                assert_eq!(story(format, lowered.as_bytes()), expected, "{format}");
+            }
+        }
     }
+}
+
+#[test]
+fn an_api_token_that_is_created_is_not_what_its_creator_used() {
+    insta::assert_snapshot!(story("okta", br#"{
+      "actor": {"id": "00uADMIN5sVZC8MbE0g4", "type": "User", "alternateId": "root@example.com", "displayName": "Root"}, "client": {"ipAddress": "203.0.113.9", "userAgent": {"rawUserAgent": "Mozilla/5.0"}}, "device": null,
+      "authenticationContext": {"authenticationStep": 0, "rootSessionId": "trsAdmin", "externalSessionId": "trsAdmin"}, "displayMessage": "Create API token", "eventType": "system.api_token.create",
+      "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:26:00.000Z", "uuid": "a1c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b09",
+      "debugContext": {"debugData": {"deviceFingerprint": "541daf91d15bef64a7e08c946fd9a9d0", "requestUri": "/api/internal/tokens"}},
+      "transaction": {"type": "WEB", "id": "Zr1n", "detail": {}},
+      "target": [{"id": "00T9newTokenEFgh2ijkl", "type": "Token", "alternateId": "unknown", "displayName": "ci", "detailEntry": null}]
+    }"#));
 }
 
 #[test]

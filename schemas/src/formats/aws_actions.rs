@@ -72,9 +72,31 @@ const DEPLOYMENTS: &[(&str, &str)] = &[
     ("apprunner", "StartDeployment"),
 ];
 
+/// Service and start of the name of what decides, outside [`ADMIN_SERVICES`], who may do what, and of what
+/// blinds whoever watches: turning logs off is the first thing an attacker does.
+const ADMINISTRATION: &[(&str, &str)] = &[
+    ("s3", "PutBucketPolicy"),
+    ("s3", "PutBucketAcl"),
+    ("kms", "PutKeyPolicy"),
+    ("kms", "CreateGrant"),
+    ("secretsmanager", "PutResourcePolicy"),
+    ("lambda", "AddPermission"),
+    ("eks", "CreateAccessEntry"),
+    ("ec2", "AuthorizeSecurityGroup"),
+    ("cloudtrail", "StopLogging"),
+    ("cloudtrail", "DeleteTrail"),
+    ("config", "StopConfigurationRecorder"),
+    ("guardduty", "DeleteDetector"),
+    ("guardduty", "UpdateDetector"),
+];
+
 /// The class of one call. `privilege` is not among them: it belongs to whoever [`gains`].
 pub(super) fn class(service: &str, name: &str, record: Node<'_>) -> ActionClass {
     let starts = |verbs: &[&str]| verbs.iter().any(|verb| name.starts_with(verb));
+    let is_among = |calls: &[(&str, &str)]| {
+        let mut calls = calls.iter();
+        calls.any(|(owner, start)| *owner == service && name.starts_with(start))
+    };
     match (service, name) {
         (
             "signin" | "sso" | "signin-sso",
@@ -92,18 +114,16 @@ pub(super) fn class(service: &str, name: &str, record: Node<'_>) -> ActionClass 
         }
         ("secretsmanager", "GetSecretValue" | "BatchGetSecretValue") => ActionClass::Secret,
         ("kms", "Decrypt") => ActionClass::Secret,
+        ("ec2", "GetPasswordData") | ("lightsail", "DownloadDefaultKeyPair") => ActionClass::Secret,
+        ("redshift", name) if name.starts_with("GetClusterCredentials") => ActionClass::Secret,
         ("ssm", name) if name.starts_with("GetParameter") && decrypts(record) => {
             ActionClass::Secret
         }
         // A message that has been worked off is deleted; nothing is lost by it.
         ("sqs", name) if name.starts_with("DeleteMessage") => ActionClass::Write,
-        _ if DEPLOYMENTS
-            .iter()
-            .any(|(owner, start)| *owner == service && name.starts_with(start)) =>
-        {
-            ActionClass::Deploy
-        }
+        _ if is_among(DEPLOYMENTS) => ActionClass::Deploy,
         _ if starts(READS) => ActionClass::Read,
+        _ if is_among(ADMINISTRATION) => ActionClass::Admin,
         (service, _) if ADMIN_SERVICES.contains(&service) => ActionClass::Admin,
         _ if starts(EXPORTS) => ActionClass::Export,
         _ if starts(DELETES) => ActionClass::Delete,

@@ -116,6 +116,22 @@ fn the_class_of_a_call_is_told_by_service_and_verb() {
         ("dynamodb:ExportTableToPointInTime", "export"),
         ("organizations:LeaveOrganization", "admin"),
         ("signin:ConsoleLogin", "login"),
+        ("s3:PutBucketPolicy", "admin"),
+        ("s3:PutBucketAcl", "admin"),
+        ("kms:PutKeyPolicy", "admin"),
+        ("kms:CreateGrant", "admin"),
+        ("secretsmanager:PutResourcePolicy", "admin"),
+        ("lambda:AddPermission20150331v2", "admin"),
+        ("eks:CreateAccessEntry", "admin"),
+        ("ec2:AuthorizeSecurityGroupIngress", "admin"),
+        ("cloudtrail:StopLogging", "admin"),
+        ("cloudtrail:DeleteTrail", "admin"),
+        ("config:StopConfigurationRecorder", "admin"),
+        ("guardduty:DeleteDetector", "admin"),
+        ("guardduty:UpdateDetector", "admin"),
+        ("ec2:GetPasswordData", "secret"),
+        ("redshift:GetClusterCredentials", "secret"),
+        ("lightsail:DownloadDefaultKeyPair", "secret"),
     ] {
         let (service, name) = call.split_once(':').expect("service:Name");
         assert_eq!(

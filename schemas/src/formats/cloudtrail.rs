@@ -29,7 +29,9 @@
 //!
 //! A change that gives a user or a role more rights is two events: what the actor did (`admin`) and,
 //! under the identity that gains, `privilege` with the actor in `delegation`; one only, where the
-//! two are the same. An IAM record names a role without its path: roles with one are not matched.
+//! two are the same. An access key that is deleted or made inactive is two likewise, the second a
+//! `token_revoke` under its owner with the key as credential. An IAM record names a role without its
+//! path: roles with one are not matched.
 //!
 //! Of `responseElements` only the result of a sign-in is read, so the keys that STS hands out can
 //! not get through. Records with nobody in them (`HIDDEN_DUE_TO_SECURITY_REASONS`, where somebody
@@ -37,7 +39,10 @@
 
 use std::borrow::Cow;
 
-use super::read::{Node, Opening, Refusal, each, each_part, open, required_time, with_gainers};
+use super::aws_actions::Revoked;
+use super::read::{
+    Node, Opening, Refusal, concerning, each, each_part, open, required_time, with_gainers,
+};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, IdentityKind, Outcome, Session,
@@ -132,8 +137,29 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     });
     event.delegation = delegation(who, &event.identity.id);
 
+    if let Some(revoked) = aws_actions::revokes(service, &name, record) {
+        return Ok(revocation(event, revoked));
+    }
     let gainer = aws_actions::gains(service, &name, record);
     with_gainers(event, gainer)
+}
+
+/// A key that is taken away: under the actor it is administration, under its owner a revocation. Of the
+/// session in which somebody did it, that says nothing.
+fn revocation<'v>(event: Event<'v>, revoked: Revoked<'v>) -> Vec<Event<'v>> {
+    let other = revoked.owner.filter(|(id, _)| *id != event.identity.id);
+    let (mut about, actors) = match other {
+        Some((id, kind)) => (concerning(&event, id, kind), Some(event)),
+        None => (event, None),
+    };
+    about.session = Session::default();
+    about.credential = Credential {
+        id: Some(revoked.key),
+        kind: CredentialKind::ApiKey.into(),
+        ..Credential::default()
+    };
+    about.action.class = ActionClass::TokenRevoke.into();
+    actors.into_iter().chain([about]).collect()
 }
 
 fn identity<'v>(
@@ -332,9 +358,10 @@ fn resource<'v>(record: Node<'v>) -> Option<Text<'v>> {
         "secretId",
         "functionName",
         "keyId",
+        // Of a user in a group the group: it is what gives the rights.
+        "groupName",
         "userName",
         "roleName",
-        "groupName",
         "tableName",
         "stackName",
         "dBInstanceIdentifier",

@@ -83,6 +83,41 @@ fn every_type_of_user_identity_has_its_identity() {
 }
 
 #[test]
+fn a_key_that_is_taken_away_is_revoked_of_its_owner() {
+    let of = |name: &str, asked: &str| {
+        format!(
+            r#"{{"eventVersion": "1.11", "userIdentity": {{"type": "IAMUser", "principalId": "AIDAEXAMPLEROOT00000", "arn": "arn:aws:iam::111122223333:user/ops/root", "accountId": "111122223333", "accessKeyId": "AKIAEXAMPLEKEY000003", "userName": "root"}}, "eventTime": "2026-11-20T08:04:00Z", "eventSource": "iam.amazonaws.com", "eventName": "{name}", "awsRegion": "us-east-1", "sourceIPAddress": "198.51.100.9", "requestParameters": {asked}, "responseElements": null, "eventID": "8f3a0c7e-{name}", "recipientAccountId": "111122223333"}}"#
+        )
+    };
+    let batch = [
+        of(
+            "DeleteAccessKey",
+            r#"{"userName": "victim", "accessKeyId": "AKIAEXAMPLEKEY000009"}"#,
+        ),
+        of(
+            "DeleteAccessKey",
+            r#"{"userName": "root", "accessKeyId": "AKIAEXAMPLEKEY000008"}"#,
+        ),
+        of(
+            "UpdateAccessKey",
+            r#"{"accessKeyId": "AKIAEXAMPLEKEY000008", "status": "Inactive"}"#,
+        ),
+        of(
+            "UpdateAccessKey",
+            r#"{"userName": "victim", "accessKeyId": "AKIAEXAMPLEKEY000009", "status": "Active"}"#,
+        ),
+        of(
+            "AddUserToGroup",
+            r#"{"userName": "victim", "groupName": "admins"}"#,
+        ),
+    ];
+    insta::assert_snapshot!(story(
+        "cloudtrail",
+        format!("[{}]", batch.join(",")).as_bytes()
+    ));
+}
+
+#[test]
 fn one_bad_record_of_a_file_is_refused_alone() {
     insta::assert_snapshot!(story("cloudtrail", br#"{"Records": [
       {"eventTime": "2026-11-20T08:00:00Z"}, null,

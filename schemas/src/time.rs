@@ -41,8 +41,11 @@ impl EventTime {
             else {
                 return None;
             };
+            if text.ends_with(']') || !is_within_a_day(text.get(19..)?) {
+                return None;
+            }
             let timestamp: Timestamp = text.parse().ok()?;
-            (!text.ends_with(']')).then(|| Self(timestamp.as_millisecond()))
+            Some(Self(timestamp.as_millisecond()))
         })
     }
 
@@ -54,6 +57,14 @@ impl EventTime {
     /// This time, moved by so many milliseconds.
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+}
+
+/// Whether the offset behind a time is of 23 hours at most; jiff reads up to 25 of them.
+fn is_within_a_day(fraction_and_offset: &str) -> bool {
+    match fraction_and_offset.split_once(['+', '-']) {
+        Some((_, offset)) => offset.get(..2).is_some_and(|hours| hours < "24"),
+        None => true,
     }
 }
 
@@ -159,6 +170,7 @@ mod tests {
             "2026-11-20t10:15:30.123z",
             "2026-11-20T10:15:30.1239999Z",
             "2026-11-20T04:45:30.123-05:30",
+            "2026-11-21T10:14:30.123+23:59",
         ] {
             assert_eq!(EventTime::parse(text), expected, "{text}");
         }
@@ -179,6 +191,9 @@ mod tests {
             "2026-11-20T10:15+01:00:00",
             "20261120T101530.000+01:00",
             "2026-11-20T10:15:30+01:00[Europe/Oslo]",
+            "2026-11-20T10:15:30+24:00",
+            "2026-11-20T10:15:30.123-25:00",
+            "2026-11-20T10:15:30+01:60",
             "",
         ] {
             assert_eq!(EventTime::parse(text), None, "{text}");

@@ -19,9 +19,9 @@
 //!
 //! | `userIdentity.type` | `identity.id` | `kind` |
 //! |---|---|---|
-//! | `AssumedRole` | ARN of the role, since its sessions do the same work; of IAM Identity Center (`AWSReservedSSO_…`) the ARN of the session, since each is another person | `workload` on EC2 or for a service-linked role; `human` for SSO or with MFA; else `service_account` |
+//! | `AssumedRole` | ARN of the role, since its sessions do the same work; of IAM Identity Center (`AWSReservedSSO_…`) and in the console the ARN of the session, since each is another person | `workload` on EC2 or for a service-linked role; `human` for SSO, in the console or with MFA; else `service_account` |
 //! | `IAMUser`, `Root` | ARN | `human` for root, at sign-in or with MFA; else `service_account` |
-//! | `FederatedUser` | ARN | `human` with MFA, else `service_account` |
+//! | `FederatedUser` | ARN | `human` in the console or with MFA, else `service_account` |
 //! | `IdentityCenterUser` | `onBehalfOf.userId` | `human` |
 //! | `SAMLUser`, `WebIdentityUser` | `principalId` | `human`, `workload` |
 //! | `AWSAccount` | principal's id, else the account | `service_account` |
@@ -29,15 +29,20 @@
 //!
 //! A change that gives a user or a role more rights is two events: what the actor did (`admin`) and,
 //! under the identity that gains, `privilege` with the actor in `delegation`; one only, where the
-//! two are the same. An IAM record names a role without its path: roles with one are not matched.
+//! two are the same. An access key that is deleted or made inactive is two likewise, the second a
+//! `token_revoke` under its owner with the key as credential. An IAM record names a role without its
+//! path: roles with one are not matched.
 //!
 //! Of `responseElements` only the result of a sign-in is read, so the keys that STS hands out can
 //! not get through. Records with nobody in them (`HIDDEN_DUE_TO_SECURITY_REASONS`, where somebody
-//! typed a password as the user name) are skipped.
+//! typed a password as the user name; `ANONYMOUS_PRINCIPAL`) are skipped.
 
 use std::borrow::Cow;
 
-use super::read::{Node, Opening, Refusal, each, each_part, open, required_time, with_gainers};
+use super::aws_actions::Revoked;
+use super::read::{
+    Node, Opening, Refusal, concerning, each, each_part, open, required_time, with_gainers,
+};
 use super::{Format, Sink, Source, aws_actions};
 use crate::event::{
     ActionClass, Credential, CredentialKind, Delegate, Event, IdentityKind, Outcome, Session,
@@ -132,8 +137,29 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     });
     event.delegation = delegation(who, &event.identity.id);
 
+    if let Some(revoked) = aws_actions::revokes(service, &name, record) {
+        return Ok(revocation(event, revoked));
+    }
     let gainer = aws_actions::gains(service, &name, record);
     with_gainers(event, gainer)
+}
+
+/// A key that is taken away: under the actor it is administration, under its owner a revocation. Of the
+/// session in which somebody did it, that says nothing.
+fn revocation<'v>(event: Event<'v>, revoked: Revoked<'v>) -> Vec<Event<'v>> {
+    let other = revoked.owner.filter(|(id, _)| *id != event.identity.id);
+    let (mut about, actors) = match other {
+        Some((id, kind)) => (concerning(&event, id, kind), Some(event)),
+        None => (event, None),
+    };
+    about.session = Session::default();
+    about.credential = Credential {
+        id: Some(revoked.key),
+        kind: CredentialKind::ApiKey.into(),
+        ..Credential::default()
+    };
+    about.action.class = ActionClass::TokenRevoke.into();
+    actors.into_iter().chain([about]).collect()
 }
 
 fn identity<'v>(
@@ -148,19 +174,21 @@ fn identity<'v>(
         false => IdentityKind::ServiceAccount,
     };
     let mfa = mfa(record, who) == Some(true);
+    let signs_in = matches!(class, ActionClass::Login | ActionClass::Mfa);
+    // A federated user of the console: its sign-in, and what is done in it afterwards.
+    let in_console = signs_in || record.get("sessionCredentialFromConsole").truth() == Some(true);
     let kind = who.get("type");
     match kind.text().as_deref() {
         Some("Root") => Some((arn.or(principal)?, IdentityKind::Human)),
-        Some("AssumedRole") => role(who, mfa),
+        Some("AssumedRole") => role(who, mfa, in_console),
         Some("IAMUser") => {
             let id = arn.or_else(|| {
                 let name = who.get("userName").text().filter(|name| !is_hidden(name))?;
                 Some(format!("arn:aws:iam::{}:user/{name}", who.get("accountId").text()?).into())
             })?;
-            let signs_in = matches!(class, ActionClass::Login | ActionClass::Mfa);
             Some((id, machine_or_human(signs_in || mfa)))
         }
-        Some("FederatedUser") => Some((arn.or(principal)?, machine_or_human(mfa))),
+        Some("FederatedUser") => Some((arn.or(principal)?, machine_or_human(in_console || mfa))),
         Some("IdentityCenterUser") => {
             let user = who.at("onBehalfOf.userId").text();
             Some((user.or(principal)?, IdentityKind::Human))
@@ -189,16 +217,21 @@ fn identity<'v>(
         }
         None => None,
     }
-    .filter(|(id, _)| !is_hidden(id))
+    .filter(|(id, _)| !is_hidden(id) && id != ANONYMOUS)
 }
+
+/// The account of whoever reads a public bucket without credentials: everybody's, and nobody's.
+const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
 
 fn is_hidden(name: &str) -> bool {
     name.contains("HIDDEN_DUE_TO_SECURITY_REASONS")
 }
 
-fn role<'v>(who: Node<'v>, mfa: bool) -> Option<(Text<'v>, IdentityKind)> {
+fn role<'v>(who: Node<'v>, mfa: bool, in_console: bool) -> Option<(Text<'v>, IdentityKind)> {
     let issuer = who.at("sessionContext.sessionIssuer.arn").text();
     let arn = who.get("arn").text();
+    // Sign-ins may come without the context of their session.
+    let issuer = issuer.or_else(|| role_of_session(arn.as_deref()?).map(Cow::Owned));
     let role_name = issuer.as_deref().or(arn.as_deref())?.to_owned();
     if role_name.contains("AWSReservedSSO_") {
         return Some((arn.or(issuer)?, IdentityKind::Human));
@@ -210,12 +243,23 @@ fn role<'v>(who: Node<'v>, mfa: bool) -> Option<(Text<'v>, IdentityKind)> {
         .text();
     let kind = if on_ec2 || federated.is_some() || role_name.contains("/AWSServiceRoleFor") {
         IdentityKind::Workload
+    } else if in_console {
+        // A role is taken by many; who signed in is in the name of the session.
+        return Some((arn.or(issuer)?, IdentityKind::Human));
     } else if mfa {
         IdentityKind::Human
     } else {
         IdentityKind::ServiceAccount
     };
     Some((issuer.or(arn)?, kind))
+}
+
+/// The ARN of the role, but for its path, by that of a session of it.
+fn role_of_session(session: &str) -> Option<String> {
+    let (partition, rest) = session.strip_prefix("arn:")?.split_once(":sts::")?;
+    let (account, rest) = rest.split_once(":assumed-role/")?;
+    let (role, _) = rest.split_once('/')?;
+    Some(format!("arn:{partition}:iam::{account}:role/{role}"))
 }
 
 /// The name of a role session: what follows the role's own id in `principalId`.
@@ -261,10 +305,12 @@ fn credential<'v>(
         .get("accessKeyId")
         .text()
         .or_else(|| who.get("credentialId").text());
-    let federated = matches!(
-        who.get("type").text().as_deref(),
-        Some("SAMLUser" | "WebIdentityUser")
-    );
+    // Whoever signs in to the console as a role was let in by another identity provider.
+    let federated = match who.get("type").text().as_deref() {
+        Some("SAMLUser" | "WebIdentityUser") => true,
+        Some("AssumedRole" | "FederatedUser") => class == ActionClass::Login,
+        _ => false,
+    };
     let kind = match id.as_deref() {
         Some(key) if key.starts_with("AKIA") => Some(CredentialKind::ApiKey),
         Some(_) => Some(CredentialKind::AccessToken),
@@ -332,9 +378,10 @@ fn resource<'v>(record: Node<'v>) -> Option<Text<'v>> {
         "secretId",
         "functionName",
         "keyId",
+        // Of a user in a group the group: it is what gives the rights.
+        "groupName",
         "userName",
         "roleName",
-        "groupName",
         "tableName",
         "stackName",
         "dBInstanceIdentifier",

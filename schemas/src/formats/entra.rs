@@ -7,15 +7,15 @@
 //! | event | sign-in |
 //! |---|---|
 //! | `id`, `time` | `id`, `createdDateTime` (else the export's `time`, `TimeGenerated`) |
-//! | `kind`, `action.class` | `auth` and `login`; of a non-interactive user sign-in `token` and `other`: a refresh token is used, nobody authenticates again; nor where every step was `Previously satisfied`: `auth` and `other` |
-//! | `identity` | `userId` (human; AI agent where `agent.agentSubjectType` says so), else `servicePrincipalId` (service account; of a managed identity a workload; AI agent by `agent.agentType`), else `appId` |
+//! | `kind`, `action.class` | `auth` and `login`; of a non-interactive user sign-in `token` and `other`: a refresh token is used, nobody authenticates again; nor where every step was `Previously satisfied`: `auth` and `other`; error 500121, a factor that was not passed: `mfa` |
+//! | `identity` | `userId` (human; AI agent where `agent.agentSubjectType` says so), else `servicePrincipalId` (service account; of a managed identity a workload), else `appId`; AI agent by `agent.agentType`, known by `appId` first |
 //! | `session` | `sessionId`; `mfa` and `assurance` of a success from `authenticationRequirement` and the methods in `authenticationDetails` |
 //! | `credential` | of users `uniqueTokenIdentifier`, the token that a success was given; of others `servicePrincipalCredentialKeyId`, else thumbprint, else `federatedCredentialId`; kind also from `clientCredentialType` |
 //! | `credential.bound_to` | the device, where `signInTokenProtectionStatus` is `bound` |
 //! | `network` | `ipAddress`, `location`, `autonomousSystemNumber`; anonymiser by risk event `anonymizedIPAddress` |
 //! | `device` | `deviceDetail.deviceId`, `userAgent`; posture from `isCompliant` of a managed one |
 //! | `action.name` | flow, protocol and client: `user.sign_in:deviceCode:Browser` |
-//! | `action.outcome` | `status.errorCode` or `resultType`: 0 success, interrupts challenged, 53000 and what blocks an account denied |
+//! | `action.outcome` | `status.errorCode` or `resultType`: 0 success, interrupts challenged, 53000, what blocks an account and a prompt that the user declined denied |
 //! | `action.scopes` | `Oauth Scope Info` of `authenticationProcessingDetails`; of a success they are the credential's too |
 //! | `action.resource` | `resourceDisplayName`, else `resourceIdentity` |
 //! | `tenant` | the source's, else `AADTenantId`, `tenantId`, `homeTenantId` |
@@ -122,6 +122,7 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     event.action.class = match flow {
         Flow::NonInteractive => ActionClass::Other,
         _ if is_single_sign_on => ActionClass::Other,
+        _ if is_factor_missed(record, fields) => ActionClass::Mfa,
         _ => ActionClass::Login,
     }
     .into();
@@ -179,7 +180,13 @@ fn who<'v>(
         kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("notAgentic"))
     };
     let principal = fields.get("servicePrincipalId").text().filter(is_somebody);
-    let client = principal.or_else(|| fields.get("appId").text());
+    let app = fields.get("appId").text();
+    // Where an agent acts for a user only its appId is told: it is the same agent that signs in itself.
+    let client = if agent("agentType") {
+        app.or(principal)
+    } else {
+        principal.or(app)
+    };
     let parent = fields.at("agent.agentSubjectParentId").text();
     let parent = parent.map(|id| Delegate {
         id,
@@ -456,6 +463,26 @@ fn device<'v>(fields: Node<'v>) -> Device<'v> {
     }
 }
 
+/// The error of a second factor that was asked for and not passed.
+const FACTOR_MISSED: u64 = 500_121;
+
+fn is_factor_missed(record: Node<'_>, fields: Node<'_>) -> bool {
+    let stated = code(record, fields).and_then(Node::text);
+    stated.is_some_and(|stated| stated.parse() == Ok(FACTOR_MISSED))
+}
+
+/// Whether the user refused the prompt, as whoever is pestered with it does. The code alone says as well
+/// that nobody answered.
+fn is_refused(fields: Node<'_>) -> bool {
+    let steps = fields.get("authenticationDetails").items();
+    let steps = steps.filter_map(|step| step.get("authenticationStepResultDetail").text());
+    let mut details = steps.chain(fields.at("status.additionalDetails").text());
+    details.any(|detail| {
+        let detail = detail.to_ascii_lowercase();
+        detail.contains("declined") || detail.contains("fraud")
+    })
+}
+
 /// Errors that ask the user for something more: a password, a factor, consent, a choice.
 const INTERRUPTS: &[u64] = &[
     16000, 16001, 50055, 50058, 50072, 50074, 50076, 50078, 50079, 50097, 50125, 50127, 50129,
@@ -465,14 +492,18 @@ const INTERRUPTS: &[u64] = &[
 /// Errors by which an account, an application or a device is kept out.
 const BLOCKS: &[u64] = &[50053, 50057, 50105, 50131, 7_000_112, 700_051];
 
-fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
+/// Where the error stands, if it stands anywhere.
+fn code<'v>(record: Node<'v>, fields: Node<'v>) -> Option<Node<'v>> {
     let codes = [
         fields.at("status.errorCode"),
         record.get("resultType"),
         fields.get("resultType"),
     ];
-    let code = codes.into_iter().find(|node| node.text().is_some());
-    let code = code.unwrap_or_else(|| codes[0].always());
+    codes.into_iter().find(|node| node.text().is_some())
+}
+
+fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
+    let code = code(record, fields).unwrap_or_else(|| fields.at("status.errorCode").always());
     let stated = code.text()?;
     if stated.eq_ignore_ascii_case("success") {
         return Some(Outcome::Success);
@@ -483,6 +514,7 @@ fn outcome(record: Node<'_>, fields: Node<'_>) -> Option<Outcome> {
         // 53000 to 53011 and 530001 to 530099: Conditional Access.
         Some(53_000..=53_099 | 530_000..=530_099) => Some(Outcome::Denied),
         Some(code) if BLOCKS.contains(&code) => Some(Outcome::Denied),
+        Some(FACTOR_MISSED) if is_refused(fields) => Some(Outcome::Denied),
         Some(_) => Some(Outcome::Failure),
         None => Some(Outcome::Failure),
     }

@@ -6,7 +6,7 @@
 //! | `id` | `insertId`, which is unique only with `timestamp` and `logName`: a hash of these follows it |
 //! | `time` | `timestamp` |
 //! | `kind` | `auth` of `login`, `token` what issues tokens, `admin` with that class, else `api` |
-//! | `identity` | `authenticationInfo.principalEmail` in lower case, else `principalSubject`: `…gserviceaccount.com` a service account, `principal://` a workload (of a workforce pool human, of `agents.` an AI agent), `system:…` as in Kubernetes, else human |
+//! | `identity` | `authenticationInfo.principalEmail` in lower case, else `principalSubject`: `…gserviceaccount.com` and `system@google.com` a service account, `principal://` a workload (of a workforce pool human, of `agents.` an AI agent), `system:…` as in Kubernetes, else human |
 //! | `credential` | `authenticationInfo.serviceAccountKeyName`: an API key; `federated` for `principal://` |
 //! | `network.ip` | `requestMetadata.callerIp`, where it is an address: not `private`, not `gce-internal-ip` |
 //! | `device.user_agent` | `requestMetadata.callerSuppliedUserAgent` |

@@ -6,7 +6,7 @@
 //! | `id` | `_document_id`, else a hash of the entry |
 //! | `time` | `@timestamp`, else `created_at`, milliseconds |
 //! | `kind`, `action.class` | by `action` (`github_actions.rs`); of `api.request` by its method |
-//! | `identity` | `actor_id`, else `actor`; `actor_is_agent` an AI agent, `actor_is_bot` or `…[bot]` a service account, with `programmatic_access_type` an API key, else human |
+//! | `identity` | `actor_id`, else `deploy_key_fingerprint`, `actor`, `external_identity_nameid`, `token_id`; `actor_is_agent` an AI agent, `actor_is_bot` or `…[bot]` a service account, with `programmatic_access_type` an API key, else human |
 //! | `session` | `actor_session`, else `agent_session_id` |
 //! | `credential` | `hashed_token`, Base64 of a SHA-256, as the fingerprint of the token; else `token_id`; kind by `programmatic_access_type`; scopes `token_scopes` |
 //! | `network` | `actor_ip` (where the organisation lets it be shown), `actor_location.country_code` |
@@ -162,8 +162,19 @@ fn who<'v>(entry: Node<'v>) -> Option<(Text<'v>, IdentityKind)> {
     } else {
         IdentityKind::Human
     };
-    let id = entry.get("actor_id").text().or(name)?;
-    Some((id, kind))
+    Some((id(entry, name)?, kind))
+}
+
+/// Who acted, by a number that survives a change of name. Where no account did, GitHub writes 0 for
+/// everybody: then it is the key, the person behind the single sign-on, or the token.
+fn id<'v>(entry: Node<'v>, name: Option<Text<'v>>) -> Option<Text<'v>> {
+    let numbered = |field: &'static str| entry.get(field).text().filter(|number| number != "0");
+    let deploy_key = || entry.get("deploy_key_fingerprint").text();
+    numbered("actor_id")
+        .or_else(deploy_key)
+        .or(name)
+        .or_else(|| entry.get("external_identity_nameid").text())
+        .or_else(|| Some(format!("token/{}", numbered("token_id")?).into()))
 }
 
 /// Kind, class and name: of a call of the API by its method and route, of all else by the action.

@@ -94,6 +94,10 @@ const LISTED: &[(&str, &str, ActionClass)] = &[
     ("storagetransfer", "createtransferjob", ActionClass::Export),
     ("storagetransfer", "runtransferjob", ActionClass::Export),
     ("logging", "copylogentries", ActionClass::Export),
+    ("firestore", "runquery", ActionClass::Read),
+    ("firestore", "runaggregationquery", ActionClass::Read),
+    ("datastore", "runquery", ActionClass::Read),
+    ("datastore", "runaggregationquery", ActionClass::Read),
     // Where logs go, and which are kept: turning them off is the first thing an attacker does.
     ("logging", "createsink", ActionClass::Admin),
     ("logging", "updatesink", ActionClass::Admin),
@@ -236,6 +240,8 @@ pub(super) fn principal(name: &str) -> Option<(String, IdentityKind)> {
         _ if id.is_empty() || matches!(id, "allUsers" | "allAuthenticatedUsers") => return None,
         "serviceAccount" => IdentityKind::ServiceAccount,
         "" | "user" if id.ends_with(".gserviceaccount.com") => IdentityKind::ServiceAccount,
+        // What Google itself does to a resource, as its log of system events has it.
+        "" | "user" if id.eq_ignore_ascii_case("system@google.com") => IdentityKind::ServiceAccount,
         "" | "user" => IdentityKind::Human,
         _ => return None,
     };
@@ -309,6 +315,23 @@ mod tests {
                 "firestore:google.firestore.admin.v1.FirestoreAdmin.ExportDocuments",
                 "export",
             ),
+            ("firestore:google.firestore.v1.Firestore.RunQuery", "read"),
+            (
+                "firestore:google.firestore.v1.Firestore.RunAggregationQuery",
+                "read",
+            ),
+            (
+                "firestore:google.firestore.v1.Firestore.BatchGetDocuments",
+                "read",
+            ),
+            ("firestore:google.firestore.v1.Firestore.Listen", "read"),
+            ("firestore:google.firestore.v1.Firestore.Commit", "write"),
+            ("datastore:google.datastore.v1.Datastore.RunQuery", "read"),
+            (
+                "datastore:google.datastore.v1.Datastore.RunAggregationQuery",
+                "read",
+            ),
+            ("datastore:google.datastore.v1.Datastore.Commit", "write"),
             (
                 "privilegedaccessmanager:google.cloud.privilegedaccessmanager.v1.PrivilegedAccessManager.ApproveGrant",
                 "admin",
@@ -343,6 +366,10 @@ mod tests {
                     "ci@acme.iam.gserviceaccount.com",
                     IdentityKind::ServiceAccount,
                 )),
+            ),
+            (
+                "system@google.com",
+                Some(("system@google.com", IdentityKind::ServiceAccount)),
             ),
             (
                 "deleted:user:bob@example.com?uid=1234",

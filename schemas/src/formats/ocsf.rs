@@ -239,8 +239,8 @@ fn user_id<'v>(user: Node<'v>, session: Node<'v>) -> Option<Text<'v>> {
     Some(role.unwrap_or(own))
 }
 
-/// What a user is, by the words of its producer, else by OCSF's number: 3 is a system, 1 and 2 are
-/// users and administrators.
+/// What a user is, by the words of its producer, else by OCSF's number: 3 is a system, 4 a service, 1
+/// and 2 are users and administrators.
 fn kind_of(user: Node<'_>, id: &str, signs_in: bool) -> IdentityKind {
     let name = user.get("name").text().unwrap_or_default();
     let is = |start: &str| name.starts_with(start) || id.starts_with(start);
@@ -258,8 +258,11 @@ fn kind_of(user: Node<'_>, id: &str, signs_in: bool) -> IdentityKind {
         "AssumedRole" | "IAMUser" | "FederatedUser" | "AWSAccount" => IdentityKind::ServiceAccount,
         "AWSService" | "WebIdentityUser" => IdentityKind::Workload,
         word if word.to_ascii_lowercase().contains("service") => IdentityKind::ServiceAccount,
-        _ if user.get("type_id").count() == Some(3) => IdentityKind::Workload,
-        _ => IdentityKind::Human,
+        _ => match user.get("type_id").count() {
+            Some(3) => IdentityKind::Workload,
+            Some(4) => IdentityKind::ServiceAccount,
+            _ => IdentityKind::Human,
+        },
     }
 }
 

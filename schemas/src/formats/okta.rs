@@ -7,17 +7,17 @@
 //! | `kind`, `action.class` | the prefix of `eventType` (`CLASSES` below) |
 //! | `identity` | `actor.id`; `actor.type` User is human, a client app a service account, SystemPrincipal a workload; an `IP address` is nobody: skipped |
 //! | `session` | `authenticationContext.externalSessionId` (else `rootSessionId`); `mfa` and `assurance` from the factor that passed |
-//! | `credential` | the token among `target[]` (fingerprint of its `detailEntry.hash`, else its id), else `transaction.detail.requestApiTokenId`; kind also from `credentialType` |
+//! | `credential` | the token among `target[]`, but for `system.api_token.` (fingerprint of its `detailEntry.hash`, else its id), else `transaction.detail.requestApiTokenId`; kind also from `credentialType` |
 //! | `network` | `client.ipAddress` (else `request.ipChain[0].ip`), `client.geographicalContext`, `securityContext`; the country is a name there and becomes its ISO code |
 //! | `network.anonymizer` | `debugData.tunnels` (JSON in a string), else `securityContext.isProxy` |
-//! | `device` | `device.id`, else `debugData.dtHash`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
-//! | `action` | name is `eventType`; outcome from `outcome.result`; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
+//! | `device` | `device.id`, else `debugData.dtHash`, else `debugData.deviceFingerprint`; `posture` from `jailbreak`, `diskEncryptionType`, `managed` and `registered` |
+//! | `action` | name is `eventType`; outcome from `outcome.result`, of a sign-in never a success by default; scopes from `grantedScopes`, `requestedScopes`; resource is the first target that is no user, else the user |
 //! | `tenant` | the source's, else the host of `debugData.origin` |
 //! | `delegation` | the user for whom a client acts |
 //!
-//! A membership or role granted, a token revoked for somebody, and a request approved concern the
-//! target rather than the actor. They are two events: what the actor did (`admin`), and the same
-//! under the target with the actor in `delegation`.
+//! A membership or role granted, a token revoked for somebody, a log-out of somebody else, and a
+//! request approved concern the target rather than the actor. They are two events: what the actor
+//! did (`admin`), and the same under the target with the actor in `delegation`.
 //!
 //! `risk`, `behaviors` and `logOnlySecurityData` are Okta's own verdicts, not facts, and are not read.
 
@@ -47,15 +47,14 @@ impl Format for Okta {
     }
 
     fn recognises(&self, record: &Json<'_>) -> bool {
-        let of_a_log = |record: &Json<'_>| {
-            record.get("eventType").is_some()
-                && record.get("published").is_some()
-                && (record.get("actor").is_some() || record.get("uuid").is_some())
+        let of_a_log = |record: Node<'_>| {
+            let has = |name| record.get(name).is_there();
+            has("eventType") && has("published") && (has("actor") || has("uuid"))
         };
         // Event hooks and the event bridge wrap it.
-        of_a_log(record)
-            || record.pointer("/data/events/0").is_some_and(of_a_log)
-            || record.get("detail").is_some_and(of_a_log)
+        let record = Node::from(record);
+        let mut of_a_hook = record.at("data.events").elements();
+        of_a_log(record) || of_a_hook.next().is_some_and(of_a_log) || of_a_log(record.get("detail"))
     }
 
     fn decode(&self, raw: &[u8], source: Source<'_>, sink: &mut Sink<'_>) {
@@ -72,6 +71,12 @@ impl Format for Okta {
         each_part(self, record, raw.len(), source, BATCH, sink, read);
     }
 }
+
+/// The user refused a push that somebody's sign-in had sent.
+const DENIED_PUSH: &str = "user.mfa.okta_verify.deny_push";
+
+/// Somebody tried to get around the second factor.
+const BYPASS: &str = "user.mfa.attempt_bypass";
 
 /// Kind and class by the start of `eventType`; the first that fits.
 const CLASSES: &[(&str, EventKind, ActionClass)] = &[
@@ -99,6 +104,17 @@ const CLASSES: &[(&str, EventKind, ActionClass)] = &[
         EventKind::Auth,
         ActionClass::Mfa,
     ),
+    // A log-out of one application, and of everything at once: never a sign-in.
+    (
+        "user.authentication.slo",
+        EventKind::Session,
+        ActionClass::Logout,
+    ),
+    (
+        "user.authentication.universal_logout",
+        EventKind::Session,
+        ActionClass::Logout,
+    ),
     // A single sign-on uses the session; nobody authenticates again.
     (
         "user.authentication.sso",
@@ -106,6 +122,8 @@ const CLASSES: &[(&str, EventKind, ActionClass)] = &[
         ActionClass::Other,
     ),
     ("user.authentication.", EventKind::Auth, ActionClass::Login),
+    (DENIED_PUSH, EventKind::Auth, ActionClass::Mfa),
+    (BYPASS, EventKind::Auth, ActionClass::Mfa),
     ("user.mfa.", EventKind::Auth, ActionClass::Write),
     (
         "user.account.privilege.grant",
@@ -194,14 +212,19 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
         action: event_type,
     };
     let mut event = open("okta", tenant, opening);
-    let outcome = outcome(record);
+    let outcome = outcome(record, &event.action.name, class);
     event.session = session(record, debug, &event.action.name, outcome);
-    event.credential = credential(record, debug);
+    // An API token that is made, renewed or looked after is what it is done to.
+    let (used, handled) = match record.get("target") {
+        target if is_about_api_token(&event.action.name, class) => (Node::ABSENT, target),
+        target => (target, Node::ABSENT),
+    };
+    event.credential = credential(record, used, debug);
     event.network = network(record, debug);
     event.device = device(record, debug);
     event.action.class = class.into();
     event.action.outcome = outcome.into();
-    event.action.resource = resource(record);
+    event.action.resource = resource(record).or_else(|| api_token(handled));
     event.action.scopes = scopes(debug.get("grantedScopes"));
     if event.action.scopes.is_empty() {
         event.action.scopes = scopes(debug.get("requestedScopes"));
@@ -212,7 +235,10 @@ fn read<'v>(record: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Refu
     let user = user.filter(|user| *user != event.identity.id);
     if matches!(
         class,
-        ActionClass::Privilege | ActionClass::TokenRevoke | ActionClass::Approval
+        ActionClass::Privilege
+            | ActionClass::TokenRevoke
+            | ActionClass::Logout
+            | ActionClass::Approval
     ) {
         return Ok(about_target(event, class, user));
     }
@@ -309,11 +335,23 @@ fn token_kind(target_type: &str) -> Option<CredentialKind> {
     }
 }
 
-fn credential<'v>(record: Node<'v>, debug: Node<'v>) -> Credential<'v> {
+/// Whether an event is about an API token with which nobody made the call.
+fn is_about_api_token(event_type: &str, class: ActionClass) -> bool {
+    event_type.starts_with("system.api_token.") && class != ActionClass::TokenRevoke
+}
+
+/// The id of the API token among the targets.
+fn api_token<'v>(target: Node<'v>) -> Option<Text<'v>> {
+    let mut tokens = target.items().filter(|target| {
+        let kind = target.get("type").text().and_then(|it| token_kind(&it));
+        kind == Some(CredentialKind::ApiKey)
+    });
+    tokens.next()?.get("id").short()
+}
+
+fn credential<'v>(record: Node<'v>, used: Node<'v>, debug: Node<'v>) -> Credential<'v> {
     let tokens = || {
-        record
-            .get("target")
-            .items()
+        used.items()
             .filter_map(|target| Some((target, token_kind(&target.get("type").text()?)?)))
     };
     // An id token says who somebody is; it is the access token that lets them act.
@@ -435,8 +473,12 @@ fn device<'v>(record: Node<'v>, debug: Node<'v>) -> Device<'v> {
         let target = target(record, "Device")?;
         target.get("id").text()
     });
+    // The hash is of a cookie in one browser; the fingerprint is of what many of them have in common.
+    let id = id
+        .or_else(|| debug.get("dtHash").short())
+        .or_else(|| debug.get("deviceFingerprint").short());
     Device {
-        id: id.or_else(|| debug.get("dtHash").short()),
+        id,
         user_agent: record.at("client.userAgent.rawUserAgent").short(),
         posture: posture(device).into(),
         tls_fingerprint: None,
@@ -460,15 +502,34 @@ fn posture(device: Node<'_>) -> Option<Posture> {
     }
 }
 
-fn outcome(record: Node<'_>) -> Option<Outcome> {
+fn outcome(record: Node<'_>, event_type: &str, class: ActionClass) -> Option<Outcome> {
     let result = record.at("outcome.result").always();
+    let stated = stated_outcome(result);
+    // Of these the result says that they were noted, not that a factor was passed.
+    if event_type.starts_with(DENIED_PUSH) {
+        return Some(Outcome::Denied);
+    }
+    if event_type == BYPASS {
+        return stated
+            .filter(|stated| *stated != Outcome::Success)
+            .or(Some(Outcome::Failure));
+    }
+    // Nobody is in whose sign-in ended in a way that Okta does not know, or that is not known here.
+    let authenticates = matches!(class, ActionClass::Login | ActionClass::Mfa);
+    let is_stated = result
+        .text_or_none_word()
+        .is_some_and(|word| known(word).is_some() || word.eq_ignore_ascii_case("unknown"));
+    stated.or_else(|| (authenticates && is_stated).then_some(Outcome::Failure))
+}
+
+fn stated_outcome(result: Node<'_>) -> Option<Outcome> {
     match result.text()?.to_ascii_uppercase().as_str() {
         "SUCCESS" | "ALLOW" => Some(Outcome::Success),
         "FAILURE" => Some(Outcome::Failure),
         "DENY" => Some(Outcome::Denied),
         "CHALLENGE" => Some(Outcome::Challenged),
-        // Okta skipped the step: nothing was achieved by it.
-        "SKIPPED" => Some(Outcome::Failure),
+        // Okta skipped the step, or the user left it: nothing was achieved by it.
+        "SKIPPED" | "ABANDONED" => Some(Outcome::Failure),
         _ => {
             result.unknown();
             None

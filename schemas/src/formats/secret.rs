@@ -7,11 +7,13 @@
 //!
 //! A secret is known by its shape (JSON Web Tokens and the prefixes that issuers give their keys
 //! so that scanners find them), by the scheme before it (`Bearer`, `Basic`, `SSWS`), or by the name
-//! of the field it is in (`authorization`, `cookie`, `password`, whatever ends in `token`, …).
+//! of the field it is in (`authorization`, `cookie`, `password`, whatever ends in `token`, …). In the
+//! place of an id it is also known behind any one word or `name=`.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr2;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
@@ -55,9 +57,19 @@ pub fn protect(event: &mut Event<'_>) -> bool {
         &mut event.session.id,
         &mut event.device.id,
         &mut event.task.id,
+        &mut event.session.assurance,
+        &mut event.workload.host,
     ];
     for id in ids.into_iter().flatten() {
         changed |= protect_id(id);
+    }
+    let lists = [
+        &mut event.identity.groups,
+        &mut event.credential.scopes,
+        &mut event.action.scopes,
+    ];
+    for text in lists.into_iter().flatten() {
+        changed |= protect_id(text);
     }
     for delegate in &mut event.delegation {
         changed |= protect_id(&mut delegate.id);
@@ -78,11 +90,54 @@ pub fn protect(event: &mut Event<'_>) -> bool {
 const PLACEHOLDER: &str = "{secret}";
 
 fn protect_id(id: &mut Text<'_>) -> bool {
-    let secret = looks_secret(id);
-    if secret {
-        *id = Cow::Owned(fingerprint(without_scheme(id)));
+    let Some(print) = secret_in(id).map(fingerprint) else {
+        return false;
+    };
+    *id = Cow::Owned(print);
+    true
+}
+
+/// Nothing shorter is a token, and hardly an id begins like one.
+const LEAST: usize = 12;
+
+/// The secret that stands in the place of an id: bare, behind its scheme, or behind words and names
+/// that say what it is, as in `token ghp_…`, `sid=eyJ…` and `Authorization: Bearer …`.
+fn secret_in(id: &str) -> Option<&str> {
+    /// More of them before a secret is prose, and prose has no end.
+    const MOST_WORDS: usize = 4;
+    let mut rest = id;
+    for _ in 0..MOST_WORDS {
+        if looks_secret(rest) {
+            return Some(without_scheme(rest));
+        }
+        if rest.len() < LEAST {
+            return None;
+        }
+        let at = memchr2(b' ', b'=', rest.as_bytes())?;
+        let (word, after) = (&rest.as_bytes()[..at], rest[at + 1..].trim());
+        let word = word.strip_suffix(b":").unwrap_or(word);
+        if !word.iter().all(|byte| is_word(*byte)) {
+            return None;
+        }
+        if is_opaque_secret(word, rest.as_bytes()[at], after) {
+            return Some(after);
+        }
+        rest = after;
     }
-    secret
+    None
+}
+
+/// Whether a text of no shape is a secret by the word or the name before it. The words of these
+/// schemes are common ones: a name of something may begin with them, and goes on in words.
+fn is_opaque_secret(word: &[u8], sign: u8, after: &str) -> bool {
+    let is_plain = token(after.as_bytes()).len() == after.len();
+    if sign == b'=' {
+        return is_plain && is_sensitive(word) && !says_nothing(after.as_bytes());
+    }
+    let is_scheme = [&b"token"[..], b"apikey", b"api-key"]
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme));
+    is_scheme && is_plain && after.len() >= 20 && after.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn protect_text(text: &mut Text<'_>, replace: impl Fn(&[u8]) -> String) -> bool {
@@ -109,11 +164,10 @@ pub fn scrub(raw: &[u8]) -> Cow<'_, [u8]> {
 /// Whether a text is, by its well-known shape, a secret rather than an id of one.
 pub fn looks_secret(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Nothing shorter is a token, and hardly an id begins like one.
     let [first, second, ..] = bytes else {
         return false;
     };
-    if bytes.len() < 12 || !STARTS.contains(&start(*first, *second)) {
+    if bytes.len() < LEAST || !STARTS.contains(&start(*first, *second)) {
         return false;
     }
     if text.starts_with("sha256:") {
@@ -502,8 +556,14 @@ fn report(bytes: &[u8], mut secret: Range<usize>, found: &mut dyn FnMut(Range<us
     {
         secret.start += blank + 1;
     }
-    let text = bytes.get(secret.clone()).unwrap_or_default();
-    let nothing = text.len() < 3
+    if !says_nothing(bytes.get(secret.clone()).unwrap_or_default()) {
+        found(secret);
+    }
+}
+
+/// Whether there is nothing in the value of a field to hide.
+fn says_nothing(text: &[u8]) -> bool {
+    text.len() < 3
         || text.starts_with(b"sha256:")
         || [
             &b"REDACTED"[..],
@@ -514,10 +574,7 @@ fn report(bytes: &[u8], mut secret: Range<usize>, found: &mut dyn FnMut(Range<us
             b"{secret}",
         ]
         .iter()
-        .any(|word| text.eq_ignore_ascii_case(word));
-    if !nothing {
-        found(secret);
-    }
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// The length of a PEM block, up to the end where it was cut off.

@@ -10,6 +10,7 @@
 //! | `session.mfa` | of a sign-in `is_second_factor`, or another challenge than the password |
 //! | `credential` | kind by `login_type`; of token events `access_token`, bound to `client_id`, with `scope` |
 //! | `network` | `ipAddress`; `networkInfo.regionCode` and `ipAsn` of newer records |
+//! | `device` | of a device that is compromised, or no longer, `DEVICE_ID` and `DEVICE_COMPROMISED_STATE` |
 //! | `action.name` | application and event: `drive.download`; of token activity `api_name:method_name` |
 //! | `action.outcome` | by the name of the event, and `login_challenge_status` |
 //! | `action.scopes` | `scope`; of domain-wide delegation `API_SCOPES` |
@@ -28,7 +29,7 @@ use super::unfold::{each_unfolded, first};
 use super::workspace_actions::{classify, gainer};
 use super::{Format, Sink, Source};
 use crate::event::{
-    ActionClass, Credential, CredentialKind, Event, IdentityKind, Outcome, Session,
+    ActionClass, Credential, CredentialKind, Device, Event, IdentityKind, Outcome, Posture, Session,
 };
 use crate::json::{Arena, Json, Number};
 use crate::known::Text;
@@ -164,7 +165,7 @@ fn read<'v>(activity: Node<'v>, source: Source<'v>) -> Result<Vec<Event<'v>>, Re
         .texts()
         .first()
         .and_then(|asn| asn.parse().ok());
-    event.device.user_agent = parameters.text("user_agent");
+    event.device = device(class, parameters);
     event.action.class = class.into();
     event.action.outcome = outcome.into();
     event.action.scopes = scopes(parameters.node("scope"));
@@ -301,6 +302,28 @@ fn credential<'v>(app: &str, class: ActionClass, parameters: Parameters<'v>) -> 
     Credential {
         kind: kind.into(),
         ..Credential::default()
+    }
+}
+
+fn device<'v>(class: ActionClass, parameters: Parameters<'v>) -> Device<'v> {
+    let user_agent = parameters.text("user_agent");
+    if class != ActionClass::Posture {
+        return Device {
+            user_agent,
+            ..Device::default()
+        };
+    }
+    let state = parameters.text("DEVICE_COMPROMISED_STATE");
+    let posture = match state.as_deref() {
+        None | Some("COMPROMISED") => Some(Posture::NonCompliant),
+        Some("NOT_COMPROMISED") => Some(Posture::Compliant),
+        Some(_) => None,
+    };
+    Device {
+        id: parameters.text("DEVICE_ID"),
+        user_agent,
+        posture: posture.into(),
+        ..Device::default()
     }
 }
 

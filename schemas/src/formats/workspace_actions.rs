@@ -60,8 +60,7 @@ const LISTED: &[(&str, &str, ActionClass)] = &[
     ("drive", "sheets_import_range", ActionClass::Read),
     ("drive", "delete", ActionClass::Delete),
     ("drive", "trash", ActionClass::Delete),
-    ("takeout", "complete_takeout", ActionClass::Export),
-    ("takeout", "initiate_takeout", ActionClass::Export),
+    ("mobile", "DEVICE_COMPROMISED_EVENT", ActionClass::Posture),
     ("groups", "add_user", ActionClass::Write),
     // The session is used, nobody authenticates again.
     ("saml", "login_", ActionClass::Other),
@@ -83,6 +82,8 @@ pub(super) fn classify(
     let class = match (listed, app) {
         (Some((.., class)), _) => *class,
         (None, "admin") => ActionClass::Admin,
+        // Whatever of it is asked for, made or fetched: it is all of somebody's data that leaves.
+        (None, "takeout") => ActionClass::Export,
         // Factors, recovery addresses and passwords that a user changes.
         (None, "login" | "user_accounts") if changes(name) => ActionClass::Write,
         (None, "login" | "token" | "saml" | "user_accounts") => ActionClass::Other,
@@ -181,6 +182,9 @@ mod tests {
             ("drive.change_document_visibility", "api", "write"),
             ("drive.trash", "api", "delete"),
             ("takeout.complete_takeout", "api", "export"),
+            ("takeout.user_initiated_a_takeout", "api", "export"),
+            ("takeout.user_downloaded_a_takeout", "api", "export"),
+            ("mobile.DEVICE_COMPROMISED_EVENT", "device", "posture"),
             ("gmail.delivery", "api", "write"),
         ] {
             let (app, name) = event.split_once('.').expect("application.name");

@@ -82,6 +82,84 @@ fn every_type_of_user_identity_has_its_identity() {
     insta::assert_snapshot!(stories.join("\n"));
 }
 
+/// A federated sign-in to the console and what is done in it, with and without the session's context.
+fn in_console(record: &str, context: &str) -> serde_json::Value {
+    let raw = format!(
+        r#"{{"eventVersion": "1.11", "userIdentity": {{"type": "AssumedRole", "principalId": "AROAEXAMPLEFED000000:bob@example.com", "arn": "arn:aws:sts::111122223333:assumed-role/Fed/bob@example.com", "accountId": "111122223333"{context}}}, "eventTime": "2026-11-20T08:03:00Z", "awsRegion": "us-east-1", "sourceIPAddress": "198.51.100.9", "userAgent": "Mozilla/5.0", "requestParameters": null, "recipientAccountId": "111122223333", {record}}}"#
+    );
+    serde_json::from_str(&story("cloudtrail", raw.as_bytes())).expect("an event")
+}
+
+#[test]
+fn a_federated_sign_in_to_the_console_is_one_persons() {
+    let sign_in = r#""eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": {"ConsoleLogin": "Success"}, "additionalEventData": {"LoginTo": "https://console.aws.amazon.com", "MobileVersion": "No", "MFAUsed": "No"}, "eventID": "1", "eventType": "AwsConsoleSignIn""#;
+    let call = r#""eventSource": "s3.amazonaws.com", "eventName": "ListBuckets", "sessionCredentialFromConsole": "true", "readOnly": true, "eventID": "2", "eventType": "AwsApiCall""#;
+    let context = r#", "accessKeyId": "", "sessionContext": {"sessionIssuer": {"type": "Role", "principalId": "AROAEXAMPLEFED000000", "arn": "arn:aws:iam::111122223333:role/corp/Fed", "accountId": "111122223333", "userName": "Fed"}, "attributes": {"creationDate": "2026-11-20T08:03:00Z", "mfaAuthenticated": "false"}}"#;
+    let of_call = context.replace(
+        r#""accessKeyId": """#,
+        r#""accessKeyId": "ASIAEXAMPLEKEY000005""#,
+    );
+    for (record, context) in [(sign_in, ""), (sign_in, context), (call, &of_call)] {
+        let told = in_console(record, context);
+        assert_eq!(
+            told["identity"],
+            serde_json::json!({ "id": "arn:aws:sts::111122223333:assumed-role/Fed/bob@example.com", "kind": "human" })
+        );
+        if record == sign_in {
+            assert_eq!(told["credential"]["kind"], "federated");
+        }
+    }
+    // Outside the console it is the role that works, whether or not the record says more of its session.
+    let call = call.replace(r#""sessionCredentialFromConsole": "true", "#, "");
+    let told = in_console(&call, &of_call.replace("/corp", ""));
+    assert_eq!(told["identity"]["kind"], "service_account");
+    assert_eq!(
+        told["identity"]["id"],
+        in_console(&call, "")["identity"]["id"]
+    );
+}
+
+#[test]
+fn a_key_that_is_taken_away_is_revoked_of_its_owner() {
+    let of = |name: &str, asked: &str| {
+        format!(
+            r#"{{"eventVersion": "1.11", "userIdentity": {{"type": "IAMUser", "principalId": "AIDAEXAMPLEROOT00000", "arn": "arn:aws:iam::111122223333:user/ops/root", "accountId": "111122223333", "accessKeyId": "AKIAEXAMPLEKEY000003", "userName": "root"}}, "eventTime": "2026-11-20T08:04:00Z", "eventSource": "iam.amazonaws.com", "eventName": "{name}", "awsRegion": "us-east-1", "sourceIPAddress": "198.51.100.9", "requestParameters": {asked}, "responseElements": null, "eventID": "8f3a0c7e-{name}", "recipientAccountId": "111122223333"}}"#
+        )
+    };
+    let batch = [
+        of(
+            "DeleteAccessKey",
+            r#"{"userName": "victim", "accessKeyId": "AKIAEXAMPLEKEY000009"}"#,
+        ),
+        of(
+            "DeleteAccessKey",
+            r#"{"userName": "root", "accessKeyId": "AKIAEXAMPLEKEY000008"}"#,
+        ),
+        of(
+            "UpdateAccessKey",
+            r#"{"accessKeyId": "AKIAEXAMPLEKEY000008", "status": "Inactive"}"#,
+        ),
+        of(
+            "UpdateAccessKey",
+            r#"{"userName": "victim", "accessKeyId": "AKIAEXAMPLEKEY000009", "status": "Active"}"#,
+        ),
+        of(
+            "AddUserToGroup",
+            r#"{"userName": "victim", "groupName": "admins"}"#,
+        ),
+    ];
+    insta::assert_snapshot!(story(
+        "cloudtrail",
+        format!("[{}]", batch.join(",")).as_bytes()
+    ));
+}
+
+#[test]
+fn whoever_reads_a_public_bucket_is_nobody() {
+    let raw = br#"{"eventVersion": "1.11", "userIdentity": {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}, "eventTime": "2026-11-20T08:05:00Z", "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "awsRegion": "eu-west-1", "sourceIPAddress": "198.51.100.9", "requestParameters": {"bucketName": "acme-site", "key": "index.html"}, "eventID": "8f3a0c7e-9", "recipientAccountId": "111122223333"}"#;
+    assert_eq!(story("cloudtrail", raw), "skipped: names nobody");
+}
+
 #[test]
 fn one_bad_record_of_a_file_is_refused_alone() {
     insta::assert_snapshot!(story("cloudtrail", br#"{"Records": [
@@ -116,6 +194,22 @@ fn the_class_of_a_call_is_told_by_service_and_verb() {
         ("dynamodb:ExportTableToPointInTime", "export"),
         ("organizations:LeaveOrganization", "admin"),
         ("signin:ConsoleLogin", "login"),
+        ("s3:PutBucketPolicy", "admin"),
+        ("s3:PutBucketAcl", "admin"),
+        ("kms:PutKeyPolicy", "admin"),
+        ("kms:CreateGrant", "admin"),
+        ("secretsmanager:PutResourcePolicy", "admin"),
+        ("lambda:AddPermission20150331v2", "admin"),
+        ("eks:CreateAccessEntry", "admin"),
+        ("ec2:AuthorizeSecurityGroupIngress", "admin"),
+        ("cloudtrail:StopLogging", "admin"),
+        ("cloudtrail:DeleteTrail", "admin"),
+        ("config:StopConfigurationRecorder", "admin"),
+        ("guardduty:DeleteDetector", "admin"),
+        ("guardduty:UpdateDetector", "admin"),
+        ("ec2:GetPasswordData", "secret"),
+        ("redshift:GetClusterCredentials", "secret"),
+        ("lightsail:DownloadDefaultKeyPair", "secret"),
     ] {
         let (service, name) = call.split_once(':').expect("service:Name");
         assert_eq!(

@@ -19,7 +19,7 @@ const GRAPH: &str = r#"{"@odata.context": "https://graph.microsoft.com/beta/$met
  {"id": "66ea54eb-0001", "createdDateTime": "2026-11-20T10:20:00Z", "userId": "6b2c3d4e-aaaa-4bbb-8ccc-ddddeeeeffff", "userPrincipalName": "ann@example.com", "appId": "c44b4083", "appDisplayName": "Azure Portal", "ipAddress": "192.0.2.200", "clientAppUsed": "Browser", "authenticationProtocol": "deviceCode", "signInEventTypes": ["interactiveUser"], "isInteractive": true, "conditionalAccessStatus": "failure", "status": {"errorCode": 53003, "failureReason": "Access has been blocked by Conditional Access policies."}, "deviceDetail": null, "location": null},
  {"id": "66ea54eb-0002", "createdDateTime": "2026-11-20T10:21:00Z", "userId": "00000000-0000-0000-0000-000000000000", "userPrincipalName": "nobody@example.com", "appId": "c44b4083", "ipAddress": "192.0.2.200", "signInEventTypes": ["interactiveUser"], "status": {"errorCode": 50034}},
  {"id": "66ea54eb-0003", "createdDateTime": "2026-11-20T10:22:00Z", "userId": "6b2c3d4e-aaaa-4bbb-8ccc-ddddeeeeffff", "appId": "a9e17000-0000-4000-8000-000000000001", "servicePrincipalId": null, "signInEventTypes": ["nonInteractiveUser"], "agent": {"agentType": "agenticAppInstance", "agentSubjectType": "notAgentic"}, "status": {"errorCode": 0}, "authenticationProcessingDetails": [{"key": "Oauth Scope Info", "value": "[Mail.Read, Mail.Send]"}]},
- {"id": "66ea54eb-0004", "createdDateTime": "2026-11-20T10:23:00Z", "servicePrincipalId": "a9e17000-0000-4000-8000-000000000002", "appId": "x", "signInEventTypes": ["servicePrincipal"], "agent": {"agentType": "agenticAppInstance", "agentSubjectParentId": "a9e17000-0000-4000-8000-0000000000aa"}, "federatedCredentialId": "fc-1", "status": {"errorCode": 0}}
+ {"id": "66ea54eb-0004", "createdDateTime": "2026-11-20T10:23:00Z", "servicePrincipalId": "a9e17000-0000-4000-8000-000000000002", "appId": "a9e17000-0000-4000-8000-000000000002", "signInEventTypes": ["servicePrincipal"], "agent": {"agentType": "agenticAppInstance", "agentSubjectParentId": "a9e17000-0000-4000-8000-0000000000aa"}, "federatedCredentialId": "fc-1", "status": {"errorCode": 0}}
 ]}"#;
 
 /// Directory audits: a role given, a secret added to an application, sessions revoked, and a call
@@ -43,6 +43,51 @@ fn a_batch_of_azure_monitor_has_users_applications_and_managed_identities() {
 #[test]
 fn microsoft_graph_returns_the_same_fields_and_agents_act_for_users() {
     insta::assert_snapshot!(story("entra", GRAPH.as_bytes()));
+}
+
+#[test]
+fn an_agent_is_one_whether_it_signs_in_itself_or_for_a_user() {
+    let own = r#"{"id": "66ea54eb-0005", "createdDateTime": "2026-11-20T10:24:00.1234567Z", "userId": "", "servicePrincipalId": "5e5e5e5e-0000-4000-8000-000000000009", "servicePrincipalName": "copilot-agent", "appId": "a9e17000-0000-4000-8000-000000000003", "ipAddress": "192.0.2.14", "signInEventTypes": ["servicePrincipal"], "agent": {"agentType": "agenticAppInstance", "agentSubjectType": "notAgentic", "parentAppId": "b1e0"}, "status": {"errorCode": 0}}"#;
+    let for_a_user = r#"{"id": "66ea54eb-0006", "createdDateTime": "2026-11-20T10:25:00.1234567Z", "userId": "6b2c3d4e-aaaa-4bbb-8ccc-ddddeeeeffff", "userPrincipalName": "ann@example.com", "appId": "a9e17000-0000-4000-8000-000000000003", "ipAddress": "192.0.2.14", "isInteractive": false, "signInEventTypes": ["nonInteractiveUser"], "agent": {"agentType": "agenticAppInstance", "agentSubjectType": "notAgentic"}, "status": {"errorCode": 0}}"#;
+    for record in [own, for_a_user] {
+        let told = story("entra", record.as_bytes());
+        let identity = "\"identity\": {\n    \"id\": \"a9e17000-0000-4000-8000-000000000003\",\n    \"kind\": \"ai_agent\"";
+        assert!(told.contains(identity), "{told}");
+    }
+}
+
+#[test]
+fn a_prompt_that_was_declined_is_a_factor_denied() {
+    let of = |details: &str, steps: &str| {
+        let record = format!(
+            r#"{{"id": "66ea54eb-0007", "createdDateTime": "2026-11-20T10:26:00.1234567Z", "userId": "6b2c3d4e-aaaa-4bbb-8ccc-ddddeeeeffff", "userPrincipalName": "ann@example.com", "appId": "c44b4083", "ipAddress": "198.51.100.23", "isInteractive": true, "signInEventTypes": ["interactiveUser"], "authenticationRequirement": "multiFactorAuthentication",
+              "status": {{"errorCode": 500121, "failureReason": "Authentication failed during strong authentication request.", "additionalDetails": {details}}},
+              "authenticationDetails": [{{"authenticationMethod": "Password", "succeeded": true, "authenticationStepResultDetail": "Correct password"}}, {{"authenticationMethod": "Mobile app notification", "succeeded": false, "authenticationStepResultDetail": "{steps}"}}]}}"#
+        );
+        story("entra", record.as_bytes())
+    };
+    for (told, expected) in [
+        (
+            of(r#""MFA denied; user declined the authentication""#, ""),
+            "denied",
+        ),
+        (
+            of("null", "MFA denied; user declined the authentication"),
+            "denied",
+        ),
+        (of("null", "MFA denied; Phone App Reported Fraud"), "denied"),
+        (
+            of(
+                "null",
+                "MFA denied; user did not respond to mobile app notification",
+            ),
+            "failure",
+        ),
+    ] {
+        assert!(told.contains(r#""class": "mfa""#), "{told}");
+        let outcome = format!(r#""outcome": "{expected}""#);
+        assert!(told.contains(&outcome), "{told}");
+    }
 }
 
 #[test]

@@ -40,6 +40,16 @@ fn a_sign_in_and_the_api_server_of_gke_are_in_the_same_log() {
 }
 
 #[test]
+fn what_google_does_itself_is_no_persons_and_a_query_reads() {
+    insta::assert_snapshot!(story("gcp", br#"[
+     {"protoPayload": {"@type": "type.googleapis.com/google.cloud.audit.AuditLog", "authenticationInfo": {"principalEmail": "system@google.com"}, "requestMetadata": {"requestAttributes": {}}, "serviceName": "compute.googleapis.com", "methodName": "compute.instances.migrateOnHostMaintenance", "resourceName": "projects/acme-prod/zones/europe-west1-b/instances/vm-1"},
+      "insertId": "c1", "resource": {"type": "gce_instance", "labels": {"project_id": "acme-prod", "instance_id": "1"}}, "timestamp": "2026-11-20T10:23:00Z", "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Fsystem_event"},
+     {"protoPayload": {"@type": "type.googleapis.com/google.cloud.audit.AuditLog", "authenticationInfo": {"principalEmail": "Ann@example.com"}, "requestMetadata": {"callerIp": "203.0.113.9"}, "serviceName": "firestore.googleapis.com", "methodName": "google.firestore.v1.Firestore.RunQuery", "authorizationInfo": [{"permission": "datastore.entities.list", "granted": true}], "resourceName": "projects/acme-prod/databases/(default)"},
+      "insertId": "c2", "resource": {"type": "audited_resource", "labels": {"project_id": "acme-prod", "service": "firestore.googleapis.com"}}, "timestamp": "2026-11-20T10:24:00Z", "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Fdata_access"}
+    ]"#));
+}
+
+#[test]
 fn a_message_of_pub_sub_is_unwrapped() {
     // {"protoPayload":{"methodName":"storage.objects.list","serviceName":"storage.googleapis.com","authenticationInfo":{"principalEmail":"ann@example.com"}},"insertId":"p1","timestamp":"2026-11-20T10:22:00Z","logName":"projects/acme/logs/x"}
     let message = br#"{"message": {"data": "eyJwcm90b1BheWxvYWQiOnsibWV0aG9kTmFtZSI6InN0b3JhZ2Uub2JqZWN0cy5saXN0Iiwic2VydmljZU5hbWUiOiJzdG9yYWdlLmdvb2dsZWFwaXMuY29tIiwiYXV0aGVudGljYXRpb25JbmZvIjp7InByaW5jaXBhbEVtYWlsIjoiYW5uQGV4YW1wbGUuY29tIn19LCJpbnNlcnRJZCI6InAxIiwidGltZXN0YW1wIjoiMjAyNi0xMS0yMFQxMDoyMjowMFoiLCJsb2dOYW1lIjoicHJvamVjdHMvYWNtZS9sb2dzL3gifQ==", "messageId": "2070443601311540", "publishTime": "2026-11-20T10:22:01Z"}, "subscription": "projects/acme/subscriptions/audit"}"#;

@@ -58,6 +58,49 @@ fn who_is_nobody_is_skipped_and_what_has_no_time_is_refused() {
 }
 
 #[test]
+fn the_number_of_no_account_is_nobody_and_a_key_or_a_name_stands_for_it() {
+    let of = |fields: &str| {
+        let raw = format!(
+            r#"{{"@timestamp": 1795169730123, "_document_id": "d1", "action": "git.clone", "actor_id": 0, "actor_ip": "192.0.2.14", "actor_location": {{"country_code": "NO"}}, "created_at": 1795169730123, "org": "acme", "org_id": 55, "business": "acme-inc", "business_id": 9, "user_agent": "git/2.47", "repo": "acme/site", {fields}}}"#
+        );
+        story("github", raw.as_bytes())
+    };
+    for nobody in [
+        r#""actor": """#,
+        r#""actor": null"#,
+        r#""actor": null, "token_id": 0"#,
+    ] {
+        assert_eq!(of(nobody), "skipped: names nobody", "{nobody}");
+    }
+    for (fields, id, kind) in [
+        (
+            r#""actor": "deploy_key", "programmatic_access_type": "Deploy key", "deploy_key_fingerprint": "SHA256:x9""#,
+            "SHA256:x9",
+            "api_key",
+        ),
+        (
+            r#""actor": "deploy_key", "programmatic_access_type": "Deploy key""#,
+            "deploy_key",
+            "api_key",
+        ),
+        (
+            r#""actor": null, "external_identity_nameid": "ann@example.com""#,
+            "ann@example.com",
+            "human",
+        ),
+        (
+            r#""actor": "", "programmatic_access_type": "OAuth access token", "token_id": 889911"#,
+            "token/889911",
+            "api_key",
+        ),
+    ] {
+        let told: serde_json::Value = serde_json::from_str(&of(fields)).expect("an event");
+        assert_eq!(told["identity"]["id"], id, "{fields}");
+        assert_eq!(told["identity"]["kind"], kind, "{fields}");
+    }
+}
+
+#[test]
 fn a_revocation_is_not_of_the_token_that_asked_for_it_nor_an_approval_of_who_approved() {
     let of = |action: &str, fields: &str| {
         let raw = format!(

@@ -53,3 +53,28 @@ fn a_renewal_authenticates_nobody_and_an_outcome_may_be_a_word_alone() {
     );
     assert!(denied.contains(r#""outcome": "denied""#), "{denied}");
 }
+
+#[test]
+fn a_user_without_a_word_for_it_is_known_by_the_number_of_its_type() {
+    for (number, expected) in [
+        (1, "human"),
+        (2, "human"),
+        (3, "workload"),
+        (4, "service_account"),
+    ] {
+        let user = format!(r#"{{"uid": "u-1", "type_id": {number}}}"#);
+        let told = [
+            format!(
+                r#"{{"class_uid": 3002, "category_uid": 3, "activity_id": 1, "severity_id": 1, "time": 1795169730123, "metadata": {{"uid": "e-1", "version": "1.6.0"}}, "status_id": 1, "user": {user}}}"#
+            ),
+            format!(
+                r#"{{"class_uid": 6003, "category_uid": 6, "activity_id": 2, "severity_id": 1, "time": 1795169730123, "metadata": {{"uid": "e-2", "version": "1.6.0"}}, "status_id": 1, "actor": {{"user": {user}}}, "api": {{"operation": "invoices.list"}}}}"#
+            ),
+        ]
+        .map(|raw| story("ocsf", raw.as_bytes()));
+        let kind = format!(r#""kind": "{expected}""#);
+        for told in told {
+            assert!(told.contains(&kind), "{number}: {told}");
+        }
+    }
+}

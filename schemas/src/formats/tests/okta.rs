@@ -64,11 +64,28 @@ fn lower_cased_keys_read_the_same() {
     }
     for record in [MFA, GRANT] {
         let lowered = lower(&serde_json::from_str(record).unwrap()).to_string();
-        assert_eq!(
-            story("okta", lowered.as_bytes()),
-            story("okta", record.as_bytes())
-        );
+        let hooked =
+            format!(r#"{{"eventtype": "com.okta.event_hook", "data": {{"events": [{lowered}]}}}}"#);
+        let expected = story("okta", record.as_bytes());
+        for lowered in [lowered, hooked] {
+            super::is_only("okta", &lowered);
+            for format in ["okta", "auto"] {
+                assert_eq!(story(format, lowered.as_bytes()), expected, "{format}");
+            }
+        }
     }
+}
+
+#[test]
+fn an_api_token_that_is_created_is_not_what_its_creator_used() {
+    insta::assert_snapshot!(story("okta", br#"{
+      "actor": {"id": "00uADMIN5sVZC8MbE0g4", "type": "User", "alternateId": "root@example.com", "displayName": "Root"}, "client": {"ipAddress": "203.0.113.9", "userAgent": {"rawUserAgent": "Mozilla/5.0"}}, "device": null,
+      "authenticationContext": {"authenticationStep": 0, "rootSessionId": "trsAdmin", "externalSessionId": "trsAdmin"}, "displayMessage": "Create API token", "eventType": "system.api_token.create",
+      "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:26:00.000Z", "uuid": "a1c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b09",
+      "debugContext": {"debugData": {"deviceFingerprint": "541daf91d15bef64a7e08c946fd9a9d0", "requestUri": "/api/internal/tokens"}},
+      "transaction": {"type": "WEB", "id": "Zr1n", "detail": {}},
+      "target": [{"id": "00T9newTokenEFgh2ijkl", "type": "Token", "alternateId": "unknown", "displayName": "ci", "detailEntry": null}]
+    }"#));
 }
 
 #[test]
@@ -92,6 +109,78 @@ fn a_revoked_token_is_not_a_revoked_session() {
       "outcome": {"result": "ALLOW"}, "published": "2026-11-20T10:21:00.000Z", "uuid": "d0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b04",
       "target": [{"id": "RT.oar5sVZC8MbE0g4", "type": "refresh_token", "detailEntry": {"hash": "c29tZSByZWZyZXNoIGhhc2g"}}]
     }"#));
+}
+
+#[test]
+fn a_log_out_is_no_sign_in_and_stands_under_whoever_is_logged_out() {
+    insta::assert_snapshot!(story("okta", br#"[
+      {"actor": {"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}, "client": {"ipAddress": "192.0.2.44"},
+        "authenticationContext": {"authenticationStep": 0, "rootSessionId": "102rootsess", "externalSessionId": "102xyzSession"}, "displayMessage": "User single sign out from app", "eventType": "user.authentication.slo",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:22:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b05",
+        "target": [{"id": "0oa9zy8xw7", "type": "AppInstance", "alternateId": "Wiki", "displayName": "Wiki"}]},
+      {"actor": {"id": "00uADMIN5sVZC8MbE0g4", "type": "User", "alternateId": "root@example.com", "displayName": "Root"}, "client": {"ipAddress": "203.0.113.9"},
+        "authenticationContext": {"authenticationStep": 0, "rootSessionId": "trsAdmin", "externalSessionId": "trsAdmin"}, "displayMessage": "Universal Logout", "eventType": "user.authentication.universal_logout",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:23:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b06",
+        "target": [{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}]},
+      {"actor": {"id": "okta.2b1959c8-bcc0-56eb-a589-cfcfb7422f26", "type": "SystemPrincipal", "alternateId": "system@okta.com", "displayName": "Okta System"}, "client": {"ipAddress": null},
+        "authenticationContext": {"authenticationStep": 0, "externalSessionId": "unknown"}, "eventType": "user.authentication.universal_logout.scheduled",
+        "outcome": {"result": "SUCCESS", "reason": null}, "published": "2026-11-20T10:24:00.000Z", "uuid": "e0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b07",
+        "target": [{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}]}
+    ]"#));
+}
+
+/// A step at a sign-in that was not passed.
+fn not_passed(event_type: &str, outcome: &str) -> String {
+    format!(
+        r#"{{"actor": {{"id": "00u1qw2er3TY4ui5O6p7", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann Berg"}}, "client": {{"ipAddress": "198.51.100.7", "userAgent": {{"rawUserAgent": "python-requests/2.32"}}}},
+          "authenticationContext": {{"authenticationStep": 0, "externalSessionId": "102attempt"}}, "eventType": "{event_type}", "outcome": {outcome},
+          "published": "2026-11-20T10:25:00.000Z", "uuid": "f0c1d2e3-a6e4-11ef-8d5e-5f1e6a3c2b08", "debugContext": {{"debugData": {{"factor": "OKTA_VERIFY_PUSH"}}}}, "target": null}}"#
+    )
+}
+
+#[test]
+fn a_push_that_was_refused_is_a_factor_that_was_not_passed() {
+    insta::assert_snapshot!(story(
+        "okta",
+        not_passed(
+            "user.mfa.okta_verify.deny_push",
+            r#"{"result": "FAILURE", "reason": "USER_REJECTED_OKTA_VERIFY_PUSH"}"#
+        )
+        .as_bytes()
+    ));
+    // Okta notes these as done: what was done is the refusal, or the attempt.
+    for (event_type, expected) in [
+        ("user.mfa.okta_verify.deny_push", "denied"),
+        ("user.mfa.attempt_bypass", "failure"),
+    ] {
+        for result in ["SUCCESS", "FAILURE", "UNKNOWN"] {
+            let outcome = format!(r#"{{"result": "{result}"}}"#);
+            let told = story("okta", not_passed(event_type, &outcome).as_bytes());
+            assert!(told.contains(r#""class": "mfa""#), "{told}");
+            let outcome = format!(r#""outcome": "{expected}""#);
+            assert!(told.contains(&outcome), "{result}: {told}");
+            assert!(!told.contains(r#""mfa": true"#), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_sign_in_that_nobody_finished_is_no_success() {
+    let told =
+        |event_type: &str, outcome: &str| story("okta", not_passed(event_type, outcome).as_bytes());
+    for event_type in ["user.session.start", "user.authentication.auth_via_mfa"] {
+        for result in ["ABANDONED", "UNKNOWN", "QUARANTINE"] {
+            let told = told(event_type, &format!(r#"{{"result": "{result}"}}"#));
+            assert!(told.contains(r#""outcome": "failure""#), "{result}: {told}");
+        }
+    }
+    // What is not said is no failure, and what signs nobody in fails nobody.
+    for outcome in ["null", r#"{"result": null}"#, r#"{"result": "null"}"#] {
+        let absent = told("user.session.start", outcome);
+        assert!(!absent.contains(r#""outcome""#), "{absent}");
+    }
+    let other = told("user.lifecycle.activate", r#"{"result": "UNKNOWN"}"#);
+    assert!(!other.contains(r#""outcome""#), "{other}");
 }
 
 #[test]

@@ -78,6 +78,19 @@ fn planted() -> Vec<(&'static str, String)> {
     ];
     records.push((
         "native",
+        native(&format!(
+            r#""action":{{"name":"x","scopes":["read","ghp_plantedPlanted0123456789abcdefABCD"]}},"credential":{{"id":"token ghp_plantedPlanted0123456789abcdefABCD","scopes":["{JWT}"]}},"session":{{"id":"sid={JWT}","assurance":"sk_live_planted0123456789"}},"workload":{{"host":"Bearer {JWT}"}},"device":{{"id":"Authorization: Bearer {JWT}"}}"#
+        )),
+    ));
+    records.push((
+        "native",
+        native(r#""action":{"name":"x"},"credential":{"id":"password=hunter2planted"}"#).replace(
+            r#"{"id":"svc"}"#,
+            &format!(r#"{{"id":"svc","groups":["{JWT}"]}}"#),
+        ),
+    ));
+    records.push((
+        "native",
         native(r#""action":{"name":"x","resource":"amqp://u:hunter2planted@mq"}"#),
     ));
     records.push(("kong", format!("[{}, {}]", records[0].1, records[2].1)));
@@ -267,6 +280,18 @@ fn the_same_token_has_the_same_fingerprint_in_every_format() {
     let bare = native(&format!(
         r#""action":{{"name":"x"}},"credential":{{"id":"{JWT}"}}"#
     ));
+    let behind_words = [
+        "token",
+        "ApiKey",
+        "Authorization: Bearer",
+        "Authorization: token",
+    ]
+    .map(|words| format!("{words} {JWT}"));
+    let behind_name = [format!("sid={JWT}"), format!("authorization=Bearer {JWT}")];
+    let prefixed = behind_words.into_iter().chain(behind_name).map(|id| {
+        let fields = format!(r#""action":{{"name":"x"}},"credential":{{"id":"{id}"}}"#);
+        story("native", native(&fields).as_bytes())
+    });
     // GitHub hashes it itself, and writes the hash in Base64.
     let hashed = "CXsqkIilj5Poyg+rBr5Z24tvOk7h2Hr8QiSU3JoJH6M=";
     let github = format!(
@@ -277,8 +302,39 @@ fn the_same_token_has_the_same_fingerprint_in_every_format() {
         story("github", github.as_bytes()),
         story("native", with_scheme.as_bytes()),
         story("native", bare.as_bytes()),
-    ] {
+    ]
+    .into_iter()
+    .chain(prefixed)
+    {
         assert!(told.contains(&expected), "{told}");
+    }
+}
+
+#[test]
+fn a_key_of_no_shape_is_known_by_the_word_before_it_and_a_name_is_none() {
+    let told = |id: &str| {
+        let fields = format!(r#""action":{{"name":"x"}},"credential":{{"id":"{id}"}}"#);
+        story("native", native(&fields).as_bytes())
+    };
+    let key = "9f86d081884c7d659a2feaa0c55ad015";
+    for id in [
+        format!("token {key}"),
+        format!("ApiKey {key}"),
+        format!("api_key={key}"),
+    ] {
+        assert!(told(&id).contains(&fingerprint(key)), "{id}");
+    }
+    for id in [
+        "Token Service",
+        "token exchange for the billing run 7",
+        "api_key=REDACTED",
+        "CN=runner-7, O=Acme, C=NO",
+        "uid=ann,ou=people,dc=example,dc=com",
+        "JTI=2b76b98d-e185-4970-918e-6fa3f30606ab",
+        "X509SHA256=9f86d081884c7d659a2feaa0c55ad015",
+        "wKkZ8LfMMXzTz7lBI2GsQyBbHqE9n0d1uVb3xk5Wc0Y=",
+    ] {
+        assert!(told(id).contains(&format!(r#""id": "{id}""#)), "{id}");
     }
 }
 

@@ -36,6 +36,16 @@ fn anonymous_readers_are_nobody_and_a_bad_event_is_refused_alone() {
 }
 
 #[test]
+fn a_compromised_device_is_posture_and_a_takeout_is_an_export() {
+    insta::assert_snapshot!(story("workspace", br#"[
+      {"kind": "admin#reports#activity", "id": {"time": "2026-11-20T10:21:00Z", "uniqueQualifier": "9", "applicationName": "mobile", "customerId": "C03az79cb"}, "actor": {"callerType": "USER", "email": "ann@example.com", "profileId": "104483928403944928"},
+        "events": [{"type": "suspicious_activity", "name": "DEVICE_COMPROMISED_EVENT", "parameters": [{"name": "USER_EMAIL", "value": "ann@example.com"}, {"name": "DEVICE_ID", "value": "d-77"}, {"name": "DEVICE_TYPE", "value": "ANDROID"}, {"name": "DEVICE_COMPROMISED_STATE", "value": "COMPROMISED"}]}]},
+      {"kind": "admin#reports#activity", "id": {"time": "2026-11-20T10:22:00Z", "uniqueQualifier": "10", "applicationName": "takeout", "customerId": "C03az79cb"}, "actor": {"callerType": "USER", "email": "ann@example.com", "profileId": "104483928403944928"}, "ipAddress": "203.0.113.9",
+        "events": [{"type": "takeout", "name": "user_initiated_a_takeout"}]}
+    ]"#));
+}
+
+#[test]
 fn an_activity_cannot_blow_up_to_more_than_it_is() {
     let events = vec![serde_json::json!({ "name": "view" }); 1000];
     let activity = serde_json::json!({

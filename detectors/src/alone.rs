@@ -27,7 +27,8 @@ const MAY_BE_HABIT: [DetectorSet; 4] = [
         | DetectorId::DataExtraction.bit()
         | DetectorId::FreshPrivilege.bit()
         | DetectorId::PrivilegeEscalation.bit()
-        | DetectorId::UnapprovedElevation.bit(),
+        | DetectorId::UnapprovedElevation.bit()
+        | DetectorId::TaskDrift.bit(),
     DetectorId::EndpointSequence.bit(),
     DetectorId::CallVolume.bit(),
     DetectorId::OffSchedule.bit(),
@@ -70,6 +71,7 @@ fn most(odd: DetectorSet) -> Action {
         (DetectorId::BindingChange, Action::RevokeCredential),
         (DetectorId::PrivilegeEscalation, Action::RevokeSession),
         (DetectorId::UnapprovedElevation, Action::Pause),
+        (DetectorId::TaskDrift, Action::Pause),
     ];
     let found = rules.iter().find(|(detector, _)| odd & detector.bit() != 0);
     found.map_or(Action::StepUp, |(_, action)| *action)
@@ -111,7 +113,11 @@ impl Odd {
         };
         let is_data = odd & DetectorId::DataExtraction.bit() != 0;
         let is_ended = is_answered_more && commanded == Some(Action::RevokeSession) && is_data;
-        let is_usual = (!is_answered_more || is_ended)
+        // What an objective does not name, it does not name on any day.
+        let is_outside =
+            odd & DetectorId::TaskDrift.bit() != 0 && !moment.event.task.allowed.is_empty();
+        let is_usual = !is_outside
+            && (!is_answered_more || is_ended)
             && !has_others(*alike)
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());

@@ -336,8 +336,12 @@ impl Learnt {
                 .learn(Trait::Privilege, privilege, time, true);
         }
         if is_asked(DetectorId::UnapprovedElevation) && class.is_some_and(is_sensitive) {
-            let call = unapproved(&event.action.name);
-            profile.habits.learn(Trait::Pair, call, time, true);
+            let name = &*event.action.name;
+            let habits = &mut profile.habits;
+            habits.learn(Trait::Pair, unapproved(name), time, true);
+            let tool = key(family(name));
+            let is_new = !habits.is_known(Trait::Family, tool, time);
+            habits.learn(Trait::Family, tool, time, is_new);
             for &(name, class) in tokens {
                 let (weight, trust) = (self.weight, Trust::Probation);
                 profile.scope.learn(name, class, time, weight, trust);

@@ -85,10 +85,47 @@ impl<'p> Publisher<'p> {
             self.facts.answered(tactics, now);
         }
         let given_as = self.command(&answer, mode, signals, first);
+        // A question about the session leaves open what is to become of the action.
+        if answer.action == Action::StepUp
+            && let Some(denial) = self.denial(signals)
+        {
+            self.command(&denial, given_as, signals, first);
+        }
         Some(Given {
             action: answer.action,
             is_hygiene: answer.is_hygiene,
             is_enforced: given_as == Mode::Enforce,
+        })
+    }
+
+    /// What is to be refused by itself, unless it is refused already.
+    fn denial(&self, signals: &[Signal]) -> Option<Answer> {
+        let config = self.moment.config;
+        if policy::is_break_glass(&config.policy, &self.moment.event.identity.id) {
+            return None;
+        }
+        let denies = |signal: &&Signal| {
+            let mode = signal.detector.mode(&config.detectors);
+            let is_enforced = mode == DetectorMode::Enforce;
+            let demand = signal.demand.as_ref();
+            is_enforced && demand.is_some_and(|demand| demand.action == Action::Deny)
+        };
+        let signal = signals.iter().find(denies)?;
+        let demand = signal.demand.as_ref()?;
+        let About::Resource(resource) = demand.about else {
+            return None;
+        };
+        let target = (self.session.key, self.moment.bearer.credential, resource);
+        let stands = self
+            .standing
+            .strongest_for_resource(target, self.moment.time());
+        stands.is_none().then(|| Answer {
+            action: demand.action,
+            about: demand.about,
+            params: demand.params.clone(),
+            detectors: vec![signal.detector],
+            is_hygiene: signal.detector.group() == Group::Hygiene,
+            rule: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 mod story;
 
-use plumbline_detectors::config::{Config, EnvironmentRule};
+use plumbline_detectors::config::{Config, EnvironmentRule, SeparationRule, Span};
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, Delegate, EventKind, IdentityKind, Outcome, Verdict};
 use story::*;
@@ -210,4 +210,57 @@ fn more_failures_than_are_kept_are_told_as_that() {
         burst.summary
     );
     assert_eq!(burst.evidence["more_may_have_been"], true);
+}
+
+#[test]
+fn what_must_not_be_combined_is_refused_beside_the_question_about_its_session() {
+    let mut config = Config::default();
+    config.policy.separation.push(SeparationRule {
+        actions: vec!["ticket.create".to_owned(), "payment.approve".to_owned()],
+        within: Span::minutes(10),
+    });
+    let mut story = Story::with(config);
+    let begun = monday(9 * HOUR);
+    story.tell(login("ann").session("s").at(begun));
+    story.tell(
+        call("ann", "ticket.create")
+            .session("s")
+            .at(begun.plus_millis(20 * MINUTE)),
+    );
+    let pay = call("ann", "payment.approve")
+        .class(ActionClass::Payment)
+        .session("s");
+    for minute in [21, 22] {
+        story.tell(pay.clone().at(begun.plus_millis(minute * MINUTE)));
+    }
+    assert_eq!(story.actions(), [Action::StepUp, Action::Deny]);
+    let denial = story.commands()[1];
+    assert!(denial.params.resource.is_some(), "{denial:?}");
+}
+
+#[test]
+fn data_out_of_all_proportion_though_none_was_ever_stated() {
+    let with = |kind: IdentityKind, bytes: Option<u64>, records: Option<u64>| {
+        let mut story = Story::new();
+        story.job("svc", kind, 14);
+        for turn in 0..5 {
+            let mut call = job_call("svc", kind, "GET /orders");
+            (call.0.action.bytes_out, call.0.action.records) = (bytes, records);
+            story.tell(call.at(monday(14 * DAY + HOUR + turn * 1_000)));
+        }
+        story.actions()
+    };
+    for kind in [SA, IdentityKind::Human, AGENT] {
+        assert_eq!(
+            with(kind, Some(1 << 30), None),
+            [Action::RevokeSession],
+            "{kind:?}"
+        );
+        assert_eq!(
+            with(kind, None, Some(400_000)),
+            [Action::RevokeSession],
+            "{kind:?}"
+        );
+        assert_eq!(with(kind, Some(4 << 20), Some(50)), [], "{kind:?}");
+    }
 }

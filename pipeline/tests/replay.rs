@@ -304,6 +304,18 @@ fn a_jump_is_believed_when_the_next_record_confirms_it() {
             .unwrap();
         assert_eq!(summary.dead_letters, refused, "{days:?}");
         assert_eq!(summary.late, 0, "{days:?}");
+        // Delivered twice it confirms itself no more than once.
+        let twice = log(days).into_iter().flat_map(|line| [line.clone(), line]);
+        let twice: Vec<String> = twice.collect();
+        let summary = place.replay(&[place.write("twice", &twice)], "out");
+        let summary = summary.unwrap();
+        assert_eq!(summary.dead_letters, 2 * refused, "{days:?} twice");
+        assert_eq!(summary.late, 0, "{days:?} twice");
+        assert_eq!(
+            summary.duplicates,
+            days.len() as u64 - refused,
+            "{days:?} twice"
+        );
     }
 }
 

@@ -8,10 +8,13 @@
 //! other calls than usual too. Of somebody who is known for less than five days no session ends: whoever takes
 //! fifty times the largest hour is asked.
 //!
+//! Where nothing was ever stated of what an identity takes, and it has been known for five days, what is out of all
+//! proportion for anybody is.
+//!
 //! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
 //! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
-//! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight active hours; sources that
-//! state no amounts.
+//! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight hours with amounts, but for the very
+//! first; sources that state none.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -77,6 +80,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let days = subject.profile.earlier_days(moment.time());
     let settled = days >= SETTLED_DAYS;
+    // Of somebody new nothing has been stated yet.
+    if surplus.hours == 0 && !settled {
+        return None;
+    }
     let massive = (surplus.amount as f64) >= FIRST_EXPORT * surplus.largest as f64;
     let clear = surplus.bits.0 >= moment.threshold.0 + REVOKE_BEYOND_BITS
         && surplus.amount >= if surplus.unit == "bytes" { LEAST_BYTES } else { LEAST_RECORDS }
@@ -91,6 +98,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         false => Action::RevokeSession,
     };
     let unit = surplus.unit;
+    let silent_if = match surplus.hours {
+        0 => format!("it had taken as many {unit} before, or not out of all proportion"),
+        _ => format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
+    };
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
     Some(Signal {
         detector: DetectorId::DataExtraction,
@@ -111,7 +122,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "times_the_usual_of_a_call": round_to(surplus.per_call, 1),
             "deviation_of_logarithm": round_to(surplus.deviation, 2),
             "formula": "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
-            "silent_if": format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
+            "silent_if": silent_if,
         })),
         other_events: Vec::new(),
     })

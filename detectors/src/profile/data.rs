@@ -6,6 +6,9 @@
 //! tail of the normal distribution at z, less one for looking at bytes and at records. Weights do not
 //! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
 //!
+//! Of an identity that has never taken anything that was stated, the prior is that of anybody: a mebibyte or a hundred
+//! records an hour, and [`PRIOR_DEVIATION`].
+//!
 //! An hour in which something was suspect is held back. Whoever clears the session that was suspected lets
 //! it be learnt. What was only asked about, where nothing else was odd, is learnt on the third day of it. That, and what
 //! ended a session with nothing else odd, is learnt after [`PASSED_HOURS`] in which nothing followed and nobody called it
@@ -22,6 +25,10 @@ use crate::units::Bits;
 
 /// Deviation of the logarithm that any identity may have: a factor of 2 at one deviation.
 const LEAST_DEVIATION: f64 = 0.7;
+/// Deviation of the logarithm among identities: a factor of six.
+const PRIOR_DEVIATION: f64 = 1.8;
+const PRIOR_BYTES: f64 = 1_048_576.0;
+const PRIOR_RECORDS: f64 = 100.0;
 /// No key of a session: those are odd.
 const SEVERAL: u32 = 2;
 /// Hours of history before anything is said.
@@ -199,11 +206,11 @@ impl DataProfile {
         let bytes = sums
             .bytes
             .is_part(bytes)
-            .then(|| sums.bytes.surplus("bytes"));
+            .then(|| sums.bytes.surplus("bytes", PRIOR_BYTES));
         let records = sums
             .records
             .is_part(records)
-            .then(|| sums.records.surplus("records"));
+            .then(|| sums.records.surplus("records", PRIOR_RECORDS));
         let both = [bytes, records].into_iter().flatten().flatten();
         both.max_by(|a, b| a.bits.0.total_cmp(&b.bits.0))
     }
@@ -339,8 +346,21 @@ impl Hourly {
         self.all_calls += calls as f32;
     }
 
-    fn surplus(&self, unit: &'static str) -> Option<Surplus> {
+    fn surplus(&self, unit: &'static str, prior: f64) -> Option<Surplus> {
         let amount = self.amount();
+        if self.hours == 0 {
+            let z = (amount as f64 / prior).ln() / PRIOR_DEVIATION;
+            return (amount as f64 > prior).then(|| Surplus {
+                unit,
+                bits: bits_of(z),
+                amount,
+                typical: prior,
+                largest: 0,
+                hours: 0,
+                deviation: PRIOR_DEVIATION,
+                per_call: amount as f64 / prior,
+            });
+        }
         if self.hours < LEAST_HOURS || (amount as f64) < BEYOND_LARGEST * self.largest as f64 {
             return None;
         }
@@ -350,10 +370,9 @@ impl Hourly {
             .max(LEAST_DEVIATION);
         let z =
             ((amount as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
-        let chance = 0.5 * erfc(z / std::f64::consts::SQRT_2);
         Some(Surplus {
             unit,
-            bits: Bits(Bits::of_chance(chance).0 - 1.0).clamped(),
+            bits: bits_of(z),
             amount,
             typical: f64::from(self.mean).exp(),
             largest: self.largest,
@@ -363,6 +382,12 @@ impl Hourly {
                 / f64::from(self.all / self.all_calls.max(1.0)).max(1.0),
         })
     }
+}
+
+/// The surprise at a value so many deviations above the mean, one of two that are looked at.
+fn bits_of(z: f64) -> Bits {
+    let chance = 0.5 * erfc(z / std::f64::consts::SQRT_2);
+    Bits(Bits::of_chance(chance).0 - 1.0).clamped()
 }
 
 #[cfg(test)]

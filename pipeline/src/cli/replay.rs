@@ -24,7 +24,7 @@ use plumbline_schemas::time::EventTime;
     after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
-    /// Files, globs, directories, or - for stdin; several are merged by event time
+    /// Files, globs, directories, the same in s3://bucket/, or - for stdin; several are merged by event time
     /// [file: replay.input]
     #[arg(
         long,
@@ -72,7 +72,7 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     config: Option<PathBuf>,
-    /// Where the results are written [file: replay.out]
+    /// Where the results are written, a directory or s3://bucket/prefix [file: replay.out]
     #[arg(
         long,
         value_name = "DIR",

@@ -52,7 +52,8 @@ pub(super) struct RunArgs {
         hide_env_values = true
     )]
     standby: Option<bool>,
-    /// Keep the log, the findings and the commands as Parquet in this directory [file: archive.dir]
+    /// Keep the log, the findings and the commands as Parquet in this directory, or below s3://bucket/prefix
+    /// [file: archive.dir]
     #[arg(
         long,
         value_name = "DIR",

@@ -43,12 +43,30 @@ pub(super) enum Taken<'t> {
 /// Takes what a file holds.
 pub(super) type Taker<'s> = dyn FnMut(Taken<'_>) -> Result<(), ReplayError> + 's;
 
-/// A record that jumped ahead and waits for the next to confirm it.
+/// A record that jumped ahead and waits for the next to confirm it, as often as it was delivered.
 struct Jump {
-    event: Flat,
+    events: Flat,
     time: EventTime,
-    line: u64,
-    raw: Vec<u8>,
+    /// Lines and raw records.
+    records: Vec<(u64, Vec<u8>)>,
+}
+
+impl Jump {
+    fn add(&mut self, event: &Event<'_>, line: u64, raw: &[u8]) {
+        self.events.push(event);
+        self.records.push((line, raw.to_vec()));
+    }
+
+    /// Whether it is the same event again, which confirms nothing.
+    fn is(&self, event: &Event<'_>) -> bool {
+        let first = self.events.events().next();
+        first.is_some_and(|first| {
+            first.id == event.id
+                && first.source == event.source
+                && first.tenant() == event.tenant()
+                && first.time == event.time
+        })
+    }
 }
 
 /// Opens a file.
@@ -143,13 +161,6 @@ impl<'o> Feed<'o> {
     }
 }
 
-/// An event that stays when the record it came from is gone.
-pub(super) fn flat(event: &Event<'_>) -> Flat {
-    let mut flat = Flat::default();
-    flat.push(event);
-    flat
-}
-
 /// Hands on what a replay or a service has believed before: its archive holds no time that was not confirmed.
 fn hand_on(
     decoded: Decoded<'_>,
@@ -179,17 +190,21 @@ fn settle(
         Decoded::Skipped(_) => return take(Taken::Skipped),
         Decoded::Drift(drift) => return take(Taken::Drift(drift)),
     };
+    if let Some(jump) = jump.as_mut().filter(|jump| jump.is(&event)) {
+        jump.add(&event, line, raw);
+        return Ok(());
+    }
     if let Some(jump) = jump.take() {
         let confirmed = event.time.since(jump.time) >= -MAX_AHEAD_MILLIS;
         end_jump(jump, confirmed, clock, take)?;
     }
     if clock.is_some_and(|clock| event.time.since(clock) > MAX_AHEAD_MILLIS) {
-        *jump = Some(Jump {
-            event: flat(&event),
+        let began = jump.insert(Jump {
+            events: Flat::default(),
             time: event.time,
-            line,
-            raw: raw.to_vec(),
+            records: Vec::new(),
         });
+        began.add(&event, line, raw);
         return Ok(());
     }
     *clock = (*clock).max(Some(event.time));
@@ -207,14 +222,13 @@ fn end_jump(
         let detail = format!(
             "time: more than 24 h ahead of the log's clock{was}, and the next record does not confirm it"
         );
-        return take(Taken::Rejected(
-            jump.line,
-            Reject::new(Reason::TimeAhead, detail),
-            jump.raw.into(),
-        ));
+        return jump.records.into_iter().try_for_each(|(line, raw)| {
+            let reject = Reject::new(Reason::TimeAhead, detail.clone());
+            take(Taken::Rejected(line, reject, raw.into()))
+        });
     }
     *clock = (*clock).max(Some(jump.time));
-    jump.event
+    jump.events
         .events()
         .try_for_each(|event| take(Taken::Event(Box::new(event))))
 }

@@ -11,7 +11,7 @@ use plumbline_schemas::flat::Flat;
 use plumbline_schemas::time::EventTime;
 
 use super::ReplayError;
-use super::feed::{Feed, Taken, flat};
+use super::feed::{Feed, Taken};
 use crate::normalise::Normaliser;
 
 /// An event that waits for those of other files.
@@ -118,8 +118,12 @@ fn fill(
                 id: event.id.as_ref().to_owned(),
                 file,
             };
-            let event = flat(&event);
-            queue.push_back(Waiting { key, event });
+            let mut waiting = Waiting {
+                key,
+                event: Flat::default(),
+            };
+            waiting.event.push(&event);
+            queue.push_back(waiting);
             Ok(())
         })?;
         if !more {

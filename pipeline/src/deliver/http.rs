@@ -10,6 +10,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs;
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -62,7 +63,8 @@ pub(crate) struct Http<C = HttpsConnector<HttpConnector>> {
 impl Http {
     pub(crate) fn new(timeout: Duration) -> Result<Self, RootsError> {
         let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
+            // Said here, because the client of buckets brings another.
+            .with_provider_and_native_roots(aws_lc_rs::default_provider())
             .map_err(RootsError)?
             .https_or_http()
             .enable_http1()

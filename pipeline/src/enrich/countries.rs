@@ -23,9 +23,10 @@ pub(super) fn country(code: &str) -> Option<Country> {
         .binary_search_by_key(&code, |(code, ..)| *code)
         .ok()?;
     let (_, radius_km, lat, lon) = COUNTRIES.get(at)?;
+    let tenths = |degrees: f32| (f64::from(degrees) * 10.0).round() / 10.0;
     Some(Country {
-        lat: f64::from(*lat),
-        lon: f64::from(*lon),
+        lat: tenths(*lat),
+        lon: tenths(*lon),
         radius_km: f64::from(*radius_km),
     })
 }

@@ -6,6 +6,7 @@ use plumbline_replay_data::geo;
 use plumbline_replay_data::mmdb::{IpVersion, Mmdb, Value};
 use plumbline_replay_data::places::{Access, PLACES, Place, place, place_with};
 use plumbline_schemas::event::{Anonymizer, EventKind};
+use plumbline_schemas::time::EventTime;
 use proptest::prelude::*;
 
 use super::*;
@@ -211,7 +212,7 @@ fn an_event_with_coordinates_keeps_its_own_place() {
 }
 
 #[test]
-fn an_event_with_a_country_gets_coordinates_only_in_that_country() {
+fn an_event_with_a_country_is_located_only_in_that_country() {
     let (world, oslo) = (world(), place("Oslo").unwrap().address(1));
     let same = enriched(
         &world,
@@ -220,7 +221,8 @@ fn an_event_with_a_country_gets_coordinates_only_in_that_country() {
     assert_eq!(same.lat, Some(59.9139));
     assert_eq!(same.city.as_deref(), Some("Asker"));
     let other = enriched(&world, &format!(r#"{{"ip":"{oslo}","country":"PE"}}"#));
-    assert_eq!((other.lat, other.city), (None, None));
+    assert_eq!((other.lat, other.city), (Some(-9.1), None));
+    assert_eq!(other.accuracy_km, Some(1130.0));
     assert_eq!(other.country.as_deref(), Some("PE"));
     assert_eq!(other.asn, Some(64496));
 }
@@ -238,7 +240,7 @@ fn anonymisers_are_marked_unless_the_source_knows_better() {
 }
 
 #[test]
-fn null_island_and_coordinates_off_the_map_are_not_known() {
+fn null_island_and_coordinates_off_the_map_are_not_believed() {
     for (lat, lon) in [(0.0, 0.0), (91.0, 10.0), (10.0, 181.0), (f64::NAN, 10.0)] {
         let record = Value::map([
             ("country_code", "NO".into()),
@@ -249,8 +251,10 @@ fn null_island_and_coordinates_off_the_map_are_not_known() {
             &with_city(one_record(IpVersion::V4, "192.0.2.0/24", record)),
             "192.0.2.1",
         );
-        assert_eq!((network.lat, network.lon), (None, None), "{lat}, {lon}");
-        assert_eq!(network.accuracy_km, None);
+        // Where the country is, is known all the same.
+        let middle = (network.lat, network.lon);
+        assert_eq!(middle, (Some(63.8), Some(12.3)), "{lat}, {lon}");
+        assert_eq!(network.accuracy_km, Some(1100.0));
         assert_eq!(network.country.as_deref(), Some("NO"));
     }
 }

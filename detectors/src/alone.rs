@@ -97,8 +97,8 @@ impl Odd {
             let others = DetectorId::SURPRISES & !alike;
             ledger.active(others, least, moment.time()).next().is_some()
         };
-        let is_within = |alike: &&DetectorSet| odd != 0 && odd & !**alike == 0;
-        if is_within(&&MOVES)
+        let is_within = |alike: DetectorSet| odd != 0 && odd & !alike == 0;
+        if is_within(MOVES)
             && !is_answered_more
             && !has_others(MOVES)
             && acts_as_ever(moment, profile)
@@ -108,7 +108,7 @@ impl Odd {
                 ..Only::default()
             };
         }
-        let Some(alike) = MAY_BE_HABIT.iter().find(is_within) else {
+        let Some(alike) = MAY_BE_HABIT.into_iter().find(|alike| is_within(*alike)) else {
             return Only::default();
         };
         let is_data = odd & DetectorId::DataExtraction.bit() != 0;
@@ -118,7 +118,7 @@ impl Odd {
             odd & DetectorId::TaskDrift.bit() != 0 && !moment.event.task.allowed.is_empty();
         let is_usual = !is_outside
             && (!is_answered_more || is_ended)
-            && !has_others(*alike)
+            && !has_others(alike)
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());
         match is_usual {

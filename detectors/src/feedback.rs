@@ -62,12 +62,12 @@ pub(crate) fn acknowledge(identity: &mut Identity, event: &Event<'_>) {
 pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
     let key = Bearer::of(event).session;
     identity.ledger.relieve(CONDEMNED, event.time);
+    // Whatever was on its way to be usual begins anew: nobody knows what of it was the attacker's.
+    identity.profile.scope.condemn();
+    identity.profile.habits.condemn();
     for session in identity.sessions.iter_mut() {
         if event.session.id.is_some() && session.key == key {
             identity.profile.data.condemn(key);
-            for novel in session.novel() {
-                identity.profile.scope.condemn(novel.name);
-            }
             session.ledger.relieve(CONDEMNED, event.time);
         }
     }

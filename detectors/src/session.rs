@@ -30,8 +30,10 @@ pub(crate) const SKEW_MS: i64 = 3 * 60_000;
 const PAUSE_MS: i64 = 30 * 60_000;
 /// Events that come later than this make the session's rest show later.
 const LEAST_DELAY_MS: i64 = 2 * 60_000;
-/// So many times the longest delay so far are waited for.
+/// So many times the longest delay so far are waited for,
 const DELAY_SLACK: i64 = 2;
+/// but never for longer than this: what comes hours late is a batch, and nobody waits for that.
+const MOST_DELAY_MS: i64 = 3_600_000;
 /// Novelties of a session fade with this half-life.
 const DRIFT_HALF_LIFE_MS: i64 = 6 * 3_600_000;
 /// Nobody vouches for longer than this.
@@ -420,11 +422,12 @@ impl Session {
         }
     }
 
-    /// When it will have rested for longer than the limit, as far as that can be known. What comes late shows
-    /// its rest late: the next event may be on its way for as long again.
-    pub(crate) fn rest_ends(&self, limit_ms: i64) -> EventTime {
+    /// When it will be known that it has rested for longer than the limit. What comes late shows its rest late: the
+    /// next event may be on its way for as long again.
+    pub(crate) fn rest_shows(&self, limit_ms: i64) -> EventTime {
         let late = self.extra.as_ref().map_or(0, |extra| extra.late_minutes);
         let delay_ms = i64::from(late) * 60_000 * DELAY_SLACK;
+        let delay_ms = delay_ms.min(MOST_DELAY_MS);
         self.last.plus_millis(limit_ms + delay_ms + 1)
     }
 

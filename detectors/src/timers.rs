@@ -139,7 +139,7 @@ impl Engine {
         if !session.is_watched {
             session.is_watched = true;
             let limit = self.config.policy.session.inactivity.as_millis();
-            let due = session.rest_ends(limit);
+            let due = session.rest_shows(limit);
             self.timers.set(timer(due, Wait::Rest));
         }
     }
@@ -165,17 +165,18 @@ impl Engine {
             // Another session under its key is none that it was set for.
             Wait::Rest if !session.is_watched => return,
             Wait::Rest => {
-                let due = session.rest_ends(limit);
+                let due = session.rest_shows(limit);
                 if due > timer.due {
                     self.timers.set(Timer { due, ..timer });
                     return;
                 }
                 session.is_watched = false;
-                if session.is_over(timer.due) {
+                // Whenever it shows, it ended at the limit: how late others make it seem says nothing of it.
+                let ended = session.last.plus_millis(limit);
+                if session.is_over(ended) {
                     return;
                 }
-                let ended = timer.due.plus_millis(-1);
-                (detect::rested(session, ended, limit), ended, REST)
+                (detect::rested(session, limit), ended, REST)
             }
             Wait::Answer => return,
         };

@@ -3,7 +3,7 @@
 mod story;
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, IdentityKind, Outcome};
+use plumbline_schemas::event::{ActionClass, IdentityKind, Outcome, Verdict};
 use plumbline_schemas::time::EventTime;
 use story::*;
 
@@ -53,6 +53,18 @@ fn a_role_that_is_assumed_at_every_deployment() {
     };
     let story = job_and(WL, 4, 30, deploys);
     assert_eq!(commanded_days(&story), [4, 8, 12]);
+    // Said to be an attack after the second time, it begins anew.
+    let condemned = |day| {
+        let mut told = deploys(day);
+        if day == 8 {
+            let said = job_call("svc", WL, "feedback").session("elsewhere");
+            let said = said.verdict(Verdict::TruePositive, None);
+            told.push(said.at(at_noon(day, 30)));
+        }
+        told
+    };
+    let days = commanded_days(&job_and(WL, 4, 30, condemned));
+    assert_eq!(days, [4, 8, 12, 16, 20]);
     // What never succeeds never is.
     let refused = |day| {
         let assume = job_call("svc", WL, "sts.AssumeRole").class(ActionClass::Privilege);

@@ -4,7 +4,9 @@ mod story;
 
 use plumbline_detectors::config::{Config, EnvironmentRule, SeparationRule, Span};
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, Delegate, EventKind, IdentityKind, Outcome, Verdict};
+use plumbline_schemas::event::{
+    ActionClass, Anonymizer, Delegate, EventKind, IdentityKind, Outcome, Verdict,
+};
 use story::*;
 
 const SA: IdentityKind = IdentityKind::ServiceAccount;
@@ -263,4 +265,39 @@ fn data_out_of_all_proportion_though_none_was_ever_stated() {
         );
         assert_eq!(with(kind, Some(4 << 20), Some(50)), [], "{kind:?}");
     }
+}
+
+#[test]
+fn a_second_way_that_a_rule_only_asks_about_is_answered_more_strongly() {
+    let uses = |story: &mut Story, minute: i64| {
+        let at = |minute: i64| monday(14 * DAY + 9 * HOUR + minute * MINUTE);
+        let session = |tell: Tell| tell.from(&OSLO).on("laptop").session("ann-14");
+        let mut gain = session(call("ann", "role.assign").class(ActionClass::Privilege));
+        gain.0.kind = EventKind::Admin;
+        gain.0.delegation = vec![Delegate {
+            id: "it".into(),
+            kind: IdentityKind::Human.into(),
+        }];
+        story.tell(gain.at(at(minute)));
+        let used = session(call("ann", "bucket.delete").class(ActionClass::Delete));
+        story.tell(used.at(at(minute + 1)));
+    };
+    let mut story = Story::new();
+    story.office_days("ann", &OSLO, 15);
+    uses(&mut story, 40);
+    assert_eq!(story.actions(), [Action::StepUp], "alone it is asked about");
+
+    let mut story = Story::new();
+    story.office_days("ann", &OSLO, 14);
+    let tor = call("ann", "mail")
+        .from(&LIMA)
+        .on("stranger")
+        .session("tor");
+    let tor = tor.through(Anonymizer::Tor).at(monday(14 * DAY + 9 * HOUR));
+    story.tell(tor);
+    assert_eq!(story.actions(), [Action::StepUp]);
+    uses(&mut story, 40);
+    assert_eq!(story.actions(), [Action::StepUp, Action::RevokeSession]);
+    let params = &story.commands()[1].params;
+    assert_eq!(params.max_age, None, "a session that ends is not asked");
 }

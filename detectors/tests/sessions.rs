@@ -143,11 +143,12 @@ fn a_small_read_after_a_large_export_takes_nothing_out() {
     assert_eq!(story.actions(), [Action::Shorten], "{:?}", story.findings());
 }
 
-/// A console whose events come 14 minutes after they happened, every 20 minutes, while others move the clock.
-fn late_console(story: &mut Story, happened: &[i64]) {
+/// A console whose events come 14 minutes after they happened, while others move the clock up to this minute.
+fn late_console(happened: &[i64], until: i64) -> Story {
+    let mut story = Story::new();
     let at = |minute: i64| monday(9 * HOUR + minute * MINUTE);
     let mut next = happened.iter().peekable();
-    for minute in 0..240 {
+    for minute in 0..=until {
         story.tell(call("bob", "mail").at(at(minute)));
         if let Some(happens) = next.next_if(|happens| **happens + 14 == minute) {
             let change = call("ann", "policy.update").class(ActionClass::Admin);
@@ -155,6 +156,7 @@ fn late_console(story: &mut Story, happened: &[i64]) {
         }
     }
     assert!(next.peek().is_none());
+    story
 }
 
 /// When sessions were ended. That their log-in is old is told too, and asked about.
@@ -167,16 +169,16 @@ fn ended(story: &Story) -> Vec<EventTime> {
 #[test]
 fn a_console_whose_events_come_late_does_not_rest_while_they_are_on_their_way() {
     let at = |minute: i64| monday(9 * HOUR + minute * MINUTE);
-    let mut story = Story::new();
     let mut happened: Vec<i64> = (0..10).map(|turn| turn * 20).collect();
-    late_console(&mut story, &happened);
-    // It rests after the last one: 30 minutes, and twice what its events are late.
-    assert_eq!(ended(&story), [at(180 + 30 + 28)]);
+    // It rests after the last one. That shows after twice what its events are late.
+    assert_eq!(ended(&late_console(&happened, 180 + 30 + 28)), []);
+    assert_eq!(
+        ended(&late_console(&happened, 180 + 30 + 29)),
+        [at(180 + 30)]
+    );
 
     // Half an hour and a minute without anything happening is a rest, and is seen from what comes after it.
-    let mut story = Story::new();
     happened.truncate(3);
     happened.extend([71, 91, 111, 131, 151, 171, 191, 211]);
-    late_console(&mut story, &happened);
-    assert_eq!(ended(&story), [at(71)]);
+    assert_eq!(ended(&late_console(&happened, 240)), [at(71)]);
 }

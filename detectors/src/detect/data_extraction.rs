@@ -98,9 +98,15 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         false => Action::RevokeSession,
     };
     let unit = surplus.unit;
-    let silent_if = match surplus.hours {
-        0 => format!("it had taken as many {unit} before, or not out of all proportion"),
-        _ => format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
+    let (silent_if, formula) = match surplus.hours {
+        0 => (
+            format!("it had taken as many {unit} before, or not out of all proportion"),
+            "z = (ln amount - ln typical) / deviation, both those of anybody; bits = -log2 P(Z ≥ z) - 1",
+        ),
+        _ => (
+            format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
+            "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
+        ),
     };
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);
     Some(Signal {
@@ -121,7 +127,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "largest_hour": surplus.largest, "hours": surplus.hours,
             "times_the_usual_of_a_call": round_to(surplus.per_call, 1),
             "deviation_of_logarithm": round_to(surplus.deviation, 2),
-            "formula": "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
+            "formula": formula,
             "silent_if": silent_if,
         })),
         other_events: Vec::new(),

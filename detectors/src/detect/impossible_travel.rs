@@ -84,11 +84,14 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if event.kind == EventKind::Auth && event.outcome() != Outcome::Success {
         return None;
     }
-    let habit = profile
-        .habits
-        .is_known(Trait::Place, place.cell | 1, event.time);
-    let days_here = profile.places.days_at(place.cell, event.time);
-    let days_here = days_here.max(u8::from(habit));
+    let is_adopted = || {
+        let cell = place.cell | 1;
+        moment.is_machine() && profile.habits.is_known(Trait::Place, cell, event.time)
+    };
+    let days_here = match profile.places.days_at(place.cell, event.time) {
+        0 => u8::from(is_adopted()),
+        days => days,
+    };
     let device_days = profile.places.days_with(moment.bearer.device, event.time);
     let new_device = moment.bearer.device != 0 && device_days == 0;
     let at_home = is_habit(moment, profile, days_here, new_device);

@@ -6,13 +6,13 @@
 //! **Model.** A rule, on a timer of the log's clock: `policy.session.inactivity` after the last event of a
 //! person's session that has administered, changed privileges, deployed or read secrets. Where its events come
 //! late (CloudTrail delivers after up to a quarter of an hour), the next one may be on its way: the timer waits
-//! for twice the longest delay of the session, and an event that shows the rest before answers it. A machine's
+//! for twice the longest delay of the session, an hour at most, and still tells the limit as its time; an event that
+//! shows the rest before answers it. A machine's
 //! session is judged when it goes on, and not where its sessions have always rested so long. **Evidence:** the
 //! last event and the limit. **Configuration:** mode; `policy.session.inactivity`. **Blind spots:** sessions
 //! without an id.
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::time::EventTime;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -50,9 +50,9 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     None
 }
 
-/// The limit has passed without an event of the session, at this time.
-pub(crate) fn rested(session: &Session, at: EventTime, limit_ms: i64) -> Signal {
-    let mut signal = signal(at.since(session.last), limit_ms);
+/// The limit has passed without an event of the session.
+pub(crate) fn rested(session: &Session, limit_ms: i64) -> Signal {
+    let mut signal = signal(limit_ms, limit_ms);
     let last = json!(session.last);
     signal.evidence.insert("last_event_at".to_owned(), last);
     signal

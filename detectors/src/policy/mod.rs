@@ -127,18 +127,14 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
             // Without a session there is none to end.
             let homeless = demand.action == Action::RevokeSession && !case.has_session;
             let revokes = homeless || is_another_way(case, signal.detector, demand.action);
-            let action = match revokes {
-                true => revocation(case, false),
-                false => demand.action,
+            let demand = match revokes {
+                true => Demand::of(revocation(case, false)),
+                false => demand.clone(),
             };
             Some(Answer {
-                action,
-                about: if revokes {
-                    Demand::of(action).about
-                } else {
-                    demand.about
-                },
-                params: demand.params.clone(),
+                action: demand.action,
+                about: demand.about,
+                params: demand.params,
                 detectors: vec![signal.detector],
                 is_hygiene,
                 rule: None,

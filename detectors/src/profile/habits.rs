@@ -209,6 +209,11 @@ impl Habits {
         })
     }
 
+    /// Forgets what is on probation: there was an attack.
+    pub(crate) fn condemn(&mut self) {
+        retain_exact(&mut self.0, |habit| !habit.is_on_probation());
+    }
+
     /// Whether it surprised, and has not been used on enough days since.
     pub(crate) fn is_on_probation(&self, what: Trait, key: u32) -> bool {
         let habit = self.find(what, key);

@@ -149,12 +149,9 @@ impl ScopeProfile {
         })
     }
 
-    /// Forgets what is on probation: it was an attack.
-    pub(crate) fn condemn(&mut self, name: Name) {
-        let name = PackedName::from(name);
-        retain_exact(&mut self.tokens, |token| {
-            token.name != name || !token.usage.usage().on_probation
-        });
+    /// Forgets what is on probation: there was an attack.
+    pub(crate) fn condemn(&mut self) {
+        retain_exact(&mut self.tokens, |token| !token.usage.usage().on_probation);
     }
 
     /// Days on which this was used before `time`; two and more are not told apart.

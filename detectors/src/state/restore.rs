@@ -176,7 +176,7 @@ impl Engine {
                 for until in ends.flatten().filter(|until| *until > clock) {
                     self.timers.set(timer(session.key, until, Wait::Window));
                 }
-                let rests = session.rest_ends(limit);
+                let rests = session.rest_shows(limit);
                 if session.is_watched && is_human && rests > clock {
                     self.timers.set(timer(session.key, rests, Wait::Rest));
                 }

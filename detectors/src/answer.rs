@@ -17,7 +17,7 @@ use crate::policy::standing::{Standing, StandingCommands};
 use crate::policy::{self, Answer, Case, rules};
 use crate::risk::{self, DetectorSet, IdentityLedger, Told};
 use crate::session::Session;
-use crate::signal::{About, Demand, Signal};
+use crate::signal::{About, Demand, Signal, bounded, said};
 use crate::timers::{Timer, Timers, Wait};
 use crate::units::Bits;
 
@@ -241,8 +241,8 @@ impl<'p> Publisher<'p> {
             surprise_bits: signal.bits.rounded(),
             risk: risk::shown(&self.session.ledger, self.ledger, self.moment.time()),
             technique: signal.technique.iter().map(|id| (*id).to_owned()).collect(),
-            summary: signal.summary.clone(),
-            evidence: std::mem::take(&mut signal.evidence),
+            summary: said(&signal.summary),
+            evidence: bounded(std::mem::take(&mut signal.evidence)),
             event_ids,
         })));
     }
@@ -325,10 +325,20 @@ impl<'p> Publisher<'p> {
 
     /// The mode in which it was given at last.
     fn command(&mut self, answer: &Answer, mode: Mode, signals: &[Signal], first: usize) -> Mode {
+        let asked = mode;
         let mode = match mode {
             Mode::Enforce => self.ask_breaker(answer),
             Mode::Observe => Mode::Observe,
         };
+        let (session, credential, resource) = self.target_keys(answer.about);
+        // What the breaker holds back does not take the place of what is enforced.
+        if mode != asked
+            && self
+                .standing
+                .has_enforced((session, credential, resource), self.moment.time())
+        {
+            return mode;
+        }
         let event = self.moment.event;
         let action = answer.action;
         for output in &mut self.outputs[first..] {
@@ -341,7 +351,6 @@ impl<'p> Publisher<'p> {
             }
         }
         let number = number_of(event, action.as_str());
-        let (session, credential, resource) = self.target_keys(answer.about);
         let expires_at = event.time.plus_millis(policy::lifetime_ms(action));
         let replaced = self.standing.give(Standing {
             id: number,
@@ -366,6 +375,9 @@ impl<'p> Publisher<'p> {
             awaited: None,
         });
         let reason = self.reason(answer, signals);
+        // What is about all of an identity is about no session of it.
+        let is_about_all = action == Action::RevokeAll;
+        let narrower = |id: Option<&str>| id.filter(|_| !is_about_all).map(str::to_owned);
         let command = Command {
             id: command_id(number),
             time: event.time,
@@ -376,8 +388,8 @@ impl<'p> Publisher<'p> {
                 tenant: event.tenant().to_owned(),
                 identity: event.identity.id.as_ref().to_owned(),
                 kind: self.moment.kind,
-                session_id: event.session.id.as_deref().map(str::to_owned),
-                credential_id: event.credential.id.as_deref().map(str::to_owned),
+                session_id: narrower(event.session.id.as_deref()),
+                credential_id: narrower(event.credential.id.as_deref()),
             },
             params: answer.params.clone(),
             reason,
@@ -430,8 +442,8 @@ impl<'p> Publisher<'p> {
 
     fn reason(&self, answer: &Answer, signals: &[Signal]) -> CommandReason {
         let rule = answer.rule.as_ref().map(|name| format!("rule {name}"));
-        let summaries = signals.iter().map(|signal| &*signal.summary);
-        let summaries: Vec<&str> = summaries.chain(rule.as_deref()).collect();
+        let summaries = signals.iter().map(|signal| said(&signal.summary));
+        let summaries: Vec<String> = summaries.chain(rule).collect();
         // What raised the risk before this event is told by its finding, of this or another session.
         let mut detectors: Vec<DetectorId> = signals.iter().map(|signal| signal.detector).collect();
         detectors.extend(&answer.detectors);

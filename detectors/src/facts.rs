@@ -22,7 +22,7 @@ use crate::setting::{Setting, key};
 use crate::state::codec::stored;
 use kept::AgeHabit;
 
-const MOST_CREDENTIALS: usize = 16;
+const MOST_CREDENTIALS: usize = 32;
 /// So many failures within this time are a burst.
 pub(crate) const BURST: usize = 5;
 pub(crate) const BURST_MS: i64 = 15 * 60_000;
@@ -443,6 +443,11 @@ fn is_granted(event: &Event<'_>) -> bool {
         .delegation
         .iter()
         .any(|approver| approver.id != event.identity.id)
+}
+
+/// Whether feedback about an identity is given by that identity.
+pub(crate) fn is_by_itself(event: &Event<'_>) -> bool {
+    event.feedback.by.as_deref() == Some(&*event.identity.id)
 }
 
 /// Whether the event is an attempt to authenticate.

@@ -1,6 +1,6 @@
 //! What people and bots answer: it clears or confirms what was suspected.
 
-use plumbline_schemas::command::Action;
+use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::event::{ActionClass, Event, Outcome, Verdict};
 
 use crate::identity::Identity;
@@ -32,13 +32,22 @@ pub(crate) fn meant(standing: &Standing, event: &Event<'_>) -> bool {
     match event.feedback.command_id.as_deref() {
         // What is no id of ours names no command: nothing else is meant instead.
         Some(id) => command_number(id) == Some(standing.id),
+        // Who names a session speaks of that one, not of all that the identity does.
+        None if event.session.id.is_some() => {
+            let is_of_it = [standing.session, standing.began_in].contains(&bearer.session);
+            standing.resource == 0 && is_of_it
+        }
         None => standing.covers(bearer.session, bearer.credential),
     }
 }
 
 /// A bot has done what it was told: what was revoked is revoked from now on.
 pub(crate) fn acknowledge(identity: &mut Identity, event: &Event<'_>) {
-    let revokes = |standing: &&Standing| standing.action >= Action::RevokeSession;
+    // What is only observed no bot acts on, unless it says so.
+    let is_named = event.feedback.command_id.is_some();
+    let revokes = |standing: &&Standing| {
+        standing.action >= Action::RevokeSession && (is_named || standing.mode == Mode::Enforce)
+    };
     let mut revoking = identity.standing.iter().filter(revokes);
     let Some(standing) = revoking.find(|standing| meant(standing, event)) else {
         return;
@@ -99,7 +108,10 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
             continue;
         }
         if clears {
-            identity.facts.restore(session.key, session.credential);
+            // A command that does not stand, or never was, brings back nothing that was revoked.
+            if event.feedback.command_id.is_none() || !ended.is_empty() {
+                identity.facts.restore(session.key, session.credential);
+            }
             release(&mut identity.profile, session, event);
             session.vouch(Bits::MOST);
         } else {

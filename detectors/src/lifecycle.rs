@@ -11,7 +11,7 @@ use crate::detect::{
     DetectorId, Moment, Relation, against, gap_before, refused_approvals, related,
 };
 use crate::engine::{Engine, Output};
-use crate::facts::task_key;
+use crate::facts::{is_by_itself, task_key};
 use crate::feedback;
 use crate::identity::Identity;
 use crate::names::Space;
@@ -95,8 +95,10 @@ impl Engine {
         let identity = self.identities.change(at, &self.names);
         match event.feedback.verdict.known() {
             Some(Verdict::Approved) if event.feedback.command_id.is_none() => {
-                identity.facts.approve(event);
-                self.resume_approved(at, event, outputs);
+                if !is_by_itself(event) {
+                    identity.facts.approve(event);
+                    self.resume_approved(at, event, outputs);
+                }
             }
             Some(Verdict::Rejected) => {
                 identity.facts.refuse(event);
@@ -165,8 +167,11 @@ impl Engine {
         let named = event.session.id.is_some();
         // It may arrive after what it covers.
         let covered = event.time.plus_millis(within);
+        // Where a person and a program change the same thing, nobody waits for leave to use a tool.
+        let contends = DetectorId::Contention.bit();
         let waits = |standing: &Standing| {
             standing.action == Action::Pause
+                && standing.detectors & !contends != 0
                 && standing.given <= covered
                 && (!named || standing.began_in == session || standing.covers(session, 0))
         };

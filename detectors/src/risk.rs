@@ -109,12 +109,17 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         }
     }
 
-    /// A passed challenge lowers the risk in part, never to nothing.
+    /// A passed challenge lowers the risk in part, never to nothing; a confirmed attack raises it, never beyond what
+    /// each detector counts for.
     pub(crate) fn relieve(&mut self, left: f32, now: EventTime) {
         if let Some(risks) = &mut self.0 {
             Self::pass(risks, now);
-            risks.bits.iter_mut().for_each(|bits| *bits *= left);
-            risks.told.iter_mut().for_each(|told| told.bits *= left);
+            let relieved = |bits: &mut f32| *bits = (*bits * left).min(MOST_PER_DETECTOR);
+            risks.bits.iter_mut().for_each(relieved);
+            risks
+                .told
+                .iter_mut()
+                .for_each(|told| relieved(&mut told.bits));
         }
     }
 

@@ -115,6 +115,42 @@ impl Signal {
     }
 }
 
+/// A text or a list of an event may be nearly as large as the event, and evidence repeats it: of what is longer than
+/// anybody reads the beginning is told, so that a finding stays far below what a topic takes.
+const MOST_TEXT_BYTES: usize = 512;
+const MOST_ITEMS: usize = 64;
+
+/// A text, or its beginning.
+pub(crate) fn said(text: &str) -> String {
+    if text.len() <= MOST_TEXT_BYTES {
+        return text.to_owned();
+    }
+    let beginning = &text[..text.floor_char_boundary(MOST_TEXT_BYTES)];
+    format!("{beginning}… ({} bytes more)", text.len() - beginning.len())
+}
+
+/// Evidence with the beginnings of its long texts and lists.
+pub(crate) fn bounded(evidence: Map<String, Value>) -> Map<String, Value> {
+    let bounded = evidence.into_iter();
+    bounded
+        .map(|(name, value)| (name, bounded_value(value)))
+        .collect()
+}
+
+fn bounded_value(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.len() > MOST_TEXT_BYTES => Value::String(said(&text)),
+        Value::Array(items) => {
+            let more = items.len().saturating_sub(MOST_ITEMS);
+            let told = items.into_iter().take(MOST_ITEMS).map(bounded_value);
+            let more = (more > 0).then(|| Value::String(format!("… and {more} more")));
+            Value::Array(told.chain(more).collect())
+        }
+        Value::Object(members) => Value::Object(bounded(members)),
+        other => other,
+    }
+}
+
 /// The evidence of a signal from a `json!` object.
 pub(crate) fn evidence(value: Value) -> Map<String, Value> {
     match value {

@@ -96,6 +96,12 @@ fn a_machine_waits_for_a_person_of_another_partition_whoever_comes_first() {
         tells.into_iter().for_each(|(_, tell)| log.tell(tell));
         assert_eq!(log.answered("bots"), [Action::Pause], "{person_first}");
         assert!(log.answered("eve").is_empty());
+        // Leave to use a tool is not what it waits for.
+        let approval = call("bots", "approve")
+            .session("s")
+            .verdict(Verdict::Approved, None);
+        log.tell(approval.at(monday(3 * MINUTE)));
+        assert_eq!(log.answered("bots"), [Action::Pause], "{person_first}");
     }
 }
 

@@ -435,3 +435,33 @@ fn drift_is_counted_however_the_log_is_split_and_said_at_the_end() {
     let drift = "drift:        native action.class unknown 12, native action.name mistyped 12, native kind unknown 12";
     assert_eq!(said.lines().last(), Some(drift), "{said}");
 }
+
+#[test]
+fn lines_of_text_that_begin_with_a_date_are_read_from_the_first_on() {
+    let place = Place::new();
+    let line = |second: usize| {
+        format!(
+            "[2026-01-05 10:00:0{second},310] WARN  [org.keycloak.events] (executor-thread-1) \
+             type=\"LOGIN_ERROR\", realmId=\"r\", realmName=\"acme\", clientId=\"app\", userId=\"u{second}\", \
+             ipAddress=\"192.0.2.7\", error=\"invalid_user_credentials\", username=\"ann\""
+        )
+    };
+    let lines: Vec<String> = (0..5).map(line).collect();
+    let text = lines.join("\n");
+    // A frame that holds no data comes first where compressors work in parallel.
+    let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9][..]];
+    let framed = [
+        &skippable.concat()[..],
+        &zstd::encode_all(text.as_bytes(), 1).unwrap(),
+    ];
+    for input in [
+        place.bytes("plain.log", text.as_bytes()),
+        place.bytes("packed.log", &gzip(text.as_bytes())),
+        place.bytes("framed.log", &framed.concat()),
+    ] {
+        let keycloak = |replay: &mut ReplayConfig| replay.format = "keycloak".to_owned();
+        let summary = place.replay_some(&[input], "out", keycloak).unwrap();
+        let read = (summary.events, summary.dead_letters, summary.identities);
+        assert_eq!(read, (5, 0, 5));
+    }
+}

@@ -500,6 +500,16 @@ fn a_place_that_does_not_exist_is_not_known() {
         let raw = raw.to_string();
         let event = parse(raw.as_bytes());
         assert_eq!(event.network.position(), expected, "{lat} {lon}");
+        // In the log stands no half of a place, nor how exact that is.
+        let event = plumbline_schemas::formats::read_event(raw.as_bytes()).unwrap();
+        let stated = event.network.lat.zip(event.network.lon);
+        assert_eq!(stated, expected, "{lat} {lon}");
+        let parts = [
+            event.network.lat,
+            event.network.lon,
+            event.network.accuracy_km,
+        ];
+        assert!(expected.is_some() || parts == [None; 3], "{parts:?}");
     }
     let mut network = plumbline_schemas::event::Network::default();
     (network.lat, network.lon) = (Some(f64::NAN), Some(0.1));

@@ -22,6 +22,8 @@ const TECHNIQUE: &[&str] = &["T1098"];
 
 /// More than this is not kept per identity.
 const MOST_DUTIES: usize = 32;
+/// Nor of one part of a rule.
+const MOST_OF_PART: usize = 4;
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let rules = &moment.config.policy.separation;
@@ -61,8 +63,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         let same = |old: &Duty| old.rule == duty.rule && old.part == duty.part;
         let oldest = moment.time().plus_millis(-within);
         duties.retain(|old| !same(old) || old.time > oldest);
-        if duties.len() >= MOST_DUTIES {
-            duties.remove(0);
+        // Much of one part does not push out what was done of the others.
+        let crowd = duties.iter().filter(|old| same(old)).count() >= MOST_OF_PART;
+        let oldest = duties.iter().position(|old| !crowd || same(old));
+        if crowd || duties.len() >= MOST_DUTIES {
+            oldest.map(|at| duties.remove(at));
         }
         duties.push(duty);
     }

@@ -48,6 +48,9 @@ impl Standing {
     }
 }
 
+/// So many commands of one identity are remembered.
+const MOST_STANDING: usize = 256;
+
 /// The standing commands of one identity.
 #[derive(Debug, Default)]
 pub(crate) struct StandingCommands(ThinVec<Standing>);
@@ -84,6 +87,12 @@ impl StandingCommands {
             .max_by_key(|standing| (standing.mode == Mode::Enforce, standing.action.strength()))
     }
 
+    /// Whether a command about just this session, credential and object is enforced.
+    pub(crate) fn has_enforced(&self, target: (u32, u32, u32), now: EventTime) -> bool {
+        let mut enforced = self.0.iter().filter(|it| it.mode == Mode::Enforce);
+        enforced.any(|it| (it.session, it.credential, it.resource) == target && it.expires > now)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Standing> {
         self.0.iter()
     }
@@ -108,6 +117,13 @@ impl StandingCommands {
                 && other.resource == standing.resource
         };
         let replaced = self.0.iter().position(same).map(|at| self.0.remove(at));
+        // Who has a session for every call would have a command for each: the one that ends first is asked anew.
+        if self.0.len() >= MOST_STANDING {
+            let all = self.0.iter().enumerate();
+            let ending =
+                all.min_by_key(|(_, other)| (other.action.strength(), other.expires, other.id));
+            ending.map(|(at, _)| at).map(|at| self.0.remove(at));
+        }
         push_exact(&mut self.0, standing);
         replaced
     }

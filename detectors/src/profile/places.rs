@@ -295,7 +295,10 @@ impl Places {
         let label = names.compose(Space::Place, |text| write_label(event, text));
         let spot = Spot::new(event, place, label, bearer, is_egress);
         if self.recent.len() >= MOST_RECENT {
-            replace(&mut self.recent, 0, spot);
+            let spots = self.recent.iter().enumerate();
+            let unused = spots.min_by_key(|(_, spot)| spot.newest());
+            let unused = unused.map_or(0, |(at, _)| at);
+            replace(&mut self.recent, unused, spot);
         } else {
             append_exact(&mut self.recent, spot);
         }

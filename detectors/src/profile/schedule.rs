@@ -132,6 +132,8 @@ impl Schedule {
         // A schedule of last year is none: halve what has become many.
         if *counts.hours.iter().max().unwrap_or(&0) == u8::MAX {
             counts.hours.iter_mut().for_each(|days| *days /= 2);
+            counts.week.iter_mut().for_each(|days| *days /= 2);
+            counts.days /= 2;
         }
     }
 

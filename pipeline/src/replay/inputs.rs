@@ -15,6 +15,9 @@ use crate::analyst::Buckets;
 /// The word for stdin.
 pub(super) const STDIN: &str = "-";
 
+/// So much of a file is read before it is known what it is.
+const HEAD_BYTES: usize = 1024;
+
 /// The first bytes of every Parquet file.
 const PARQUET: [u8; 4] = *b"PAR1";
 
@@ -196,19 +199,26 @@ fn read_failed(path: &Path, source: io::Error) -> ReplayError {
     }
 }
 
+/// Whether it begins with a frame of Zstandard that holds no data, as parallel compressors write one first.
+fn is_skippable(head: &[u8]) -> bool {
+    head.first().is_some_and(|first| first & 0xf0 == 0x50) && head[1..].starts_with(b"\x2a\x4d\x18")
+}
+
 fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut raw = BufReader::with_capacity(1 << 17, raw);
-    // A pipe may give its first bytes one by one.
-    let mut head = Vec::with_capacity(4);
-    raw.by_ref().take(4).read_to_end(&mut head)?;
-    if head == PARQUET {
+    // A pipe may give its first bytes one by one. Enough of them to see how the first line begins.
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    raw.by_ref()
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
+    if head.starts_with(&PARQUET) {
         return Err(io::Error::other(
             "Parquet is read from its end and cannot come through a pipe; name the file",
         ));
     }
     let (gzip, zstd) = (
         head.starts_with(&[0x1f, 0x8b]),
-        head == [0x28, 0xb5, 0x2f, 0xfd],
+        head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable(&head),
     );
     let whole = io::Cursor::new(head).chain(raw);
     Ok(if gzip {

@@ -52,6 +52,10 @@ fn read<'v>(raw: &'v [u8], source: Source<'v>) -> Result<Event<'v>, Reject> {
 /// outside reads them with this: a program may have written to the log itself, past every format.
 pub fn read_event(raw: &[u8]) -> Result<Event<'_>, Reject> {
     let mut event = Event::parse(raw)?;
+    if event.network.position().is_none() {
+        let network = &mut event.network;
+        (network.lat, network.lon, network.accuracy_km) = (None, None, None);
+    }
     if secret::protect(&mut event) {
         // A fingerprint may be longer than what it stands for.
         event.check(usize::MAX)?;

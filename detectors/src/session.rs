@@ -22,6 +22,8 @@ use crate::units::Bits;
 /// Sessions of one identity that are remembered at once; the longest idle makes room, last of all one that is
 /// privileged or waited for.
 const MOST_SESSIONS: usize = 32;
+/// So many where each is to be ended at its time.
+const MOST_WAITED_FOR: usize = 128;
 /// An idle session is forgotten after this.
 const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
 /// Clocks of two sources may differ by so much.
@@ -475,7 +477,7 @@ impl Session {
             self.extra().jit_until = stated.jit_until;
         }
         let kept = self.extra.as_ref();
-        if known(stated.expires_at, kept.and_then(|extra| extra.expires_at)) {
+        if self.in_order && known(stated.expires_at, kept.and_then(|extra| extra.expires_at)) {
             self.extra().expires_at = stated.expires_at;
         }
     }
@@ -600,8 +602,12 @@ impl Sessions {
             let waited_for = session.waits_until().is_some_and(|until| until > time);
             (waited_for, session.privileged, session.last)
         };
+        let goes = |at: &usize| {
+            let (waited_for, privileged, _) = idlest(at);
+            kept.len() >= MOST_WAITED_FOR || !(waited_for || privileged)
+        };
         if kept.len() >= MOST_SESSIONS
-            && let Some(idle) = (0..kept.len()).min_by_key(idlest)
+            && let Some(idle) = (0..kept.len()).min_by_key(idlest).filter(goes)
         {
             rested.keep(&kept[idle], time, FORGOTTEN_AFTER_MS);
             kept.remove(idle);
@@ -653,6 +659,8 @@ impl Session {
         *self = Self {
             ledger,
             last: self.last,
+            // Nobody was seen to authenticate: what is stated of that holds, though it be older.
+            is_assumed: true,
             ..Self::new(self.key, time)
         };
     }

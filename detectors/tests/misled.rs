@@ -213,3 +213,37 @@ fn a_session_for_every_call_does_not_make_an_endless_state() {
     let second = size(&mut story, 2_000..6_000);
     assert!(first > 0 && second == first, "{first} then {second}");
 }
+
+#[test]
+fn a_pause_makes_no_authentication_newer_where_sessions_have_no_name() {
+    let export = |hour: i64| {
+        let mut call = call("ann", "POST /export").class(ActionClass::Export);
+        call.0.session.authenticated_at = Some(monday(DAY + 9 * HOUR - 10 * HOUR));
+        call.at(monday(DAY + hour * HOUR))
+    };
+    let mut story = Story::new();
+    let mut first = call("ann", "mail");
+    first.0.session.authenticated_at = Some(monday(DAY - HOUR));
+    story.tell(first.at(monday(DAY + 9 * HOUR)));
+    story.tell(export(13));
+    assert_eq!(story.actions(), [Action::StepUp], "{:?}", story.findings());
+}
+
+#[test]
+fn every_session_ends_with_its_window_however_many_there_are() {
+    let mut story = Story::new();
+    let until = monday(10 * HOUR);
+    for number in 0..60 {
+        let mut call = call("ann", "deploy").class(ActionClass::Admin);
+        call.0.session.jit_until = Some(until);
+        let session = format!("s{number}");
+        story.tell(call.session(&session).at(monday(9 * HOUR + number * 1_000)));
+    }
+    story.tell(
+        call("ann", "mail")
+            .session("mail")
+            .at(monday(10 * HOUR + MINUTE)),
+    );
+    let ended = story.actions().into_iter();
+    assert_eq!(ended.filter(|it| *it == Action::RevokeSession).count(), 60);
+}

@@ -99,6 +99,10 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
         AFTER_CHALLENGE
     };
     identity.ledger.relieve(left, event.time);
+    if clears {
+        // People answer days later: the session may be forgotten by then, and the command have expired.
+        identity.facts.restore(bearer.session, bearer.credential);
+    }
     for session in identity.sessions.iter_mut() {
         let meant = session.key == bearer.session
             || ended
@@ -108,10 +112,7 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
             continue;
         }
         if clears {
-            // A command that does not stand, or never was, brings back nothing that was revoked.
-            if event.feedback.command_id.is_none() || !ended.is_empty() {
-                identity.facts.restore(session.key, session.credential);
-            }
+            identity.facts.restore(session.key, session.credential);
             release(&mut identity.profile, session, event);
             session.vouch(Bits::MOST);
         } else {

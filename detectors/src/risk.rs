@@ -114,12 +114,12 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
     pub(crate) fn relieve(&mut self, left: f32, now: EventTime) {
         if let Some(risks) = &mut self.0 {
             Self::pass(risks, now);
-            let relieved = |bits: &mut f32| *bits = (*bits * left).min(MOST_PER_DETECTOR);
-            risks.bits.iter_mut().for_each(relieved);
-            risks
-                .told
-                .iter_mut()
-                .for_each(|told| relieved(&mut told.bits));
+            for bits in &mut risks.bits {
+                *bits = (*bits * left).min(MOST_PER_DETECTOR);
+            }
+            for told in &mut risks.told {
+                told.bits = (told.bits * left).min(told.said);
+            }
         }
     }
 

@@ -603,8 +603,8 @@ impl Sessions {
             (waited_for, session.privileged, session.last)
         };
         let goes = |at: &usize| {
-            let (waited_for, privileged, _) = idlest(at);
-            kept.len() >= MOST_WAITED_FOR || !(waited_for || privileged)
+            let (waited_for, ..) = idlest(at);
+            kept.len() >= MOST_WAITED_FOR || !(waited_for || kept[*at].is_watched)
         };
         if kept.len() >= MOST_SESSIONS
             && let Some(idle) = (0..kept.len()).min_by_key(idlest).filter(goes)

@@ -42,25 +42,27 @@ fn a_word_about_one_session_lifts_nothing_that_is_about_all() {
 }
 
 #[test]
-fn a_command_that_never_was_brings_back_nothing_that_was_revoked() {
+fn what_a_forgotten_command_revoked_is_brought_back_days_later() {
     let mut story = Story::new();
-    let mut revocation = call("ann", "token.revoke").class(ActionClass::TokenRevoke);
-    revocation.0.kind = EventKind::Token;
-    story.tell(
-        call("ann", "mail")
-            .session("s")
-            .at(monday(9 * HOUR - MINUTE)),
-    );
-    story.tell(revocation.session("s").at(monday(9 * HOUR)));
-    let word = call("ann", "triage").session("s");
-    let word = word.verdict(Verdict::FalsePositive, Some("c-0000000000000000"));
-    story.tell(word.at(monday(9 * HOUR + MINUTE)));
-    story.tell(
-        call("ann", "mail")
-            .session("s")
-            .at(monday(9 * HOUR + 2 * MINUTE)),
-    );
-    assert_eq!(story.actions(), [Action::RevokeAll]);
+    breached(&mut story);
+    let command = story.commands()[0].id.clone();
+    let revocation = call("ann", "token.revoke").class(ActionClass::TokenRevoke);
+    // Another command is given when the first has expired, which is forgotten then.
+    story.tell(revocation.session("t").at(monday(2 * DAY)));
+    let mail = |session: &str, time: i64| call("ann", "mail").session(session).at(monday(time));
+    story.tell(mail("t", 2 * DAY + MINUTE));
+    assert_eq!(story.actions(), [Action::RevokeAll, Action::RevokeAll]);
+    for session in ["s", "t"] {
+        let word = call("ann", "triage").session(session);
+        let word = word.verdict(Verdict::FalsePositive, Some(&command));
+        story.tell(word.at(monday(2 * DAY + 2 * MINUTE)));
+    }
+    let word = call("ann", "triage").session("t");
+    let word = word.verdict(Verdict::FalsePositive, None);
+    story.tell(word.at(monday(2 * DAY + 3 * MINUTE)));
+    story.outputs.clear();
+    story.tell(mail("s", 2 * DAY + 4 * MINUTE));
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
 }
 
 #[test]

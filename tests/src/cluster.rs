@@ -259,7 +259,8 @@ impl Reader {
             .fetch_group_list(Some(group), REQUEST_LIMIT)
             .expect("the group");
         groups.groups().first().map_or((0, true), |group| {
-            (group.members().len(), group.state() == "Stable")
+            let is_at_rest = matches!(group.state(), "Stable" | "Empty");
+            (group.members().len(), is_at_rest)
         })
     }
 }

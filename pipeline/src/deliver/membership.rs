@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::session::{Session, SessionError};
 use super::{Work, now};
-use crate::kafka::{IDLE_POLL, Rebalance, START_TIMEOUT};
+use crate::kafka::{Rebalance, START_TIMEOUT};
 
 impl<W: Work> Session<'_, W> {
     /// Commits what is settled, with the recipient's word.
@@ -166,13 +166,6 @@ impl<W: Work> Session<'_, W> {
     pub(super) fn leave(&mut self) -> Result<(), SessionError> {
         self.drain()?;
         // The group waits for every answer, also of who leaves: to what it is still being given.
-        self.answer_rebalances()?;
-        self.consumer.client().unsubscribe();
-        let deadline = Instant::now() + self.with.post.timeout;
-        while self.consumer.client().assignment()?.count() > 0 && Instant::now() < deadline {
-            let _ = self.consumer.poll(IDLE_POLL);
-            self.answer_rebalances()?;
-        }
-        Ok(())
+        self.answer_rebalances()
     }
 }

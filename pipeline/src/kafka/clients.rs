@@ -28,7 +28,8 @@ pub(crate) const IDLE_POLL: Duration = Duration::from_millis(100);
 /// How long a commit may wait for a transaction before its producer is given up.
 pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A rebalance that others have begun is over after their next heartbeat.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Names that librdkafka has for the same property. Whichever is set last would win by chance.
 const ALIASES: &[(&str, &str)] = &[
@@ -358,9 +359,16 @@ impl GroupConsumer {
         &self.consumer
     }
 
-    /// Leaves the group, if that has not been done, and closes the client.
+    /// Leaves the group and closes the client.
+    ///
+    /// Nobody unsubscribes before: librdkafka does not tell the group when it is closed while it still lets go of
+    /// partitions for that (2.12, `rd_kafka_cgrp_incr_unassign_done`), and they are nobody's for a session timeout.
     pub(crate) fn close(self) {
         self.consumer.context().start_closing();
+        // What nobody has answered would be waited for.
+        while let Some(rebalance) = self.next_rebalance() {
+            context::answer(&self.consumer, &rebalance);
+        }
         close(self.consumer, CLOSE_TIMEOUT);
     }
 }

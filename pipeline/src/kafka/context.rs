@@ -76,26 +76,30 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         let assigned = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-        if self.closing.load(Ordering::Acquire) {
-            // What is given now is taken, to be released at once: the group waits for every answer.
-            let answered = match assigned {
-                true => assign(consumer, partitions),
-                false => unassign(consumer, partitions),
-            };
-            if let Err(error) = answered {
-                tracing::warn!(%error, "a rebalance could not be answered");
-            }
-            return;
-        }
         let partitions = partitions.clone();
-        lock(&self.rebalances).push_back(if assigned {
+        let rebalance = if assigned {
             Rebalance::Assigned(partitions)
         } else {
             Rebalance::Revoked {
                 partitions,
                 lost: consumer.assignment_lost(),
             }
-        });
+        };
+        match self.closing.load(Ordering::Acquire) {
+            true => answer(consumer, &rebalance),
+            false => lock(&self.rebalances).push_back(rebalance),
+        }
+    }
+}
+
+/// Answers for who closes: what is given now is taken, to be released at once, for the group waits for every answer.
+pub(super) fn answer(consumer: &BaseConsumer<Context>, rebalance: &Rebalance) {
+    let answered = match rebalance {
+        Rebalance::Assigned(partitions) => assign(consumer, partitions),
+        Rebalance::Revoked { partitions, .. } => unassign(consumer, partitions),
+    };
+    if let Err(error) = answered {
+        tracing::warn!(%error, "a rebalance could not be answered");
     }
 }
 

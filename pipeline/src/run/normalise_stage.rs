@@ -480,13 +480,6 @@ impl<'s> Session<'s> {
     fn leave(&mut self) -> Result<(), SessionError> {
         self.drain()?;
         // The group waits for every answer, also of who leaves: to what it is still being given.
-        self.answer_rebalances()?;
-        self.consumer.client().unsubscribe();
-        let deadline = Instant::now() + DRAIN_PATIENCE;
-        while self.consumer.client().assignment()?.count() > 0 && Instant::now() < deadline {
-            let _ = self.consumer.poll(IDLE_POLL);
-            self.answer_rebalances()?;
-        }
-        Ok(())
+        self.answer_rebalances()
     }
 }

@@ -21,8 +21,8 @@ use super::partition::{Partition, Record};
 use super::restore::Restorations;
 use super::transaction::{AttemptError, Transactor};
 use crate::kafka::{
-    ConnectError, Failure, GroupConsumer, IDLE_POLL, Origin, TRANSACTION_TIMEOUT, now_millis,
-    positions, retry_after,
+    ConnectError, Failure, GroupConsumer, Origin, TRANSACTION_TIMEOUT, now_millis, positions,
+    retry_after,
 };
 
 /// How long a commit is tried otherwise; well within `max.poll.interval.ms`.
@@ -415,20 +415,16 @@ impl<'w> Session<'w> {
         }))
     }
 
-    /// Commits what there is and leaves the group, so that others take over at once.
+    /// Commits what there is and lets go of everything, so that others take over as soon as the consumer is closed.
     fn leave(&mut self) -> Result<(), SessionError> {
         if self.commit(LEAVE_PATIENCE)? == Commit::Kept {
             tracing::warn!("the last batch is not committed; the next start does it again");
         }
         // The group waits for every answer, also of who leaves: to what it is still being given.
         self.answer_rebalances()?;
-        self.restorations.give_up_all();
-        self.consumer.client().unsubscribe();
-        let deadline = Instant::now() + LEAVE_PATIENCE;
-        while !self.partitions.is_empty() && Instant::now() < deadline {
-            // Records that still arrive are read again by the next owner.
-            let _ = self.consumer.poll(IDLE_POLL);
-            self.answer_rebalances()?;
+        self.checkpoints.release(|_| true);
+        while let Some(number) = self.partitions.keys().next().copied() {
+            self.let_go(number, false);
         }
         Ok(())
     }

@@ -198,24 +198,28 @@ impl Session<'_> {
         };
         self.checkpoints.release(is_revoked);
         for element in revoked.elements() {
-            let number = element.partition();
-            self.restorations.give_up(number);
-            self.stood_down(number);
-            let progress = &self.worker.progress;
-            progress.released(&self.worker.topics.events, number);
-            if let Some(partition) = self.partitions.remove(&number) {
-                let (identities, bytes) = partition.size();
-                tracing::info!(
-                    partition = number,
-                    lost,
-                    identities,
-                    bytes,
-                    "partition released"
-                );
-            }
+            self.let_go(element.partition(), lost);
         }
         self.consumer
             .unassign(revoked)
             .map_err(|error| SessionError::Broken(error.to_string()))
+    }
+
+    /// Forgets a partition that others own from now on.
+    pub(super) fn let_go(&mut self, number: i32, lost: bool) {
+        self.restorations.give_up(number);
+        self.stood_down(number);
+        let progress = &self.worker.progress;
+        progress.released(&self.worker.topics.events, number);
+        if let Some(partition) = self.partitions.remove(&number) {
+            let (identities, bytes) = partition.size();
+            tracing::info!(
+                partition = number,
+                lost,
+                identities,
+                bytes,
+                "partition released"
+            );
+        }
     }
 }

@@ -6,6 +6,8 @@
 //! session was ended for a privilege or a token revoked for a move, and it goes on the next day and the day after
 //! that, in the same way and with nothing else odd, whoever was told of it has let it go on.
 //!
+//! Where somebody has called something of the identity an attack, nothing does for a month.
+//!
 //! What is odd in both ways, what is odd in a third as well, and what was answered more strongly than that, never
 //! becomes usual by itself, but for data at the end of a month (`profile/data.rs`).
 

@@ -76,14 +76,21 @@ impl<'p> Publisher<'p> {
             let again = decided.is_some() && (by_rule || signal.demand.is_some());
             self.tell(signal, again);
         }
-        let (answer, mode) = decided?;
+        // A question of good order that stands answers what is demanded as well: it is no less a tactic.
+        let credential = self.moment.bearer.credential;
+        let stands = self.standing.strongest(self.session.key, credential, now);
+        let is_covered = ruling.exempts.is_none() && stands.is_some_and(|it| it.is_hygiene);
+        let is_answered =
+            |signal: &&Signal| decided.is_some() || is_covered && signal.demand.is_some();
         let tactics = signals
             .iter()
-            .filter(|signal| signal.detector.group() != Group::Hygiene);
-        let tactics = tactics.fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
+            .filter(|signal| signal.detector.group() != Group::Hygiene)
+            .filter(is_answered)
+            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
         if tactics != 0 {
             self.facts.answered(tactics, now);
         }
+        let (answer, mode) = decided?;
         let given_as = self.command(&answer, mode, signals, first);
         // A question about the session leaves open what is to become of the action.
         if answer.action == Action::StepUp

@@ -8,7 +8,8 @@ use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
 pub(crate) use kept::{
-    Approval, Credential, Duty, EndedTask, Failure, Gain, Recent, Revoked, Rival, Rotation, Tactic,
+    AgeHabit, Approval, Credential, Duty, EndedTask, Failure, Gain, Recent, Revoked, Rival,
+    Rotation, Tactic,
 };
 
 use crate::event_id::EventId;
@@ -20,7 +21,6 @@ use crate::risk::DetectorSet;
 use crate::scopes::{Held, Scopes};
 use crate::setting::{Setting, key};
 use crate::state::codec::stored;
-use kept::AgeHabit;
 
 const MOST_CREDENTIALS: usize = 32;
 /// So many failures within this time are a burst.
@@ -30,6 +30,8 @@ pub(crate) const BURST_MS: i64 = 15 * 60_000;
 const MOST_ENDED: usize = 256;
 /// Of everything else that is kept.
 pub(crate) const MOST: usize = 24;
+/// For so many days after an attack nothing that is asked about becomes usual by itself.
+const ATTACKED_DAYS: u16 = 30;
 /// No rule looks back further than this, but for what is revoked and what has ended.
 const KEPT_MS: i64 = 24 * 3_600_000;
 const REVOKED_KEPT_MS: i64 = 30 * 24 * 3_600_000;
@@ -41,6 +43,8 @@ pub(crate) struct Facts {
     access: Option<Box<Scopes>>,
     ages: ThinVec<AgeHabit>,
     longest_rest_s: u32,
+    /// The day on which somebody called something of it an attack, 0 if nobody has.
+    attacked_day: u16,
     recent: Option<Box<Recent>>,
 }
 stored!(Facts {
@@ -48,6 +52,7 @@ stored!(Facts {
     access,
     ages,
     longest_rest_s,
+    attacked_day: since 4,
     recent
 });
 
@@ -284,16 +289,22 @@ impl Facts {
         }
     }
 
-    /// On how many earlier days a machine did something of this class, and on how old an authentication at
-    /// most.
-    pub(crate) fn age_habit(&self, class: ActionClass, time: EventTime) -> Option<(u8, i64)> {
+    /// On how old authentications a machine did something of this class, with the days before today.
+    pub(crate) fn age_habit(&self, class: ActionClass, time: EventTime) -> Option<AgeHabit> {
         let habit = self.ages.iter().find(|habit| habit.class == class)?;
         let today = u8::from(day(time) <= habit.last_day);
-        Some((habit.days.saturating_sub(today), habit.oldest_ms))
+        let days = habit.days.saturating_sub(today);
+        Some(AgeHabit { days, ..*habit })
     }
 
-    /// Learns how old the authentication was.
-    pub(crate) fn learn_age(&mut self, class: ActionClass, age_ms: i64, time: EventTime) {
+    /// Learns how old the authentication was, and whether it was asked about.
+    pub(crate) fn learn_age(
+        &mut self,
+        class: ActionClass,
+        age_ms: i64,
+        is_asked: bool,
+        time: EventTime,
+    ) {
         let today = day(time);
         let Some(habit) = self.ages.iter_mut().find(|habit| habit.class == class) else {
             let habit = AgeHabit {
@@ -301,6 +312,7 @@ impl Facts {
                 days: 1,
                 last_day: today,
                 oldest_ms: age_ms,
+                was_asked: is_asked,
             };
             push_exact(&mut self.ages, habit);
             return;
@@ -309,6 +321,16 @@ impl Facts {
             (habit.last_day, habit.days) = (today, habit.days.saturating_add(1));
         }
         habit.oldest_ms = habit.oldest_ms.max(age_ms);
+    }
+
+    /// Somebody says that it was attacked.
+    pub(crate) fn attacked(&mut self, time: EventTime) {
+        self.attacked_day = self.attacked_day.max(day(time));
+    }
+
+    /// Whether somebody has said so in the last month.
+    pub(crate) fn was_attacked(&self, time: EventTime) -> bool {
+        self.attacked_day != 0 && day(time).saturating_sub(self.attacked_day) <= ATTACKED_DAYS
     }
 
     /// The longest rest of any session so far.
@@ -345,6 +367,16 @@ impl Facts {
         keep(&mut self.recent_mut().tactics, tactic, MOST, |old| {
             time.since(old.time) > KEPT_MS
         });
+    }
+
+    /// Somebody says that what these found was nothing.
+    pub(crate) fn cleared(&mut self, detectors: DetectorSet) {
+        if let Some(recent) = &mut self.recent {
+            for tactic in recent.tactics.iter_mut() {
+                tactic.detectors &= !detectors;
+            }
+            recent.tactics.retain(|tactic| tactic.detectors != 0);
+        }
     }
 
     /// Whether it was ever stated what this credential is bound to.

@@ -4,12 +4,15 @@ use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::event::{ActionClass, Event, Outcome, Verdict};
 
 use crate::identity::Identity;
+use crate::names::Names;
 use crate::policy::standing::{Standing, StandingCommands};
 use crate::profile::Profile;
+use crate::profile::habits::Trait;
 use crate::profile::places::Bearer;
 use crate::profile::scope::Trust;
 use crate::risk::IdentityLedger;
 use crate::session::Session;
+use crate::setting::key;
 use crate::units::Bits;
 
 /// What is left of the risk after a passed challenge: a stolen session may pass one too.
@@ -71,6 +74,7 @@ pub(crate) fn acknowledge(identity: &mut Identity, event: &Event<'_>) {
 pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
     let key = Bearer::of(event).session;
     identity.ledger.relieve(CONDEMNED, event.time);
+    identity.facts.attacked(event.time);
     // Whatever was on its way to be usual begins anew: nobody knows what of it was the attacker's.
     identity.profile.scope.condemn();
     identity.profile.habits.condemn();
@@ -83,13 +87,20 @@ pub(crate) fn condemn(identity: &mut Identity, event: &Event<'_>) {
 }
 
 /// Applies a feedback event that lifts commands to the identity it is about, and gives those.
-pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing> {
+pub(crate) fn apply(identity: &mut Identity, names: &Names, event: &Event<'_>) -> Vec<Standing> {
     let clears = match event.feedback.verdict.known() {
         Some(Verdict::StepUpPassed) => false,
         Some(Verdict::FalsePositive | Verdict::Restored | Verdict::Approved) => true,
         _ => return Vec::new(),
     };
     let bearer = Bearer::of(event);
+    // A challenge is no answer to what was not asked: what is revoked stays suspect.
+    let revoked = |standing: &Standing| {
+        meant(standing, event) && standing.action > Action::StepUp && !standing.is_hygiene
+    };
+    if !clears && identity.standing.iter().any(revoked) {
+        return Vec::new();
+    }
     let ended = identity
         .standing
         .end(|standing| meant(standing, event) && (clears || standing.action == Action::StepUp));
@@ -102,6 +113,10 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
     if clears {
         // People answer days later: the session may be forgotten by then, and the command have expired.
         identity.facts.restore(bearer.session, bearer.credential);
+        let detectors = ended.iter().map(|standing| standing.detectors);
+        identity
+            .facts
+            .cleared(detectors.fold(0, |all, some| all | some));
     }
     for session in identity.sessions.iter_mut() {
         let meant = session.key == bearer.session
@@ -113,10 +128,10 @@ pub(crate) fn apply(identity: &mut Identity, event: &Event<'_>) -> Vec<Standing>
         }
         if clears {
             identity.facts.restore(session.key, session.credential);
-            release(&mut identity.profile, session, event);
+            release(&mut identity.profile, session, names, event);
             session.vouch(Bits::MOST);
         } else {
-            admit(&mut identity.profile, session, event);
+            admit(&mut identity.profile, session, names, event);
             make_at_home(&mut identity.profile, session, event);
             pass(session, event);
         }
@@ -150,7 +165,7 @@ fn settle(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
 }
 
 /// What was new to the identity belongs to it.
-fn admit(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+fn admit(profile: &mut Profile, session: &mut Session, names: &Names, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
     for novel in session.take_novel() {
         let class = ActionClass::ALL[usize::from(novel.class)];
@@ -158,12 +173,17 @@ fn admit(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
             .scope
             .learn(novel.name, class, event.time, weight, Trust::Usual);
     }
+    let tenants = session.extra.iter().flat_map(|extra| extra.tenants.iter());
+    for (tenant, _) in tenants {
+        let tenant = key(names.text(*tenant));
+        profile.habits.vouch(Trait::Tenant, tenant, event.time);
+    }
 }
 
 /// Lets what was held back become usual.
-fn release(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
+fn release(profile: &mut Profile, session: &mut Session, names: &Names, event: &Event<'_>) {
     let weight = profile.landmark.weight(event.time);
-    admit(profile, session, event);
+    admit(profile, session, names, event);
     settle(profile, session, event);
     profile
         .places

@@ -4,7 +4,7 @@ use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, Anonymizer, Event, IdentityKind, Outcome};
 use plumbline_schemas::time::EventTime;
 
-use crate::alone::Odd;
+use crate::alone::{Odd, Only};
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
 use crate::context::News;
@@ -261,7 +261,10 @@ impl Engine {
             given: given.map(|given| given.action),
             standing: standing_before,
         };
-        let only = odd.only(&moment, profile, session, ledger);
+        let only = match facts.was_attacked(event.time) {
+            true => Only::default(),
+            false => odd.only(&moment, profile, session, ledger),
+        };
         Judged {
             given,
             session: session.key,

@@ -115,11 +115,11 @@ impl Engine {
             }
             // Who approves what was commanded about says that it may be.
             Some(Verdict::FalsePositive | Verdict::Approved) => {
-                let ended = feedback::apply(identity, event);
+                let ended = feedback::apply(identity, &self.names, event);
                 self.lift(at, event, ended, outputs);
             }
             _ => {
-                feedback::apply(identity, event);
+                feedback::apply(identity, &self.names, event);
             }
         }
     }

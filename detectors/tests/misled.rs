@@ -249,3 +249,207 @@ fn every_session_ends_with_its_window_however_many_there_are() {
     let ended = story.actions().into_iter();
     assert_eq!(ended.filter(|it| *it == Action::RevokeSession).count(), 60);
 }
+
+#[test]
+fn what_grows_from_hour_to_hour_does_not_excuse_itself() {
+    let mut story = Story::new();
+    let take = |day: i64, hour: i64, bytes: u64| {
+        let mut call = call("ann", "files").from(&OSLO).on("laptop");
+        call.0.action.bytes_out = Some(bytes);
+        let session = format!("ann-{day}");
+        call.session(&session)
+            .at(monday(day * DAY + (9 + hour) * HOUR + MINUTE))
+    };
+    for day in 0..14 {
+        for hour in 0..8 {
+            story.tell(take(day, hour, 1_000_000 + 100_000 * hour as u64));
+        }
+    }
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
+    for hour in 0..8 {
+        story.tell(take(
+            14,
+            hour,
+            3_000_000 * 39_u64.pow(hour as u32) / 10_u64.pow(hour as u32),
+        ));
+    }
+    assert!(
+        story.actions().contains(&Action::RevokeSession),
+        "{:?}",
+        story.findings()
+    );
+}
+
+#[test]
+fn a_payment_that_was_asked_about_excuses_none_after_it() {
+    let mut story = Story::new();
+    story.job("job", IdentityKind::ServiceAccount, 10);
+    let pay = |day: i64, hour: i64| {
+        let call = job_call("job", IdentityKind::ServiceAccount, "POST /payments");
+        let mut call = call.class(ActionClass::Payment).outcome(Outcome::Success);
+        call.0.session.authenticated_at = Some(monday(day * DAY - 20 * HOUR));
+        call.at(monday(day * DAY + hour * HOUR))
+    };
+    for (asked, (day, hour)) in [(10, 2), (10, 5), (11, 3), (12, 3)].into_iter().enumerate() {
+        story.tell(pay(day, hour));
+        let step_ups = story.actions().into_iter();
+        let step_ups = step_ups.filter(|it| *it == Action::StepUp).count();
+        assert_eq!(step_ups, asked + 1, "on day {day}: {:?}", story.findings());
+    }
+    // Whoever lets it go on for three days has got used to it.
+    story.outputs.clear();
+    story.tell(pay(13, 3));
+    assert!(
+        !story.found("stale_authentication"),
+        "{:?}",
+        story.findings()
+    );
+}
+
+#[test]
+fn a_few_payments_on_a_fresh_authentication_are_no_habit_of_an_old_one() {
+    let mut story = Story::new();
+    story.job("job", IdentityKind::ServiceAccount, 10);
+    let pay = |day: i64, age: i64| {
+        let call = job_call("job", IdentityKind::ServiceAccount, "POST /payments");
+        let mut call = call.class(ActionClass::Payment).outcome(Outcome::Success);
+        let time = day * DAY + 10 * HOUR + MINUTE;
+        call.0.session.authenticated_at = Some(monday(time - age));
+        call.at(monday(time))
+    };
+    story.tell(pay(10, 20_000));
+    story.tell(pay(11, 20_000));
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
+    story.tell(pay(12, 4 * HOUR));
+    assert_eq!(story.actions(), [Action::StepUp]);
+}
+
+#[test]
+fn on_the_first_day_a_session_that_is_at_once_elsewhere_is_asked() {
+    let call = |minute: i64, name: &str, city: &City| {
+        let call = call("ann", name).from(city).on("laptop").session("s");
+        call.outcome(Outcome::Success)
+            .at(monday(9 * HOUR + minute * MINUTE))
+    };
+    let mut story = Story::new();
+    for minute in 0..5 {
+        story.tell(call(minute, "mail", &OSLO));
+    }
+    story.tell(call(6, "mail", &SYDNEY));
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
+    story.tell(call(8, "export", &SYDNEY).class(ActionClass::Export));
+    assert_eq!(story.actions(), [Action::StepUp], "{:?}", story.findings());
+}
+
+#[test]
+fn an_agent_takes_no_privilege_on_its_first_day() {
+    let call = |name: &str, minute: i64| {
+        let call = job_call("helper", IdentityKind::AiAgent, name).outcome(Outcome::Success);
+        call.at(monday(9 * HOUR + minute * MINUTE))
+    };
+    let mut story = Story::new();
+    story.tell(call("tickets", 0));
+    story.tell(call("vault", 1).class(ActionClass::Secret));
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
+    story.tell(call("assume-role", 2).class(ActionClass::Privilege));
+    assert_eq!(story.actions(), [Action::Pause], "{:?}", story.findings());
+}
+
+/// Prompts that somebody refuses, and one that is accepted.
+fn prompts(story: &mut Story, from: i64) {
+    let prompt = |step: i64, outcome| {
+        let mut prompt = call("ann", "mfa").class(ActionClass::Mfa).outcome(outcome);
+        prompt.0.kind = EventKind::Auth;
+        let prompt = prompt.from(&OSLO).on("laptop").session("ann-13");
+        prompt.at(monday(from + step * 20_000))
+    };
+    for step in 0..6 {
+        story.tell(prompt(step, Outcome::Failure));
+    }
+    story.tell(prompt(6, Outcome::Success));
+}
+
+#[test]
+fn who_was_answered_and_tries_another_way_is_answered_more_strongly() {
+    let noon = 13 * DAY + 17 * HOUR;
+    let fan_out = |story: &mut Story| {
+        for number in 0..3 {
+            let mut call = call("ann", "files").from(&OSLO).on("laptop");
+            call.0.action.target_tenant = Some(format!("customer {number}").into());
+            let call = call.session("ann-13").outcome(Outcome::Success);
+            story.tell(call.at(monday(noon + number * MINUTE)));
+        }
+        assert_eq!(story.actions(), [Action::StepUp], "{:?}", story.findings());
+    };
+    for (cleared, second) in [
+        (false, &[Action::StepUp, Action::RevokeSession]),
+        (true, &[Action::StepUp, Action::StepUp]),
+    ] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 14);
+        fan_out(&mut story);
+        if cleared {
+            let word = call("ann", "triage").session("ann-13");
+            let word = word.verdict(Verdict::FalsePositive, None);
+            story.tell(word.at(monday(noon + 5 * MINUTE)));
+        }
+        prompts(&mut story, noon + 30 * MINUTE);
+        assert_eq!(story.actions(), second, "cleared: {cleared}");
+    }
+}
+
+#[test]
+fn tenants_that_somebody_called_harmless_are_not_asked_about_again() {
+    let mut story = Story::new();
+    story.office_days("ann", &OSLO, 14);
+    for day in 14..18 {
+        for number in 0..4 {
+            let mut call = call("ann", "files").from(&OSLO).on("laptop");
+            call.0.action.target_tenant = Some(format!("customer {number}").into());
+            let call = call
+                .session(&format!("ann-{day}"))
+                .outcome(Outcome::Success);
+            story.tell(call.at(monday(day * DAY + 10 * HOUR + number * MINUTE)));
+        }
+        if day == 14 {
+            let word = call("ann", "triage").session("ann-14");
+            let word = word.verdict(Verdict::FalsePositive, None);
+            story.tell(word.at(monday(day * DAY + 11 * HOUR)));
+        }
+    }
+    assert_eq!(story.actions(), [Action::StepUp], "{:?}", story.findings());
+}
+
+#[test]
+fn a_challenge_that_nobody_asked_for_excuses_nothing() {
+    for passed in [false, true] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 14);
+        let away = |session: &str, minute: i64| {
+            let call = call("ann", "mail").from(&SYDNEY).on("stranger");
+            call.session(session)
+                .outcome(Outcome::Success)
+                .at(monday(13 * DAY + 17 * HOUR + minute * MINUTE))
+        };
+        story.tell(away("ann-13", 2));
+        assert_eq!(
+            story.actions(),
+            [Action::RevokeSession],
+            "{:?}",
+            story.findings()
+        );
+        if passed {
+            let word = call("ann", "challenge").session("ann-13");
+            let word = word.verdict(Verdict::StepUpPassed, None);
+            story.tell(word.at(monday(13 * DAY + 17 * HOUR + 10 * MINUTE)));
+        }
+        let home = call("ann", "mail").from(&OSLO).on("laptop").session("home");
+        story.tell(home.at(monday(14 * DAY + 9 * HOUR)));
+        story.tell(away("again", 16 * 60 + 30));
+        assert!(
+            story.actions().len() > 1,
+            "passed: {passed}: {:?}",
+            story.findings()
+        );
+    }
+}

@@ -12,7 +12,7 @@
 //! proportion for anybody is.
 //!
 //! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
-//! hour ever at least. **Evidence:** amount, typical and largest hour, deviation, hours.
+//! hour of the days before at least. **Evidence:** amount, typical and largest hour, deviation, hours.
 //! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight hours with amounts, but for the very
 //! first; sources that state none.
 

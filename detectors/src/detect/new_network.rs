@@ -10,7 +10,8 @@
 //! is nobody's new network. **Evidence:** network, days, distinct values, values used once.
 //! **Configuration:** mode only.
 //!
-//! **Blind spots:** a network the identity shares with the attacker; the first days of an identity.
+//! **Blind spots:** a network the identity shares with the attacker; the first day of an identity, but for a session
+//! that is at once where nobody can have come to.
 
 use plumbline_schemas::command::Action;
 use serde_json::json;
@@ -54,7 +55,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         _ => "network",
     };
     let mut demand = None;
-    let is_notable = stated && strange.bits.0 >= LEAST_CHANGE_BITS;
+    // On the first day nothing is surprising, but for a session that is at once where nobody can have come to.
+    let is_young = subject.profile.earlier_days(moment.time()) == 0;
+    let jumps = || is_young && what == Trait::Network && cannot_have_come(moment, subject);
+    let is_notable = stated && (strange.bits.0 >= LEAST_CHANGE_BITS || jumps());
     if !is_notable && !moment.may_count(bits) {
         return None;
     }
@@ -99,6 +103,21 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "silent_if": format!("this {name} had been used on an earlier day, or were listed under [[policy.egress]]"),
         })),
         other_events: Vec::new(),
+    })
+}
+
+/// Whether the session was elsewhere so lately that nobody can have come here since.
+fn cannot_have_come(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
+    let travel = &moment.config.detectors.impossible_travel;
+    moment.place.is_some_and(|place| {
+        let conflict = subject.profile.places.worst_conflict(
+            moment.event,
+            &place,
+            travel.max_speed_kmh,
+            0,
+            |spot| spot.bearer.session == moment.bearer.session && !spot.is_egress,
+        );
+        conflict.is_some()
     })
 }
 

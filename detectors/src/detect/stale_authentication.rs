@@ -6,7 +6,7 @@
 //! **Model.** A rule on the age of the authentication: since the session's latest login, second factor,
 //! token or passed challenge, or what the source states; failing that since the session began. For people
 //! all classes of `policy.freshness`, for others payment and privilege, where the identity's own habit, if
-//! it is older than the limit, is the limit. **Evidence:** age, limit, where the age is from.
+//! it is older than the limit, is the limit: what it did so from its first days on, or was asked about on three. **Evidence:** age, limit, where the age is from.
 //! **Configuration:** mode; `policy.freshness`. **Blind spots:** events without a session.
 
 use plumbline_schemas::command::Action;
@@ -41,17 +41,23 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let age = moment.time().since(subject.session.authenticated);
     if !is_human {
         let habit = subject.facts.age_habit(moment.class, moment.time());
+        let settled = subject.profile.earlier_days(moment.time()) >= LEAST_DAYS;
         let tolerated = match habit {
-            Some((days, _)) if days < HABIT_DAYS => true,
-            Some((_, oldest)) if oldest <= limit.as_millis() => false,
-            Some((_, oldest)) => (age as f64) <= oldest as f64 * HABIT_SLACK,
+            // A few days of fresh ones are no habit of older ones.
+            Some(habit) if settled && habit.oldest_ms <= limit.as_millis() => false,
+            // What was asked about does not excuse what comes after it on the same days.
+            Some(habit) if habit.days < HABIT_DAYS => !habit.was_asked,
+            Some(habit) => habit.oldest_ms > limit.as_millis() && (age as f64) <= habit.oldest_ms as f64 * HABIT_SLACK,
             // What the record states of it needs no history.
-            None => !is_stated && subject.profile.earlier_days(moment.time()) < LEAST_DAYS,
+            None => !is_stated && !settled,
         };
-        // What is asked about widens the habit only a little: a habit grows, a theft does not.
-        let known = habit.map_or(0, |(_, oldest)| oldest).max(limit.as_millis());
-        let learnt = if tolerated { age } else { age.min(2 * known) };
-        subject.facts.learn_age(moment.class, learnt, moment.time());
+        // What is asked about widens the habit only a little, before the third day of it: a habit grows or goes on,
+        // a theft does not.
+        let known = habit.map_or(0, |habit| habit.oldest_ms).max(limit.as_millis());
+        let goes_on = habit.is_some_and(|habit| habit.was_asked && habit.days + 1 >= HABIT_DAYS);
+        let learnt = if tolerated || goes_on { age } else { age.min(2 * known) };
+        let is_asked = !tolerated && age > limit.as_millis();
+        subject.facts.learn_age(moment.class, learnt, is_asked, moment.time());
         if tolerated {
             return None;
         }

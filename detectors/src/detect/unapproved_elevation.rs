@@ -8,7 +8,8 @@
 //! the task lists nothing, what it has done on earlier days without an approval: on two, of an agent of less than
 //! three days on one. Host, device and network are judged where they are stated; of a young agent, where it had
 //! one only. **Evidence:** which of the three is missing. **Configuration:** mode;
-//! `policy.approval.within`. **Blind spots:** a routine that was never right; an agent's first day.
+//! `policy.approval.within`. **Blind spots:** a routine that was never right; an agent's first
+//! day, but for privileges.
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, IdentityKind};
@@ -51,8 +52,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     };
     let earlier = subject.profile.earlier_days(moment.time());
     let young = earlier < SETTLED_DAYS;
+    let is_privilege = moment.class == ActionClass::Privilege;
     let routine = match earlier {
-        0 => 0,
+        0 if !is_privilege => 0,
+        0 => ROUTINE_DAYS,
         _ if young => 1,
         _ => ROUTINE_DAYS,
     };
@@ -84,7 +87,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     missing.extend((!network).then_some("an expected network"));
     missing.extend(approval.is_none().then_some("a recent approval"));
     // What is new to a privilege is the question of `privilege_escalation` too; the answer is the same.
-    let is_privilege = moment.class == ActionClass::Privilege;
     let missing = missing.join(", ");
     let evidence = json!({
         "action": event.action.name, "class": moment.class, "missing": missing, "privilege": is_privilege,

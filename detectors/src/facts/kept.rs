@@ -178,18 +178,21 @@ stored!(EndedTask {
 });
 
 /// How old the authentications are on which a machine usually does something.
-#[derive(Debug)]
-pub(super) struct AgeHabit {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AgeHabit {
     pub(super) class: ActionClass,
-    pub(super) days: u8,
+    pub(crate) days: u8,
     pub(super) last_day: u16,
-    pub(super) oldest_ms: i64,
+    pub(crate) oldest_ms: i64,
+    /// Whether what began it was asked about.
+    pub(crate) was_asked: bool,
 }
 stored!(AgeHabit {
     class,
     days,
     last_day,
-    oldest_ms
+    oldest_ms,
+    was_asked: since 4
 });
 
 /// The detectors behind what was answered, and when.

@@ -214,8 +214,19 @@ fn is_another_way(case: &Case<'_>, detector: DetectorId, action: Action) -> bool
     const WAYS: DetectorSet = DetectorId::FreshPrivilege.bit()
         | DetectorId::PrivilegeEscalation.bit()
         | DetectorId::TenantFanout.bit()
-        | DetectorId::DataExtraction.bit();
-    let alike = DetectorId::of_group(detector.group());
+        | DetectorId::DataExtraction.bit()
+        | DetectorId::FailureBurst.bit()
+        | DetectorId::ContextChange.bit();
+    let alike = DetectorId::of_group(detector.group())
+        | match detector {
+            // Whoever travels does so in mid-session too: that it is another place was said.
+            DetectorId::ContextChange => {
+                DetectorId::of_group(Group::Location) | DetectorId::of_group(Group::Device)
+            }
+            // The failures themselves are more calls than usual.
+            DetectorId::FailureBurst => OF_USUAL_CALLS,
+            _ => 0,
+        };
     let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
     let mut tactics = case.tactics.iter();
     action == Action::StepUp

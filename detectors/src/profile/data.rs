@@ -4,7 +4,7 @@
 //! deviation of the identity's own active hours, the deviation never below [`LEAST_DEVIATION`], and the
 //! predictive inflation of a short history: z = (ln x − μ) / (σ·√(1 + 1/n)). Bits are −log2 of the upper
 //! tail of the normal distribution at z, less one for looking at bytes and at records. Weights do not
-//! decay, because a month-end export is usual even though it is rare; the largest hour is remembered.
+//! decay, because a month-end export is usual even though it is rare; the largest hour of the days before is remembered.
 //!
 //! Of an identity that has never taken anything that was stated, the prior is that of anybody: a mebibyte or a hundred
 //! records an hour, and [`PRIOR_DEVIATION`].
@@ -40,7 +40,7 @@ const ASKED_DAYS: u8 = 3;
 /// What peers take too is theirs up to so many times the most that one of their calls took, or the largest own hour.
 const LIKE_PEERS: u64 = 10;
 const NOT_THEIRS: u64 = u64::MAX;
-/// Less than so many times the largest hour ever is growth.
+/// Less than so many times the largest hour of any day before is growth.
 const BEYOND_LARGEST: f64 = 4.0;
 
 /// Hourly sums of one quantity.
@@ -60,6 +60,8 @@ struct Hourly {
     held_calls: u32,
     /// Of the hour that is open: what was taken as peers take it.
     of_peers: u64,
+    /// The largest before today: what grows from hour to hour does not excuse itself.
+    largest_before: u64,
 }
 stored!(Hourly {
     now,
@@ -72,7 +74,8 @@ stored!(Hourly {
     squares,
     held,
     held_calls,
-    of_peers: since 2
+    of_peers: since 2,
+    largest_before: since 4
 });
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -153,6 +156,9 @@ impl DataProfile {
         let this_hour = hour(event.time);
         if this_hour > sums.hour {
             sums.close();
+            if this_hour / 24 > sums.hour / 24 {
+                sums.begin_day();
+            }
             sums.hour = this_hour;
             sums.let_pass(this_hour);
         }
@@ -241,6 +247,12 @@ impl Sums {
         (self.suspected, self.only_asked, self.only_ended) = (0, false, false);
     }
 
+    fn begin_day(&mut self) {
+        for sums in [&mut self.bytes, &mut self.records] {
+            sums.largest_before = sums.largest;
+        }
+    }
+
     /// Remembers whether the hour that was held back was only asked about, or ended a session with nothing else odd.
     /// On the third day of what was asked about it is usual; the other waits for the next month.
     fn ask(&mut self) {
@@ -323,6 +335,16 @@ impl Hourly {
     fn release(&mut self) {
         self.learn(self.held, self.held_calls);
         self.largest = self.largest.max(self.held as u64);
+        // Somebody has vouched for it, or it is long ago.
+        self.largest_before = self.largest_before.max(self.held as u64);
+    }
+
+    /// What is to be exceeded by far: of the first day there is none before it.
+    fn largest_usual(&self) -> u64 {
+        match self.largest_before {
+            0 => self.largest,
+            before => before,
+        }
     }
 
     /// Welford's update of mean and sum of squares.
@@ -361,7 +383,9 @@ impl Hourly {
                 per_call: amount as f64 / prior,
             });
         }
-        if self.hours < LEAST_HOURS || (amount as f64) < BEYOND_LARGEST * self.largest as f64 {
+        if self.hours < LEAST_HOURS
+            || (amount as f64) < BEYOND_LARGEST * self.largest_usual() as f64
+        {
             return None;
         }
         let n = f64::from(self.hours.min(1000));
@@ -375,7 +399,7 @@ impl Hourly {
             bits: bits_of(z),
             amount,
             typical: f64::from(self.mean).exp(),
-            largest: self.largest,
+            largest: self.largest_usual(),
             hours: self.hours,
             deviation,
             per_call: (amount as f64 / f64::from(self.calls.max(1)))

@@ -1,5 +1,7 @@
 //! Publishing: from the signals of one event to findings, and to the command they justify.
 
+mod breaker;
+
 use plumbline_schemas::command::{Action, Command, CommandReason, Mode, Target};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::{Finding, Severity, Subject};
@@ -12,14 +14,15 @@ use crate::config::{DetectorMode, PolicyMode, PolicyRule};
 use crate::detect::{DetectorId, Group, Moment};
 use crate::engine::Output;
 use crate::facts::Facts;
-use crate::policy::breaker::{Breaker, Commanded, Ruling};
+use crate::policy::breaker::{Breaker, Commanded};
 use crate::policy::standing::{Standing, StandingCommands};
-use crate::policy::{self, Answer, Case, rules};
+use crate::policy::{self, Answer, Case, Ground, rules};
 use crate::risk::{self, DetectorSet, IdentityLedger, Told};
 use crate::session::Session;
 use crate::signal::{About, Demand, Signal, bounded, said};
 use crate::timers::{Timer, Timers, Wait};
 use crate::units::Bits;
+use crate::witness::{Account, Decision, Due, Weighed};
 
 /// Above the threshold by this much, a finding is grave by itself.
 const HIGH_BEYOND_BITS: f64 = 10.0;
@@ -44,6 +47,8 @@ pub(crate) struct Publisher<'p> {
     /// From when on a bot can have heard of what is published.
     pub(crate) heard_from: EventTime,
     pub(crate) outputs: &'p mut Vec<Output>,
+    /// For somebody who asks why.
+    pub(crate) account: Option<&'p mut Account>,
 }
 
 /// What was commanded.
@@ -54,20 +59,55 @@ pub(crate) struct Given {
     pub(crate) is_enforced: bool,
 }
 
+/// What the evidence asks for, before what stands already is looked at.
+#[derive(Debug)]
+struct Decided {
+    answer: Answer,
+    mode: Mode,
+    /// Whether it is less, since the identity must never be locked out.
+    is_break_glass: bool,
+    /// Whether it is more than what stands already.
+    is_stronger: bool,
+}
+
+impl Decided {
+    /// The same for whoever asks.
+    fn due(&self) -> Due {
+        Due {
+            action: self.answer.action,
+            mode: self.mode,
+            ground: self.answer.ground.clone(),
+            is_break_glass: self.is_break_glass,
+        }
+    }
+}
+
 impl<'p> Publisher<'p> {
     /// Publishes what the signals come to; what was commanded, if anything.
     pub(crate) fn publish(&mut self, signals: &mut Vec<Signal>) -> Option<Given> {
+        let first = self.outputs.len();
+        let given = self.publish_signals(signals);
+        if let Some(account) = self.account.as_deref_mut() {
+            account.published(&self.outputs[first..]);
+        }
+        given
+    }
+
+    fn publish_signals(&mut self, signals: &mut Vec<Signal>) -> Option<Given> {
         let now = self.moment.event.time;
+        self.account_before(now);
         self.keep_countable(signals);
         let ruling = self.raise(signals);
         let first = self.outputs.len();
-        let decided = match ruling.exempts {
+        let due = match ruling.exempts {
             Some(_) => None,
             None => self.decide(signals, ruling),
         };
+        self.account_for(ruling, due.as_ref());
+        let decided = due.filter(|due| due.is_stronger);
         let by_rule = decided
             .as_ref()
-            .is_some_and(|(answer, _)| answer.rule.is_some());
+            .is_some_and(|decided| decided.answer.ground.rule().is_some());
         for signal in signals.iter_mut() {
             if let Some(rule) = ruling.rule() {
                 signal.evidence.insert("rule".to_owned(), json!(rule.name));
@@ -76,33 +116,63 @@ impl<'p> Publisher<'p> {
             let again = decided.is_some() && (by_rule || signal.demand.is_some());
             self.tell(signal, again);
         }
-        // A question of good order that stands answers what is demanded as well: it is no less a tactic.
-        let credential = self.moment.bearer.credential;
-        let stands = self.standing.strongest(self.session.key, credential, now);
-        let is_covered = ruling.exempts.is_none() && stands.is_some_and(|it| it.is_hygiene);
-        let is_answered =
-            |signal: &&Signal| decided.is_some() || is_covered && signal.demand.is_some();
-        let tactics = signals
-            .iter()
-            .filter(|signal| signal.detector.group() != Group::Hygiene)
-            .filter(is_answered)
-            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
-        if tactics != 0 {
-            self.facts.answered(tactics, now);
-        }
-        let (answer, mode) = decided?;
-        let given_as = self.command(&answer, mode, signals, first);
+        self.remember_tactics(signals, decided.is_some(), ruling.exempts.is_some());
+        let decided = decided?;
+        let answer = &decided.answer;
+        let given_as = self.command(answer, decided.mode, signals, first);
         // A question about the session leaves open what is to become of the action.
         if answer.action == Action::StepUp
             && let Some(denial) = self.denial(signals)
         {
             self.command(&denial, given_as, signals, first);
         }
+        if let Some(account) = self.account.as_deref_mut() {
+            account.decision = Decision::Commanded(decided.due(), given_as);
+        }
         Some(Given {
             action: answer.action,
             is_hygiene: answer.is_hygiene,
             is_enforced: given_as == Mode::Enforce,
         })
+    }
+
+    /// Remembers which detectors were answered. A question of good order that stands answers what is demanded as well:
+    /// it is no less a tactic.
+    fn remember_tactics(&mut self, signals: &[Signal], is_commanded: bool, is_exempt: bool) {
+        let now = self.moment.event.time;
+        let credential = self.moment.bearer.credential;
+        let stands = self.standing.strongest(self.session.key, credential, now);
+        let is_covered = !is_exempt && stands.is_some_and(|standing| standing.is_hygiene);
+        let tactics = signals
+            .iter()
+            .filter(|signal| signal.detector.group() != Group::Hygiene)
+            .filter(|signal| is_commanded || is_covered && signal.demand.is_some())
+            .fold(0, |set: DetectorSet, signal| set | signal.detector.bit());
+        if tactics != 0 {
+            self.facts.answered(tactics, now);
+        }
+    }
+
+    /// Tells who asks what there was before any of this.
+    fn account_before(&mut self, now: EventTime) {
+        let Some(account) = self.account.as_deref_mut() else {
+            return;
+        };
+        account.before(&self.session.ledger, self.ledger, now);
+        let credential = self.moment.bearer.credential;
+        let stood = self.standing.strongest(self.session.key, credential, now);
+        account.stood = stood.map(|standing| (standing.action, standing.mode));
+    }
+
+    /// Tells who asks what the policy has made of it, as long as nothing is commanded.
+    fn account_for(&mut self, ruling: rules::Ruling<'_>, due: Option<&Decided>) {
+        if let Some(account) = self.account.as_deref_mut() {
+            account.decision = match (ruling.exempts, due) {
+                (Some(rule), _) => Decision::Exempt(rule.name.clone()),
+                (None, Some(due)) => Decision::NoStronger(due.due()),
+                (None, None) => Decision::TooLittle,
+            };
+        }
     }
 
     /// What is to be refused by itself, unless it is refused already.
@@ -132,7 +202,7 @@ impl<'p> Publisher<'p> {
             params: demand.params.clone(),
             detectors: vec![signal.detector],
             is_hygiene: signal.detector.group() == Group::Hygiene,
-            rule: None,
+            ground: Ground::Demanded(signal.detector),
         })
     }
 
@@ -150,6 +220,9 @@ impl<'p> Publisher<'p> {
         if let (Some(_), Some((session, identity))) = (ruling.exempts, before) {
             self.session.ledger.take_back(session);
             self.ledger.take_back(identity);
+        }
+        if let Some(account) = self.account.as_deref_mut() {
+            account.after(&self.session.ledger, self.ledger, now);
         }
         ruling
     }
@@ -171,11 +244,21 @@ impl<'p> Publisher<'p> {
             .iter()
             .filter(|signal| suppression(signal.detector).is_none());
         let reached = policy::reached(heard, moment.threshold);
-        let counts = |signal: &Signal| {
+        let least = |signal: &Signal| {
             let alone = (moment.threshold, moment.time());
-            let least = policy::threshold(ledger, signal.detector, reached, alone);
-            signal.demand.is_some() || signal.bits >= least
+            policy::threshold(ledger, signal.detector, reached, alone)
         };
+        let counts = |signal: &Signal| signal.demand.is_some() || signal.bits >= least(signal);
+        if let Some(account) = self.account.as_deref_mut() {
+            let weighed = signals.iter().map(|signal| Weighed {
+                detector: signal.detector,
+                bits: signal.bits.rounded(),
+                counts_from: least(signal).rounded(),
+                demands: signal.demand.as_ref().map(|demand| demand.action),
+                is_suppressed: suppression(signal.detector).is_some(),
+            });
+            account.weighed = weighed.collect();
+        }
         let (counted, slight): (Vec<Signal>, Vec<Signal>) =
             signals.drain(..).partition(|signal| counts(signal));
         *signals = counted;
@@ -255,7 +338,7 @@ impl<'p> Publisher<'p> {
     }
 
     /// The answer, and whether it is to be enforced.
-    fn decide(&self, signals: &[Signal], ruling: rules::Ruling<'p>) -> Option<(Answer, Mode)> {
+    fn decide(&self, signals: &[Signal], ruling: rules::Ruling<'p>) -> Option<Decided> {
         let event = self.moment.event;
         let credential = self.moment.bearer.credential;
         let standing = self
@@ -291,9 +374,9 @@ impl<'p> Publisher<'p> {
             let answer = rules::at_least(answer, ruling.demands, event, signals);
             answer.map(|answer| (answer, Mode::Observe))
         })?;
-        if answer.action != Action::StepUp
-            && policy::is_break_glass(&config.policy, &event.identity.id)
-        {
+        let is_break_glass = answer.action != Action::StepUp
+            && policy::is_break_glass(&config.policy, &event.identity.id);
+        if is_break_glass {
             let demand = Demand::of(Action::StepUp);
             (answer.action, answer.about) = (demand.action, demand.about);
             answer.params = demand.params;
@@ -312,7 +395,12 @@ impl<'p> Publisher<'p> {
             self.clock,
         );
         let given_as = if open { Mode::Observe } else { mode };
-        policy::is_stronger(answer.action, given_as, standing).then_some((answer, mode))
+        Some(Decided {
+            is_stronger: policy::is_stronger(answer.action, given_as, standing),
+            answer,
+            mode,
+            is_break_glass,
+        })
     }
 
     /// What the rules demand of what enforcing detectors found: what a rule sees with the eyes of one
@@ -448,7 +536,7 @@ impl<'p> Publisher<'p> {
     }
 
     fn reason(&self, answer: &Answer, signals: &[Signal]) -> CommandReason {
-        let rule = answer.rule.as_ref().map(|name| format!("rule {name}"));
+        let rule = answer.ground.rule().map(|name| format!("rule {name}"));
         let summaries = signals.iter().map(|signal| said(&signal.summary));
         let summaries: Vec<String> = summaries.chain(rule).collect();
         // What raised the risk before this event is told by its finding, of this or another session.
@@ -471,57 +559,6 @@ impl<'p> Publisher<'p> {
                 .map(|detector| detector.name().to_owned())
                 .collect(),
         }
-    }
-
-    /// Whether the breaker lets the command be enforced; the command too many is said loudly.
-    fn ask_breaker(&mut self, answer: &Answer) -> Mode {
-        let config = &self.moment.config.policy.breaker;
-        let command = Commanded {
-            identity: self.identity,
-            time: self.clock,
-        };
-        if self.breaker.is_news(config, command, self.identities) {
-            self.untold.push(command);
-        }
-        match self.breaker.rule(config, command, self.identities) {
-            Ruling::Closed => Mode::Enforce,
-            Ruling::Open => Mode::Observe,
-            Ruling::Tripped { commanded, limit } => {
-                self.announce(answer, commanded, limit);
-                Mode::Observe
-            }
-        }
-    }
-
-    fn announce(&mut self, answer: &Answer, commanded: usize, limit: usize) {
-        let event = self.moment.event;
-        let config = &self.moment.config.policy.breaker;
-        let window = config.window;
-        let evidence = json!({
-            "commanded_identities": commanded, "limit": limit, "known_identities": self.identities,
-            "share": config.share, "minimum": config.minimum, "window": window.to_string(),
-            "withheld": answer.action,
-            "silent_if": format!("fewer than {limit} identities had been commanded within {window}"),
-        });
-        self.outputs.push(Output::Finding(Box::new(Finding {
-            id: finding_id(number_of(event, "breaker")),
-            time: event.time,
-            tenant: event.tenant().to_owned(),
-            identity: Subject { id: event.identity.id.as_ref().to_owned(), kind: self.moment.kind },
-            session_id: event.session.id.as_deref().map(str::to_owned),
-            credential_id: None,
-            detector: "breaker".to_owned(),
-            severity: Severity::Critical,
-            surprise_bits: Bits::ZERO.0,
-            risk: risk::shown(&self.session.ledger, self.ledger, self.moment.time()),
-            technique: Vec::new(),
-            summary: format!(
-                "Enforcement stopped: {commanded} identities commanded within {window}, fewer than {limit} \
-                 are expected; commands are published with mode observe until it is fewer again"
-            ),
-            evidence: crate::signal::evidence(evidence),
-            event_ids: vec![event.id.as_ref().to_owned()],
-        })));
     }
 }
 

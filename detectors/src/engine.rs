@@ -29,6 +29,7 @@ use crate::shared::Shared;
 use crate::state::Saving;
 use crate::timers::Timers;
 use crate::units::Bits;
+use crate::witness::Witness;
 
 /// An identity is judged anew in about so many active hours a year: what turns a yearly rate of false
 /// alarms into a threshold in bits.
@@ -95,6 +96,8 @@ pub struct Engine {
     pub(crate) saving: Saving,
     /// Reused from event to event.
     pub(crate) tokens: Vec<(Name, ActionClass)>,
+    /// Of whom somebody wants to know why; of nobody, as a rule.
+    pub(crate) witness: Option<Box<Witness>>,
 }
 
 impl Engine {
@@ -119,6 +122,7 @@ impl Engine {
             agents: Agents::default(),
             saving: Saving::default(),
             tokens: Vec::new(),
+            witness: None,
         }
     }
 

@@ -163,6 +163,8 @@ impl Engine {
         let is_passed = feedback::pass_by_authentication(session, ledger, standing, bearer, event);
         let described = described(&mut self.names, session, &known.setting, event);
         let weight = profile.landmark.weight(event.time);
+        let witness = self.witness.as_deref_mut();
+        let account = witness.and_then(|witness| witness.hear(event, profile, &self.names));
         let standing_now = standing.strongest(session.key, bearer.credential, event.time);
         let suspect = standing_now.is_some_and(|standing| !standing.is_hygiene);
         let excess = profile
@@ -250,6 +252,7 @@ impl Engine {
                 // An event that comes late is not yet an answer that does not come.
                 heard_from: clock,
                 outputs,
+                account,
             };
             publisher.publish(&mut signals)
         };

@@ -39,6 +39,7 @@ mod signal;
 pub mod state;
 mod timers;
 mod units;
+pub mod witness;
 
 pub use detect::DetectorId;
 pub use engine::{Disposition, Engine, Output};

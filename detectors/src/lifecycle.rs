@@ -428,6 +428,7 @@ impl Engine {
             clock: trigger.clock,
             heard_from: trigger.heard_from(),
             outputs,
+            account: None,
         };
         publisher.publish(&mut signals);
     }

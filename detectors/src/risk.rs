@@ -93,6 +93,12 @@ impl<const HALF_LIFE_MS: i64> Ledger<HALF_LIFE_MS> {
         *slot = slot.max((bits.0 as f32).min(MOST_PER_DETECTOR));
     }
 
+    /// What is left of what each detector said, looked at and not touched.
+    pub(crate) fn left(&self, now: EventTime) -> impl Iterator<Item = (DetectorId, Bits)> {
+        let detectors = DetectorId::ALL.iter().copied();
+        detectors.map(move |detector| (detector, Bits(self.bits(detector, now))))
+    }
+
     /// What each detector weighs at this time.
     pub(crate) fn each(&mut self, now: EventTime) -> BitsEach {
         let Some(risks) = &mut self.0 else {

@@ -5,6 +5,8 @@
 mod story;
 
 use plumbline_detectors::config::{Condition, Config, PolicyRule, RuleAction, Span};
+use plumbline_detectors::state::Entry;
+use plumbline_detectors::witness::Question;
 use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::event::{ActionClass, Event, IdentityKind};
 use proptest::prelude::*;
@@ -71,7 +73,10 @@ fn ruled() -> Config {
 }
 
 fn publish_under(config: &Config, events: &[Event<'_>]) -> Vec<Output> {
-    let mut engine = Engine::new(config.clone().into());
+    apply(&mut Engine::new(config.clone().into()), events)
+}
+
+fn apply(engine: &mut Engine, events: &[Event<'_>]) -> Vec<Output> {
     let mut outputs = Vec::new();
     for event in events {
         engine.apply(event, &mut outputs);
@@ -83,6 +88,28 @@ fn publish_under(config: &Config, events: &[Event<'_>]) -> Vec<Output> {
         engine.apply(&later, &mut outputs);
     }
     outputs
+}
+
+/// What is published and remembered while somebody asks about this, and the ids of which there is an account.
+fn asked(
+    config: &Config,
+    events: &[Event<'_>],
+    question: Option<Question>,
+) -> (Vec<Output>, Vec<Entry>, Vec<String>) {
+    let mut engine = Engine::new(config.clone().into());
+    if let Some(question) = question {
+        engine.ask(question);
+    }
+    let outputs = apply(&mut engine, events);
+    let accounts = engine.accounts().iter();
+    let accounted = accounts.flat_map(|account| account.published.clone());
+    let accounted = accounted.collect();
+    engine.keep_account();
+    let mut entries = engine.begin_checkpoint(0);
+    while let Some(more) = engine.write_checkpoint(64) {
+        entries.extend(more);
+    }
+    (outputs, entries, accounted)
 }
 
 fn of(outputs: &[Output], identity: &str) -> Vec<Output> {
@@ -143,6 +170,31 @@ proptest! {
             if let Output::Finding(finding) = output {
                 prop_assert!(!finding.event_ids.is_empty() && finding.evidence.len() > 1);
             }
+        }
+    }
+
+    #[test]
+    fn who_asks_why_changes_nothing_and_is_told(choices in choices()) {
+        let (config, events) = (ruled(), log(&choices));
+        let (outputs, state, _) = asked(&config, &events, None);
+        let commands = outputs.iter().filter_map(|output| match output {
+            Output::Command(command) => Some(command),
+            _ => None,
+        });
+        for command in commands.take(6) {
+            let question = Question {
+                tenant: command.target.tenant.clone(),
+                identity: command.target.identity.clone(),
+                time: command.time,
+            };
+            let (again, also, accounted) = asked(&config, &events, Some(question));
+            prop_assert_eq!(&again, &outputs);
+            prop_assert_eq!(&also, &state);
+            // A timer has no event.
+            let target = &command.target.identity;
+            let mut of_event = events.iter().filter(|event| event.identity.id == **target);
+            let is_of_event = of_event.any(|event| event.time == command.time);
+            prop_assert_eq!(accounted.contains(&command.id), is_of_event);
         }
     }
 

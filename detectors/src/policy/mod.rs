@@ -7,6 +7,7 @@
 
 pub(crate) mod breaker;
 mod circumstances;
+mod ground;
 pub(crate) mod rules;
 pub(crate) mod standing;
 
@@ -21,6 +22,7 @@ use crate::glob;
 use crate::risk::{DetectorSet, IdentityLedger};
 use crate::signal::{About, Alone, Demand, Signal};
 use crate::units::Bits;
+pub use ground::Ground;
 use standing::Standing;
 
 /// How many bits below the threshold of a finding a second detector may stay and still count.
@@ -79,8 +81,8 @@ pub(crate) struct Answer {
     pub(crate) detectors: Vec<DetectorId>,
     /// Whether it only asks for good order.
     pub(crate) is_hygiene: bool,
-    /// The operator's rule that asks for it.
-    pub(crate) rule: Option<String>,
+    /// Why it is this and nothing less.
+    pub(crate) ground: Ground,
 }
 
 /// What is known when an answer is sought.
@@ -126,10 +128,14 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
             let is_hygiene = counted().all(|signal| signal.detector.group() == Group::Hygiene);
             // Without a session there is none to end.
             let homeless = demand.action == Action::RevokeSession && !case.has_session;
-            let revokes = homeless || is_another_way(case, signal.detector, demand.action);
-            let demand = match revokes {
+            let is_other_way = is_another_way(case, signal.detector, demand.action);
+            let demand = match homeless || is_other_way {
                 true => Demand::of(revocation(case, false)),
                 false => demand.clone(),
+            };
+            let ground = match is_other_way {
+                true => Ground::OtherWay(signal.detector),
+                false => Ground::Demanded(signal.detector),
             };
             Some(Answer {
                 action: demand.action,
@@ -137,7 +143,7 @@ pub(crate) fn answer(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
                 params: demand.params,
                 detectors: vec![signal.detector],
                 is_hygiene,
-                rule: None,
+                ground,
             })
         }
         (_, scored) => scored,
@@ -151,7 +157,8 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         let signals = case.signals.iter();
         signals.filter(move |signal| signal.detector.bit() & of != 0 && signal.demand.is_none())
     };
-    let alone = counted().map(|signal| signal.alone).max()?;
+    let surest = counted().max_by_key(|signal| signal.alone)?;
+    let alone = surest.alone;
     let least = Bits(case.threshold.0 - CORROBORATION_BITS);
     let detectors: Vec<DetectorId> = case.ledger.active(of, least, case.now).collect();
     let (groups, bits) = case.ledger.by_group(of, least, case.now);
@@ -173,8 +180,14 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
             standing.action == Action::StepUp && bits.0 >= f64::from(standing.bits) + GOES_ON_BITS
         });
     let mut due = alone.max(together);
-    if goes_on || changes_tactics(case, counted()) {
+    let mut ground = match together >= alone {
+        true => Ground::together(groups, bits),
+        false => Ground::Alone(surest.detector),
+    };
+    let other_way = changes_tactics(case, counted());
+    if due < Alone::Revoke && (goes_on || other_way.is_some()) {
         due = Alone::Revoke;
+        ground = other_way.map_or(Ground::GoesOn, Ground::OtherWay);
     }
     let action = match due {
         Alone::Finding => return None,
@@ -188,14 +201,17 @@ fn score(case: &Case<'_>, of: DetectorSet) -> Option<Answer> {
         params: demand.params,
         detectors,
         is_hygiene: false,
-        rule: None,
+        ground,
     })
 }
 
-/// Whether something that was answered before is followed by something else: who passed or dodged a
+/// What follows something else that was answered before: who passed or dodged a
 /// challenge and tries another way is answered more strongly. Usual calls in another order are no other way, nor are
 /// more of them after usual calls in another order.
-fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Signal>) -> bool {
+fn changes_tactics<'s>(
+    case: &Case<'_>,
+    signals: impl IntoIterator<Item = &'s Signal>,
+) -> Option<DetectorId> {
     let is_other = |signal: &Signal, before: DetectorSet| {
         let group = signal.detector.group();
         let is_new = before & DetectorId::of_group(group) == 0;
@@ -203,10 +219,11 @@ fn changes_tactics<'s>(case: &Case<'_>, signals: impl IntoIterator<Item = &'s Si
         signal.bits >= case.threshold && is_new && group != Group::Order && !is_usual_calls
     };
     let is_before = |time: EventTime| (1..=TACTICS_MS).contains(&case.now.since(time));
-    signals.into_iter().any(|signal| {
+    let mut others = signals.into_iter().filter(|signal| {
         let mut tactics = case.tactics.iter();
         tactics.any(|tactic| is_before(tactic.time) && is_other(signal, tactic.detectors))
-    })
+    });
+    others.next().map(|signal| signal.detector)
 }
 
 /// The same of what a rule only asks about: those of it that are a way of their own to get at something.

@@ -8,8 +8,8 @@ use plumbline_schemas::command::Action;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::Risk;
 
-use super::Answer;
 use super::circumstances::circumstances;
+use super::{Answer, Ground};
 use crate::config::{PolicyRule, Span};
 use crate::detect::{DetectorId, Group, Moment, reading_scopes};
 use crate::risk::DetectorSet;
@@ -79,7 +79,7 @@ pub(crate) fn at_least(
     let Some((rule, demand)) = rule.and_then(|rule| Some((rule, demand(rule, event)?))) else {
         return answer;
     };
-    let named = Some(rule.name.clone());
+    let ground = Ground::Rule(rule.name.clone());
     let mut detectors: Vec<DetectorId> = signals.iter().map(|signal| signal.detector).collect();
     match answer {
         Some(answer) if answer.action > demand.action => Some(answer),
@@ -88,7 +88,7 @@ pub(crate) fn at_least(
             let stricter = |one: Option<u64>, other| one.into_iter().chain(other).min();
             answer.params.max_age = stricter(answer.params.max_age, demand.params.max_age);
             answer.params.expires_in = stricter(answer.params.expires_in, demand.params.expires_in);
-            answer.rule = named;
+            answer.ground = ground;
             Some(answer)
         }
         weaker => {
@@ -104,7 +104,7 @@ pub(crate) fn at_least(
                 params: demand.params,
                 detectors,
                 is_hygiene,
-                rule: named,
+                ground,
             })
         }
     }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use plumbline_detectors::config::Config;
+use plumbline_detectors::witness::{Account, Question};
 use plumbline_detectors::{Disposition, Engine, Output};
 use plumbline_schemas::command::{Action, Command};
 use plumbline_schemas::event::{
@@ -175,6 +176,18 @@ impl Story {
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Applies an event, and gives the account of it that was asked for.
+    pub fn tell_and_ask(&mut self, tell: Tell) -> Account {
+        self.engine.ask(Question {
+            tenant: tell.0.tenant().to_owned(),
+            identity: tell.0.identity.id.as_ref().to_owned(),
+            time: tell.0.time,
+        });
+        self.tell(tell);
+        let account = self.engine.accounts().last();
+        account.expect("an account of the event").clone()
     }
 
     /// Applies an event under a fresh id.

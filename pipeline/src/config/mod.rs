@@ -22,6 +22,7 @@ use std::path::Path;
 use plumbline_detectors::config::{DetectorsConfig, EngineConfig, PolicyConfig};
 use plumbline_schemas::archive::is_in_bucket;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 pub use bot::{BotConfig, TargetConfig, TargetKind};
 pub(crate) use environment::help as environment_help;
@@ -153,6 +154,15 @@ impl Config {
             detectors: self.detectors.clone(),
             policy: self.policy.clone(),
         }
+    }
+
+    /// What tells that from every other: the beginning of the SHA-256 of all its values. A release that adds a
+    /// setting has another for the same file, which is right, since it judges by one setting more.
+    pub fn engine_digest(&self) -> String {
+        let values = format!("{:?}", self.engine_config());
+        let digest = Sha256::digest(values.as_bytes());
+        let beginning = digest.iter().take(8);
+        beginning.map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Relative paths in the file are relative to the file.

@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use plumbline_schemas::drift::Drift;
 use plumbline_schemas::event::{Event, MAX_AHEAD_MILLIS};
@@ -19,7 +19,7 @@ use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::time::EventTime;
 
 use super::ReplayError;
-use super::reader::Reader;
+use super::reader::{Opener, Reader};
 use super::records::Next;
 use crate::normalise::Normaliser;
 
@@ -69,14 +69,11 @@ impl Jump {
     }
 }
 
-/// Opens a file.
-pub(super) type Opener<'o> = dyn Fn(&Path) -> Result<Reader, ReplayError> + Sync + 'o;
-
 /// One input file, or several in a sequence.
 pub(super) struct Feed<'o> {
     path: PathBuf,
     reader: Reader,
-    open: &'o Opener<'o>,
+    opener: &'o Opener,
     /// What comes behind it, and how many lines came before.
     following: VecDeque<PathBuf>,
     lines_before: u64,
@@ -87,13 +84,13 @@ pub(super) struct Feed<'o> {
 
 impl<'o> Feed<'o> {
     /// Of a sequence the first is opened now, and each of the others in its turn: there may be thousands.
-    pub(super) fn open(files: &[PathBuf], open: &'o Opener<'o>) -> Result<Self, ReplayError> {
+    pub(super) fn open(files: &[PathBuf], opener: &'o Opener) -> Result<Self, ReplayError> {
         let mut following = VecDeque::from_iter(files.iter().cloned());
         let path = following.pop_front().unwrap_or_default();
         Ok(Self {
-            reader: open(&path)?,
+            reader: opener.open(&path)?,
             path,
-            open,
+            opener,
             following,
             lines_before: 0,
             record: Vec::new(),
@@ -145,7 +142,7 @@ impl<'o> Feed<'o> {
                 take(Taken::Rejected(line, reject, Cow::Borrowed(b""))).map(|()| true)
             }
             Next::End if let Some(following) = self.following.pop_front() => {
-                *reader = (self.open)(&following)?;
+                *reader = self.opener.open(&following)?;
                 *path = following;
                 self.lines_before = line;
                 Ok(true)

@@ -25,6 +25,7 @@ mod ahead;
 mod feed;
 mod inputs;
 pub mod labels;
+mod log;
 mod merge;
 mod progress;
 mod reader;
@@ -38,6 +39,7 @@ mod tables;
 
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,19 +52,16 @@ use plumbline_schemas::event::Event;
 use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
-use crate::log_format::{FormatError, LogFormat};
-use crate::normalise::Normaliser;
+use crate::log_format::FormatError;
 use crate::worker::{Seed, SeedError};
-use feed::{Feed, Taken};
+use feed::Taken;
 use inputs::Inputs;
 use labels::{LabelError, LabelFile, Labels};
-use progress::Progress;
-use reader::Reader;
+use log::Log;
 use remote::Remote;
 use results::Results;
 pub(crate) use results::Writing;
 pub use sample::{Sampled, sample};
-use selection::Selection;
 pub use summary::Summary;
 
 /// Why a replay did not end well.
@@ -252,39 +251,25 @@ pub fn replay_sides(
         tables::check(side.out, &files)?;
         check_outdated(side.out)?;
     }
-    let inputs = inputs::in_sequence(files);
-    let format = &input.format;
     let enrichers = Enrichers::open(sides)?;
-    let decoder = LogFormat::open(format, input.program.as_deref())?;
-    let normaliser = Normaliser::new(decoder, input.tenant.as_deref(), enrichers.common)?;
-    let files = || inputs.iter().flatten();
-    let progress = Progress::new(opened.total_bytes(files()));
-    let names: Vec<String> = inputs.iter().map(|files| inputs::name(files)).collect();
-    let open = |path: &Path| Reader::open(&opened, path, format, &progress);
-    let feeds = inputs.iter().map(|files| Feed::open(files, &open));
-    let mut feeds = feeds.collect::<Result<Vec<_>, _>>()?;
+    let log = Log::new(input, (opened, files), enrichers.common)?;
+    let feeds = log.feeds()?;
 
     let mut runs = Vec::with_capacity(sides.len());
     for (side, enricher) in sides.iter().zip(enrichers.own) {
-        runs.push(Run::begin(side, enricher, files().count() as u64)?);
+        runs.push(Run::begin(side, enricher, log.files())?);
     }
-    let selection = Selection::of(input);
-    let mut events = 0;
     let mut drifted = DriftCounts::default();
-    ahead::read_ahead(&mut feeds, &normaliser, &selection, &mut |file, taken| {
-        if let Taken::Drift(drift) = &taken {
-            drifted.add(drift);
-            return Ok(());
+    log.read(feeds, &mut |source, taken| {
+        match &taken {
+            Taken::Drift(drift) => drifted.add(drift),
+            Taken::Event(event) => labels.note(event),
+            _ => {}
         }
-        progress.events(events);
-        events += 1;
-        if let Taken::Event(event) = &taken {
-            labels.note(event);
-        }
-        runs.iter_mut()
-            .try_for_each(|run| run.take(&names[file], &taken))
+        let mut runs = runs.iter_mut();
+        runs.try_for_each(|run| run.take(source, &taken))?;
+        Ok(ControlFlow::Continue(()))
     })?;
-    progress.finish();
     labels.warn();
     // A record is decoded once for all sides.
     for run in &mut runs {
@@ -356,13 +341,15 @@ impl Run {
             results: Results::begin(side.out, side.parquet)?,
             summary: Summary {
                 inputs,
+                configuration: side.config.engine_digest(),
                 ..Summary::default()
             },
         })
     }
 
     fn take(&mut self, source: &str, taken: &Taken<'_>) -> Result<(), ReplayError> {
-        self.summary.events += 1;
+        // A field that is not what it should be is no record of its own, and of no side alone.
+        self.summary.events += u64::from(!matches!(taken, Taken::Drift(_)));
         match taken {
             Taken::Event(event) => match &self.enricher {
                 None => self.apply(event),
@@ -389,7 +376,6 @@ impl Run {
                 self.summary.left_out += 1;
                 Ok(())
             }
-            // Of no side alone.
             Taken::Drift(_) => Ok(()),
         }
     }

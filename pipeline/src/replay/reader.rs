@@ -9,6 +9,19 @@ use super::records::{Next, Openings, Records};
 use crate::analyst::Rows;
 use crate::log_format::VRL;
 
+/// What opens the files of a log.
+pub(super) struct Opener {
+    pub(super) inputs: Inputs,
+    pub(super) format: String,
+    pub(super) progress: Progress,
+}
+
+impl Opener {
+    pub(super) fn open(&self, path: &Path) -> Result<Reader, ReplayError> {
+        Reader::open(&self.inputs, path, &self.format, &self.progress)
+    }
+}
+
 /// An input file that is read.
 pub(super) enum Reader {
     Text(Records),

@@ -1,0 +1,101 @@
+//! The log that a replay reads: all that its inputs hold, decoded and in one order.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::ReplayError;
+use super::ahead;
+use super::feed::{Feed, Taken};
+use super::inputs::{self, Inputs};
+use super::progress::Progress;
+use super::reader::Opener;
+use super::selection::Selection;
+use crate::config::ReplayConfig;
+use crate::enrich::Enricher;
+use crate::log_format::LogFormat;
+use crate::normalise::Normaliser;
+
+/// Takes what comes next, with the name of the input it is of, and says whether there is to be more.
+pub(super) type Taker<'s> = dyn FnMut(&str, Taken<'_>) -> Result<ControlFlow<()>, ReplayError> + 's;
+
+/// A log of one or several inputs.
+pub(super) struct Log<'c> {
+    config: &'c ReplayConfig,
+    /// Those together that are read one behind the other.
+    sequences: Vec<Vec<PathBuf>>,
+    opener: Opener,
+    normaliser: Normaliser,
+}
+
+impl<'c> Log<'c> {
+    /// The log in these files, which the inputs of the configuration name.
+    pub(super) fn new(
+        config: &'c ReplayConfig,
+        (inputs, files): (Inputs, Vec<PathBuf>),
+        enricher: Arc<Enricher>,
+    ) -> Result<Self, ReplayError> {
+        let sequences = inputs::in_sequence(files);
+        let decoder = LogFormat::open(&config.format, config.program.as_deref())?;
+        let normaliser = Normaliser::new(decoder, config.tenant.as_deref(), enricher)?;
+        let progress = Progress::new(inputs.total_bytes(sequences.iter().flatten()));
+        Ok(Self {
+            config,
+            sequences,
+            opener: Opener {
+                inputs,
+                format: config.format.clone(),
+                progress,
+            },
+            normaliser,
+        })
+    }
+
+    /// How many files it is in.
+    pub(super) fn files(&self) -> u64 {
+        self.sequences.iter().flatten().count() as u64
+    }
+
+    /// Its inputs, opened.
+    pub(super) fn feeds(&self) -> Result<Vec<Feed<'_>>, ReplayError> {
+        let sequences = self.sequences.iter();
+        sequences
+            .map(|files| Feed::open(files, &self.opener))
+            .collect()
+    }
+
+    /// Hands on what they hold, in one order, until it is enough.
+    pub(super) fn read(
+        &self,
+        mut feeds: Vec<Feed<'_>>,
+        take: &mut Taker<'_>,
+    ) -> Result<(), ReplayError> {
+        let progress = &self.opener.progress;
+        let sequences = self.sequences.iter();
+        let names: Vec<String> = sequences.map(|files| inputs::name(files)).collect();
+        let selection = Selection::of(self.config);
+        let mut events = 0;
+        let mut is_enough = false;
+        let read = ahead::read_ahead(
+            &mut feeds,
+            &self.normaliser,
+            &selection,
+            &mut |file, taken| {
+                if !matches!(taken, Taken::Drift(_)) {
+                    progress.events(events);
+                    events += 1;
+                }
+                is_enough = take(&names[file], taken)?.is_break();
+                match is_enough {
+                    true => Err(ReplayError::Ended),
+                    false => Ok(()),
+                }
+            },
+        );
+        progress.finish();
+        match read {
+            Err(ReplayError::Ended) if is_enough => Ok(()),
+            read => read,
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod compare;
 mod demo;
 mod explain;
 mod failure;
+mod log;
 mod query;
 mod receive;
 mod replay;
@@ -74,7 +75,7 @@ enum Command {
     Receive(ReceiveArgs),
     Replay(Box<ReplayArgs>),
     Compare(CompareArgs),
-    Explain(ExplainArgs),
+    Explain(Box<ExplainArgs>),
     Query(QueryArgs),
     Report(ReportArgs),
     Trace(TraceArgs),
@@ -152,7 +153,7 @@ fn after_help() -> String {
     format!(
         "Environment:\n{}  Every flag has a variable of its own, named in the help of its command.\n  \
          Order of strength: flag, variable, file, default.\n\n\
-         Exit status:\n  0  done\n  1  failed at run time, or a condition of --fail-if holds\n  2  wrong usage or configuration",
+         Exit status:\n  0  done\n  1  failed at run time, or a condition of --fail-if holds,\n     or what `explain` recomputed differs\n  2  wrong usage or configuration",
         config::environment_help()
     )
 }

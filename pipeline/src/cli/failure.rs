@@ -57,6 +57,9 @@ pub(super) enum Failure {
     /// The explanation.
     #[error(transparent)]
     Explain(#[from] ExplainError),
+    /// A decision that the log does not lead to.
+    #[error("what is stored is not what the log leads to; the explanation says in what it differs")]
+    Differs,
     /// The query.
     #[error(transparent)]
     Query(#[from] AnswerError),
@@ -106,7 +109,7 @@ impl Failure {
             Self::Usage(error) if !error.use_stderr() => 0,
             Self::Usage(_) | Self::Config(_) => WRONG,
             Self::Telemetry(error) => error.exit_code(),
-            Self::Sample { .. } | Self::Output(_) => FAILED,
+            Self::Sample { .. } | Self::Differs | Self::Output(_) => FAILED,
             Self::Demo(_) => FAILED,
             Self::Run(error) => error.exit_code(),
             Self::Transmit(error) => error.exit_code(),

@@ -8,10 +8,10 @@ use clap::{Args, CommandFactory};
 
 use super::compare::{HowArgs, name_of};
 use super::failure::Failure;
+use super::log::LogArgs;
 use crate::compare::{self, Sweep};
 use crate::config::{self, Config};
 use crate::replay::{self, Summary};
-use plumbline_schemas::time::EventTime;
 
 /// Put historical logs through the same engine, without Kafka
 ///
@@ -24,46 +24,8 @@ use plumbline_schemas::time::EventTime;
     after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
-    /// Files, globs, directories, the same in s3://bucket/, or - for stdin; several are merged by event time
-    /// [file: replay.input]
-    #[arg(
-        long,
-        value_name = "PATH",
-        num_args = 1..,
-        env = "PLUMBLINE_INPUT",
-        hide_env_values = true
-    )]
-    input: Vec<String>,
-    /// Their log format [file: replay.format] [default: native]
-    #[arg(long, value_parser = format, env = "PLUMBLINE_FORMAT", hide_env_values = true)]
-    format: Option<String>,
-    /// The program that format vrl is [file: replay.program]
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "PLUMBLINE_PROGRAM",
-        hide_env_values = true
-    )]
-    program: Option<PathBuf>,
-    /// Tenant of native events that name none, and of every record of the other formats [file: replay.tenant] [default: default]
-    #[arg(long, env = "PLUMBLINE_TENANT", hide_env_values = true)]
-    tenant: Option<String>,
-    /// Leave out what happened before: a time, or a day [file: replay.from]
-    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_FROM", hide_env_values = true)]
-    from: Option<EventTime>,
-    /// Leave out what happened then or later [file: replay.to]
-    #[arg(long, value_name = "TIME", value_parser = config::limit_of_time, env = "PLUMBLINE_REPLAY_TO", hide_env_values = true)]
-    to: Option<EventTime>,
-    /// Only what these do, or others on their behalf; * is a wildcard [file: replay.identities]
-    #[arg(
-        long = "identity",
-        value_name = "ID",
-        num_args = 1..,
-        value_delimiter = ',',
-        env = "PLUMBLINE_REPLAY_IDENTITIES",
-        hide_env_values = true
-    )]
-    identities: Vec<String>,
+    #[command(flatten)]
+    log: LogArgs,
     /// The configuration; without one, the defaults
     #[arg(
         long,
@@ -163,19 +125,7 @@ impl ReplayArgs {
     fn apply(self, config: &mut Config) {
         self.how.apply(&mut config.compare);
         let replay = &mut config.replay;
-        if !self.input.is_empty() {
-            replay.input = self.input;
-        }
-        if let Some(format) = self.format {
-            replay.format = format;
-        }
-        replay.program = self.program.or(replay.program.take());
-        replay.tenant = self.tenant.or(replay.tenant.take());
-        replay.from = self.from.or(replay.from);
-        replay.to = self.to.or(replay.to);
-        if !self.identities.is_empty() {
-            replay.identities = self.identities;
-        }
+        self.log.apply(replay);
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
         replay.export_state = self.export_state.unwrap_or(replay.export_state);

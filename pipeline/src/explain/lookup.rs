@@ -70,6 +70,22 @@ impl Results {
         }
     }
 
+    /// Whether a file has just this line. Tables have none.
+    pub(super) fn has_line(&self, line: &str, is_command: bool) -> Result<bool, ExplainError> {
+        if self.tables.is_some() {
+            return Ok(false);
+        }
+        let path = match is_command {
+            true => &self.commands,
+            false => &self.findings,
+        };
+        let mut has = false;
+        each_line(path, |other| {
+            has |= other.trim_ascii_end() == line.as_bytes()
+        })?;
+        Ok(has)
+    }
+
     pub(super) fn no_finding(&self, id: &str, lines: u64) -> ExplainError {
         not_found(&self.findings, id, lines)
     }
@@ -98,30 +114,37 @@ pub(super) fn mentions<T: DeserializeOwned>(
     path: &Path,
     ids: &[&str],
 ) -> Result<Mentions<T>, ExplainError> {
+    // With its quotes, so that the beginning of another id is no mention.
+    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    let finders: Vec<Finder<'_>> = quoted.iter().map(Finder::new).collect();
+    let mut found = Vec::new();
+    let mut lines = 0;
+    let mut parsed = Ok(());
+    each_line(path, |line| {
+        lines += 1;
+        if parsed.is_ok() && finders.iter().any(|finder| finder.find(line).is_some()) {
+            parsed = serde_json::from_slice(line)
+                .map(|item| found.push(item))
+                .map_err(|source| ExplainError::Line {
+                    path: path.to_owned(),
+                    line: lines,
+                    source,
+                });
+        }
+    })?;
+    parsed.map(|()| Mentions { found, lines })
+}
+
+fn each_line(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), ExplainError> {
     let failed = |source: io::Error| ExplainError::Read {
         path: path.to_owned(),
         source,
     };
-    // With its quotes, so that the beginning of another id is no mention.
-    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-    let finders: Vec<Finder<'_>> = quoted.iter().map(Finder::new).collect();
     let mut file = BufReader::with_capacity(1 << 17, File::open(path).map_err(failed)?);
-    let mut mentions = Mentions {
-        found: Vec::new(),
-        lines: 0,
-    };
     let mut line = Vec::new();
     while file.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-        mentions.lines += 1;
-        if finders.iter().any(|finder| finder.find(&line).is_some()) {
-            let parsed = serde_json::from_slice(&line).map_err(|source| ExplainError::Line {
-                path: path.to_owned(),
-                line: mentions.lines,
-                source,
-            })?;
-            mentions.found.push(parsed);
-        }
+        take(&line);
         line.clear();
     }
-    Ok(mentions)
+    Ok(())
 }

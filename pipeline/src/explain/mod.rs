@@ -3,24 +3,35 @@
 //!
 //! A command is told with what it orders and what it replaced, then every finding behind it; a finding
 //! with what it led to. Of a finding everything is shown that it carries: what was observed against
-//! what is usual, the arithmetic, the events, and what would have made it silent. Nothing is
-//! recomputed, so what is read here is what the engine went by.
+//! what is usual, the arithmetic, the events, and what would have made it silent.
+//!
+//! Then all of it is [recomputed](recompute) from the log, held against what is stored, and accounted for: the baseline
+//! before the event, what each detector said, the risk, and why the policy did this and nothing else.
 
 mod access;
+mod account;
+mod again;
+mod difference;
 mod evidence;
 mod lookup;
+mod recompute;
 mod tables;
 mod tell;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plumbline_detectors::Output;
 use plumbline_schemas::command::Command;
 use plumbline_schemas::finding::Finding;
 
 use crate::analyst::QueryError;
+use crate::config::Config;
+use crate::page::Page;
+use crate::replay::ReplayError;
 pub(crate) use evidence::{Line, Part, lines as evidence_lines};
 use lookup::Results;
+use recompute::Recomputation;
 pub(crate) use tell::{meaning, surprise};
 
 /// Why nothing can be explained.
@@ -86,6 +97,9 @@ pub enum ExplainError {
     /// Tables that cannot be opened or asked.
     #[error(transparent)]
     Tables(#[from] QueryError),
+    /// The log to recompute from.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// A row that no release wrote.
     #[error("a row of the tables cannot be understood; please report it")]
     Row(#[source] serde_json::Error),
@@ -102,21 +116,54 @@ impl ExplainError {
             | Self::Line { .. }
             | Self::Row(_) => 1,
             Self::Tables(error) => error.exit_code(),
+            Self::Replay(error) => error.exit_code(),
         }
     }
 }
 
+/// What a decision is recomputed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Recompute<'c> {
+    /// The configuration that the results were made with. Of it `[geo]`, `[replay]` and what the engine reads count.
+    pub config: &'c Config,
+    /// Whether the log is the input of `[replay]` even where the archive has one.
+    pub from_input: bool,
+}
+
+/// A decision in words.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The words.
+    pub text: String,
+    /// Whether the log gives what is stored; nothing where it was not recomputed.
+    pub is_same: Option<bool>,
+}
+
 /// The explanation of a finding or a command whose id this is.
-pub fn explain(id: &str, directory: &Path) -> Result<String, ExplainError> {
+pub fn explain(id: &str, directory: &Path, by: Recompute<'_>) -> Result<Explanation, ExplainError> {
     let results = Results::open(directory)?;
     let id = id.trim();
-    if id.starts_with("c-") {
-        Ok(CommandCase::find(id, &results)?.tell())
+    let mut page = Page::default();
+    let stored = if id.starts_with("c-") {
+        let case = CommandCase::find(id, &results)?;
+        case.tell(&mut page);
+        case.stored()
     } else if id.starts_with("f-") {
-        Ok(FindingCase::find(id, &results)?.tell())
+        let case = FindingCase::find(id, &results)?;
+        case.tell(&mut page);
+        vec![Output::Finding(Box::new(case.finding))]
     } else {
-        Err(ExplainError::NotAnId(id.to_owned()))
-    }
+        return Err(ExplainError::NotAnId(id.to_owned()));
+    };
+    let recomputation = recompute::recompute(stored, directory, &results, by)?;
+    recomputation.tell(&mut page);
+    Ok(Explanation {
+        text: page.finish(),
+        is_same: match recomputation {
+            Recomputation::Not(_) => None,
+            Recomputation::Done(done) => Some(done.is_same()),
+        },
+    })
 }
 
 /// What the identity of this id is granted against what it uses.
@@ -163,6 +210,15 @@ impl CommandCase {
             superseded,
             superseded_by,
         })
+    }
+
+    /// The command and, as far as they are known, the findings behind it.
+    fn stored(self) -> Vec<Output> {
+        let command = Output::Command(Box::new(self.command));
+        let findings = self.findings.into_iter();
+        let findings = findings.filter_map(|(_, finding)| finding);
+        let findings = findings.map(|finding| Output::Finding(Box::new(finding)));
+        [command].into_iter().chain(findings).collect()
     }
 }
 

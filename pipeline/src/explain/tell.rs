@@ -8,15 +8,14 @@ use serde_json::Value;
 use super::{CommandCase, FindingCase, evidence};
 use crate::page::{Page, Pairs};
 
-const INDENT: usize = 2;
+pub(super) const INDENT: usize = 2;
 /// What a broken rule weighs in the engine, where it does not compute a surprise.
 const RULE_BITS: f64 = 10.0;
 /// From so many bits on nobody can picture the number.
 const MOST_BITS_TOLD: f64 = 60.0;
 
 impl CommandCase {
-    pub(super) fn tell(&self) -> String {
-        let mut page = Page::default();
+    pub(super) fn tell(&self, page: &mut Page) {
         let command = &self.command;
         page.heading(&format!("Command {}", plain(&command.id)));
         page.line(0, "");
@@ -29,7 +28,7 @@ impl CommandCase {
             page.heading(&format!("{number}: {}", plain(id)));
             page.line(0, "");
             match finding {
-                Some(finding) => tell_finding(&mut page, finding, Some(command)),
+                Some(finding) => tell_finding(page, finding, Some(command)),
                 None => page.prose(
                     INDENT,
                     "It is not in findings.ndjson; it belongs to another replay than the command does.",
@@ -41,7 +40,6 @@ impl CommandCase {
                 "No finding stands behind it: a rule or another identity's command led to it.",
             );
         }
-        page.finish()
     }
 
     fn decision(&self) -> Pairs {
@@ -108,11 +106,10 @@ impl CommandCase {
 }
 
 impl FindingCase {
-    pub(super) fn tell(&self) -> String {
-        let mut page = Page::default();
+    pub(super) fn tell(&self, page: &mut Page) {
         page.heading(&format!("Finding {}", plain(&self.finding.id)));
         page.line(0, "");
-        tell_finding(&mut page, &self.finding, None);
+        tell_finding(page, &self.finding, None);
         page.heading("What it led to");
         page.line(0, "");
         for command in &self.led_to {
@@ -124,7 +121,6 @@ impl FindingCase {
                 "No command: what was seen was not enough to act on.",
             );
         }
-        page.finish()
     }
 }
 
@@ -300,7 +296,7 @@ fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn one_line(command: &Command) -> String {
+pub(super) fn one_line(command: &Command) -> String {
     let Command {
         id,
         action,

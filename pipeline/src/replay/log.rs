@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use plumbline_schemas::event::Event;
+
 use super::ReplayError;
 use super::ahead;
 use super::feed::{Feed, Taken};
@@ -98,4 +100,17 @@ impl<'c> Log<'c> {
             read => read,
         }
     }
+}
+
+/// Hands on the events of a log in the order in which a replay applies them, until it is enough.
+pub(crate) fn events(
+    config: &ReplayConfig,
+    enricher: Arc<Enricher>,
+    take: &mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
+) -> Result<(), ReplayError> {
+    let log = Log::new(config, Inputs::expand(&config.input)?, enricher)?;
+    log.read(log.feeds()?, &mut |_, taken| match taken {
+        Taken::Event(event) => Ok(take(&event)),
+        _ => Ok(ControlFlow::Continue(())),
+    })
 }

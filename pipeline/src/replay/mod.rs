@@ -58,6 +58,7 @@ use feed::Taken;
 use inputs::Inputs;
 use labels::{LabelError, LabelFile, Labels};
 use log::Log;
+pub(crate) use log::events;
 use remote::Remote;
 use results::Results;
 pub(crate) use results::Writing;

@@ -5,7 +5,12 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use plumbline::config::{Config, ReplayConfig};
 use plumbline::replay::{ReplayError, Summary, replay};
 use plumbline_schemas::time::EventTime;
@@ -341,6 +346,59 @@ fn wrong_usage_is_said_and_a_failed_replay_leaves_no_result() {
         place.replay(&[file], "file"),
         Err(ReplayError::NotADirectory(_))
     ));
+}
+
+#[test]
+fn interrupted_it_writes_what_came_of_the_records_before() {
+    let place = Place::new();
+    let log = office();
+    let whole = place.write("log.ndjson", &log);
+    place.replay(&[whole], "whole").unwrap();
+
+    let out = place.path("part");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_plumbline"))
+        .args(["replay", "--input", "-", "--parquet=false", "--out"])
+        .arg(&out)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let (first, rest) = log.split_at(log.len() - 100);
+    stdin
+        .write_all((first.join("\n") + "\n").as_bytes())
+        .unwrap();
+    // Results are begun when signals are heard already.
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !out.join(".summary.json.partial").exists() && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let child_id = Pid::from_raw(child.id() as i32);
+    kill(child_id, Signal::SIGINT).unwrap();
+    stdin.write_all(rest.join("\n").as_bytes()).unwrap();
+    drop(stdin);
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+
+    let summary = fs::read(out.join("summary.json")).unwrap();
+    let summary: Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["interrupted"], true);
+    let events = summary["events"].as_u64().unwrap() as usize;
+    assert!(events < log.len(), "{events}");
+    assert!(
+        said.contains(&format!("the first {events} records")),
+        "{said}"
+    );
+    // What it has come to is what those records alone come to.
+    let part = place.write("part.ndjson", &log[..events]);
+    place.replay(&[part], "alone").unwrap();
+    assert_eq!(place.results("part"), place.results("alone"));
+    let hidden = fs::read_dir(&out).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with('.')
+    });
+    assert_eq!(hidden.count(), 0);
 }
 
 #[test]

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{CompareConfig, Config};
 use crate::replay::labels::{self, LabelError, LabelledEvent};
-use crate::replay::{ReplayError, Side, Summary, Writing, replay_sides};
+use crate::replay::{ReplayError, Side, Summary, Writing, interruption, replay_sides};
 pub use comparison::Comparison;
 use comparison::judge;
 pub use condition::FailIf;
@@ -217,7 +217,8 @@ fn replay_against(
             .iter()
             .map(|(config, out)| side(config, out.as_path(), false)),
     );
-    let mut summaries = replay_sides(&config.replay, config.compare.labels.as_deref(), &sides)?;
+    let labels = config.compare.labels.as_deref();
+    let mut summaries = replay_sides(&config.replay, labels, &sides, &interruption()?)?;
     summaries.truncate(1);
     let base = Results::open(out)?;
     let comparisons = others.iter().map(|(_, directory)| {

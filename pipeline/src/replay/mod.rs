@@ -19,6 +19,9 @@
 //! **A part of it**: a range of time, and identities with what is done on their behalf; the rest is read, counted
 //! and left out ([`selection`]).
 //!
+//! **Interrupted**, a replay writes what came of the records before, and the summary says so; a second signal ends it at
+//! once and leaves no result.
+//!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
 
 mod ahead;
@@ -53,6 +56,7 @@ use crate::analyst::{ArchiveError, RowsError};
 use crate::config::{Config, ReplayConfig};
 use crate::enrich::{EnrichError, Enricher};
 use crate::log_format::FormatError;
+use crate::run::Shutdown;
 use crate::worker::{Seed, SeedError};
 use feed::Taken;
 use inputs::Inputs;
@@ -139,6 +143,14 @@ pub enum ReplayError {
     /// Reading ended because nobody takes what is read: what came before it says why.
     #[error("the replay has ended before its input")]
     Ended,
+    /// A signal asked for the end.
+    #[error(
+        "interrupted: the results are of the first {0} records, as summary.json says; replay the log again for all of it"
+    )]
+    Interrupted(u64),
+    /// The system does not let signals be handled.
+    #[error("signals cannot be handled")]
+    Signals(#[source] io::Error),
     /// State for a service to begin with.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -147,11 +159,19 @@ pub enum ReplayError {
     Encode(#[source] serde_json::Error),
 }
 
+/// The exit status of what Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 impl ReplayError {
-    /// The exit status for it: 2 for usage and configuration, 1 for everything else.
+    /// The exit status for it: 2 for usage and configuration, 130 if interrupted, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Read { .. } | Self::Write { .. } | Self::Encode(_) | Self::Ended => 1,
+            Self::Read { .. }
+            | Self::Write { .. }
+            | Self::Encode(_)
+            | Self::Ended
+            | Self::Signals(_) => 1,
+            Self::Interrupted(_) => INTERRUPTED,
             Self::Parquet { source, .. } => source.exit_code(),
             Self::Archive(source) => source.exit_code(),
             Self::Seed(source) => source.exit_code(),
@@ -213,8 +233,18 @@ fn remove_outdated(out: &Path) -> Result<(), ReplayError> {
     Ok(())
 }
 
-/// Replays `config.replay.input` into `config.replay.out`.
+/// Replays `config.replay.input` into `config.replay.out`, until a signal comes.
 pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
+    replay_until(config, &interruption()?)
+}
+
+/// The signals that end a replay before its log does.
+pub(crate) fn interruption() -> Result<Shutdown, ReplayError> {
+    Shutdown::on_signals().map_err(ReplayError::Signals)
+}
+
+/// The same, until this is requested.
+pub fn replay_until(config: &Config, shutdown: &Shutdown) -> Result<Summary, ReplayError> {
     let out = config.replay.out.as_deref().ok_or(ReplayError::NoOutput)?;
     let labels = config.compare.labels.as_deref();
     let remote = Remote::begin(out)?;
@@ -224,9 +254,11 @@ pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
         parquet: config.replay.parquet,
         export_state: config.replay.export_state,
     };
-    let summaries = replay_sides(&config.replay, labels, &[side])?;
-    remote.map_or(Ok(()), Remote::publish)?;
-    summaries.into_iter().next().ok_or(ReplayError::NoOutput)
+    let summaries = replay_sides(&config.replay, labels, &[side], shutdown);
+    if matches!(summaries, Ok(_) | Err(ReplayError::Interrupted(_))) {
+        remote.map_or(Ok(()), Remote::publish)?;
+    }
+    summaries?.into_iter().next().ok_or(ReplayError::NoOutput)
 }
 
 /// Replays one input under each of these configurations, in one pass: a record is decoded once and
@@ -234,10 +266,13 @@ pub fn replay(config: &Config) -> Result<Summary, ReplayError> {
 ///
 /// Enrichment belongs to decoding where all sides have the same `[geo]`; otherwise each side enriches
 /// its own copy of the event. Memory is the state of all engines together.
+///
+/// Where a shutdown is requested, all sides have the results of the same records, and no state is exported.
 pub fn replay_sides(
     input: &ReplayConfig,
     labels: Option<&Path>,
     sides: &[Side<'_>],
+    shutdown: &Shutdown,
 ) -> Result<Vec<Summary>, ReplayError> {
     let started = Instant::now();
     if let Some(side) = sides.iter().find(|side| side.out.is_file()) {
@@ -261,7 +296,12 @@ pub fn replay_sides(
         runs.push(Run::begin(side, enricher, log.files())?);
     }
     let mut drifted = DriftCounts::default();
+    let mut is_interrupted = false;
     log.read(feeds, &mut |source, taken| {
+        if shutdown.is_requested() {
+            is_interrupted = true;
+            return Ok(ControlFlow::Break(()));
+        }
         match &taken {
             Taken::Drift(drift) => drifted.add(drift),
             Taken::Event(event) => labels.note(event),
@@ -275,6 +315,7 @@ pub fn replay_sides(
     // A record is decoded once for all sides.
     for run in &mut runs {
         run.summary.drifted(&drifted);
+        run.summary.interrupted = is_interrupted;
     }
     // Either all sides have new results or none.
     runs.iter_mut().try_for_each(|run| run.finish(started))?;
@@ -283,10 +324,15 @@ pub fn replay_sides(
         run.results.publish()?;
         remove_outdated(side.out)?;
         labels.publish(side.out)?;
-        run.seed.map_or(Ok(()), Seed::write)?;
+        if let Some(seed) = run.seed.filter(|_| !is_interrupted) {
+            seed.write()?;
+        }
         summaries.push(run.summary);
     }
-    Ok(summaries)
+    match summaries.first().filter(|_| is_interrupted) {
+        Some(summary) => Err(ReplayError::Interrupted(summary.events)),
+        None => Ok(summaries),
+    }
 }
 
 /// What adds places to events: for all sides at once, or for each its own.

@@ -26,6 +26,9 @@ pub struct Summary {
     pub dead_letters_by_reason: BTreeMap<&'static str, u64>,
     /// Readable, but of no identity.
     pub skipped: u64,
+    /// Whether a signal ended it before the log did: all numbers are of the records before that.
+    #[serde(skip_serializing_if = "is_false")]
+    pub interrupted: bool,
     /// Of another time or of somebody else than was asked for.
     #[serde(skip_serializing_if = "is_zero")]
     pub left_out: u64,
@@ -112,6 +115,10 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 fn is_zero(number: &u64) -> bool {

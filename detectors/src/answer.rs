@@ -125,6 +125,9 @@ impl<'p> Publisher<'p> {
             && let Some(denial) = self.denial(signals)
         {
             self.command(&denial, given_as, signals, first);
+            if let Some(account) = self.account.as_deref_mut() {
+                account.refuses = denial.detectors.first().copied();
+            }
         }
         if let Some(account) = self.account.as_deref_mut() {
             account.decision = Decision::Commanded(decided.due(), given_as);

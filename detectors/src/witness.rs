@@ -128,6 +128,8 @@ pub struct Account {
     pub stood: Option<(Action, Mode)>,
     /// What came of it.
     pub decision: Decision,
+    /// The detector whose rule has the one action refused beside that.
+    pub refuses: Option<DetectorId>,
     /// The ids of the findings and commands that were published.
     pub published: Vec<String>,
 }
@@ -180,6 +182,7 @@ impl Witness {
                 identity: RiskChange::default(),
                 stood: None,
                 decision: Decision::default(),
+                refuses: None,
                 published: Vec::new(),
             })
         })

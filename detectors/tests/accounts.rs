@@ -5,7 +5,9 @@
 mod story;
 
 use plumbline_detectors::DetectorId;
-use plumbline_detectors::config::{Condition, Config, PolicyRule, RuleAction, SuppressRule};
+use plumbline_detectors::config::{
+    Condition, Config, PolicyRule, RuleAction, SeparationRule, Span, SuppressRule,
+};
 use plumbline_detectors::witness::{Account, Decision, Ground, Risks, Weighed};
 use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::event::ActionClass;
@@ -173,4 +175,22 @@ fn a_question_that_goes_unanswered_and_another_way_are_grounds() {
         !matches!(ground, Ground::Alone(_) | Ground::Rule(_)),
         "{told:?}"
     );
+}
+
+#[test]
+fn what_is_refused_beside_a_question_is_told_with_its_rule() {
+    let mut config = Config::default();
+    config.policy.separation.push(SeparationRule {
+        actions: vec!["ticket.create".to_owned(), "payment.approve".to_owned()],
+        within: Span::minutes(10),
+    });
+    let mut story = Story::with(config);
+    let at = |minute| monday(9 * HOUR + minute * MINUTE);
+    story.tell(login("ann").session("s").at(at(0)));
+    story.tell(call("ann", "ticket.create").session("s").at(at(20)));
+    let pay = call("ann", "payment.approve").class(ActionClass::Payment);
+    let account = story.tell_and_ask(pay.session("s").at(at(21)));
+    assert_eq!(due(&account).0, Action::StepUp);
+    assert_eq!(account.refuses, Some(DetectorId::SeparationOfDuties));
+    assert_eq!(story.actions(), [Action::StepUp, Action::Deny]);
 }

@@ -133,6 +133,13 @@ fn why(account: &Account) -> Pairs {
     };
     pairs.add("stood before", stood);
     pairs.add("came to", decision(account));
+    if let Some(detector) = account.refuses {
+        let rule = format!(
+            "deny of this one action, because the rule of {} demands it",
+            detector.name()
+        );
+        pairs.add("beside that", rule);
+    }
     let rule = match &account.decision {
         Decision::Exempt(name) => Some(name),
         Decision::Commanded(due, _) | Decision::NoStronger(due) => match &due.ground {

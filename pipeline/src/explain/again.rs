@@ -1,13 +1,13 @@
 //! The words of a recomputation: whether the log gives what is stored, and if not, in what it differs and why that
 //! may be.
 
-use plumbline_detectors::Output;
 use plumbline_schemas::shown::plain;
 use serde_json::Value;
 
 use super::account;
 use super::difference::{Comparison, Difference};
-use super::recompute::{Recomputation, Recomputed, id};
+use super::item::Item;
+use super::recompute::{Recomputation, Recomputed};
 use super::tell::{INDENT, one_line};
 use crate::page::{Page, Pairs};
 
@@ -41,10 +41,10 @@ impl Recomputed {
         });
         page.line(0, "");
         page.pairs(INDENT, &self.from());
-        for (stored, comparison) in &self.compared {
+        for (id, comparison) in &self.compared {
             if let Comparison::Differs(differences) = comparison {
                 page.line(0, "");
-                page.line(INDENT, &plain(id(stored).unwrap_or_default()));
+                page.line(INDENT, &plain(id));
                 fields(page, differences);
             }
         }
@@ -72,25 +72,25 @@ impl Recomputed {
             };
             pairs.add("configuration", told);
         }
-        for (stored, comparison) in &self.compared {
+        for (id, comparison) in &self.compared {
             let told = match comparison {
                 Comparison::Same => "the same, byte for byte".to_owned(),
                 Comparison::SameFields => "the same in every field".to_owned(),
                 Comparison::Differs(fields) => format!("differs in {}", counted(fields.len())),
                 Comparison::Missing => "the log does not lead to it".to_owned(),
             };
-            pairs.add(&plain(id(stored).unwrap_or_default()), told);
+            pairs.add(&plain(id), told);
         }
-        for output in &self.instead {
-            pairs.add("in its place", named(output));
+        for item in &self.in_its_place {
+            pairs.add("in its place", named(item));
         }
         pairs
     }
 
     fn likely_reason(&self) -> String {
-        if let Some(ends) = self.ends {
+        if let Some(ended) = self.ended {
             return format!(
-                "Likely reason: the log ends at {ends}, before it. Name all of it with --input."
+                "Likely reason: the log ends at {ended}, before it. Name all of it with --input."
             );
         }
         let other = "another release made it, the log is a part of what it was made from or has \
@@ -125,14 +125,13 @@ fn counted(fields: usize) -> String {
     }
 }
 
-fn named(output: &Output) -> String {
-    match output {
-        Output::Command(command) => one_line(command),
-        Output::Finding(finding) => {
+fn named(item: &Item) -> String {
+    match item {
+        Item::Command(command) => one_line(command),
+        Item::Finding(finding) => {
             let words = [&finding.id, &finding.detector, &finding.summary];
             words.map(|text| plain(text)).join(", ")
         }
-        Output::Context(_) => String::new(),
     }
 }
 

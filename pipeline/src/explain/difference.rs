@@ -1,10 +1,9 @@
 //! What is stored beside what the log gives, field by field.
 
-use plumbline_detectors::Output;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::ExplainError;
+use super::item::Item;
 use super::lookup::Results;
 
 /// How they compare.
@@ -34,33 +33,24 @@ impl Comparison {
 
 /// Compares what is stored with what was made.
 pub(super) fn compared(
-    stored: &Output,
-    made: Option<&Output>,
+    stored: &Item,
+    made: Option<&Item>,
     results: &Results,
 ) -> Result<Comparison, ExplainError> {
-    let line = match made {
-        None | Some(Output::Context(_)) => return Ok(Comparison::Missing),
-        Some(Output::Finding(finding)) => line(finding)?,
-        Some(Output::Command(command)) => line(command)?,
+    let Some(made) = made else {
+        return Ok(Comparison::Missing);
     };
-    if results.has_line(&line, matches!(stored, Output::Command(_)))? {
+    let line = made.line()?;
+    if results.has_line(&line, stored)? {
         return Ok(Comparison::Same);
     }
-    let own = match stored {
-        Output::Finding(finding) => value(&self::line(finding)?)?,
-        Output::Command(command) => value(&self::line(command)?)?,
-        Output::Context(_) => Value::Null,
-    };
+    let (own, made) = (value(&stored.line()?)?, value(&line)?);
     let mut differences = Vec::new();
-    differ("", Some(&own), Some(&value(&line)?), &mut differences);
+    differ("", Some(&own), Some(&made), &mut differences);
     Ok(match differences.is_empty() {
         true => Comparison::SameFields,
         false => Comparison::Differs(differences),
     })
-}
-
-fn line(item: &impl Serialize) -> Result<String, ExplainError> {
-    serde_json::to_string(item).map_err(ExplainError::Row)
 }
 
 /// Both sides are read from text, so that a number that text rounds is rounded in both.

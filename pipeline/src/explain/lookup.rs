@@ -12,6 +12,7 @@ use plumbline_schemas::finding::Finding;
 use serde::de::DeserializeOwned;
 
 use super::ExplainError;
+use super::item::Item;
 use super::tables::Tables;
 
 /// Where findings and commands are.
@@ -70,14 +71,14 @@ impl Results {
         }
     }
 
-    /// Whether a file has just this line. Tables have none.
-    pub(super) fn has_line(&self, line: &str, is_command: bool) -> Result<bool, ExplainError> {
+    /// Whether the file of such items has just this line. Tables have none.
+    pub(super) fn has_line(&self, line: &str, of: &Item) -> Result<bool, ExplainError> {
         if self.tables.is_some() {
             return Ok(false);
         }
-        let path = match is_command {
-            true => &self.commands,
-            false => &self.findings,
+        let path = match of {
+            Item::Command(_) => &self.commands,
+            Item::Finding(_) => &self.findings,
         };
         let mut has = false;
         each_line(path, |other| {

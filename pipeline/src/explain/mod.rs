@@ -13,15 +13,16 @@ mod account;
 mod again;
 mod difference;
 mod evidence;
+mod item;
 mod lookup;
 mod recompute;
 mod tables;
 mod tell;
+mod walk;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plumbline_detectors::Output;
 use plumbline_schemas::command::Command;
 use plumbline_schemas::finding::Finding;
 
@@ -30,6 +31,7 @@ use crate::config::Config;
 use crate::page::Page;
 use crate::replay::ReplayError;
 pub(crate) use evidence::{Line, Part, lines as evidence_lines};
+use item::{Item, Stored};
 use lookup::Results;
 use recompute::Recomputation;
 pub(crate) use tell::{meaning, surprise};
@@ -151,11 +153,11 @@ pub fn explain(id: &str, directory: &Path, by: Recompute<'_>) -> Result<Explanat
     } else if id.starts_with("f-") {
         let case = FindingCase::find(id, &results)?;
         case.tell(&mut page);
-        vec![Output::Finding(Box::new(case.finding))]
+        case.stored()
     } else {
         return Err(ExplainError::NotAnId(id.to_owned()));
     };
-    let recomputation = recompute::recompute(stored, directory, &results, by)?;
+    let recomputation = recompute::recompute(&stored, directory, &results, by)?;
     recomputation.tell(&mut page);
     Ok(Explanation {
         text: page.finish(),
@@ -212,13 +214,13 @@ impl CommandCase {
         })
     }
 
-    /// The command and, as far as they are known, the findings behind it.
-    fn stored(self) -> Vec<Output> {
-        let command = Output::Command(Box::new(self.command));
+    fn stored(self) -> Stored {
         let findings = self.findings.into_iter();
-        let findings = findings.filter_map(|(_, finding)| finding);
-        let findings = findings.map(|finding| Output::Finding(Box::new(finding)));
-        [command].into_iter().chain(findings).collect()
+        let known = findings.filter_map(|(_, finding)| finding);
+        Stored {
+            main: Item::Command(Box::new(self.command)),
+            behind: known.map(|it| Item::Finding(Box::new(it))).collect(),
+        }
     }
 }
 
@@ -238,5 +240,12 @@ impl FindingCase {
         let mut led_to = results.commands(&[id])?.found;
         led_to.retain(|command| command.reason.finding_ids.iter().any(|other| other == id));
         Ok(Self { finding, led_to })
+    }
+
+    fn stored(self) -> Stored {
+        Stored {
+            main: Item::Finding(Box::new(self.finding)),
+            behind: Vec::new(),
+        }
     }
 }

@@ -8,9 +8,6 @@ use plumbline_schemas::drift::{DriftCounts, DriftKind};
 use plumbline_schemas::time::EventTime;
 use serde::Serialize;
 
-#[cfg(doc)]
-use crate::config::Config;
-
 /// The numbers of one replay. Only `wall_ms` differs between two runs over the same input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
@@ -48,7 +45,8 @@ pub struct Summary {
     pub state_bytes: u64,
     /// Files read.
     pub inputs: u64,
-    /// What tells the configuration of the engine from others, [`Config::engine_digest`].
+    /// What tells the configuration of the engine from others: its
+    /// [digest](crate::config::Config::engine_digest).
     pub configuration: String,
     /// The smallest event time.
     pub event_time_first: Option<EventTime>,

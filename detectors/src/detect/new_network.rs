@@ -57,7 +57,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let mut demand = None;
     // On the first day nothing is surprising, but for a session that is at once where nobody can have come to.
     let is_young = subject.profile.earlier_days(moment.time()) == 0;
-    let jumps = || is_young && what == Trait::Network && cannot_have_come(moment, subject);
+    // An account's second region shows in its first days.
+    let may_jump = !moment.is_machine() || subject.session.privileged;
+    let jumps =
+        || is_young && may_jump && what == Trait::Network && cannot_have_come(moment, subject);
     let is_notable = stated && (strange.bits.0 >= LEAST_CHANGE_BITS || jumps());
     if !is_notable && !moment.may_count(bits) {
         return None;

@@ -16,9 +16,11 @@ use crate::event_id::EventId;
 use crate::memory::{push_exact, thin_bytes};
 use crate::names::{Name, Names};
 use crate::profile::day;
+use crate::profile::habits::{Habits, Trait};
 use crate::profile::places::{Bearer, credential_key};
 use crate::risk::DetectorSet;
 use crate::scopes::{Held, Scopes};
+use crate::session::Session;
 use crate::setting::{Setting, key};
 use crate::state::codec::stored;
 
@@ -234,6 +236,7 @@ impl Facts {
                     label: action,
                     time,
                     event_id: id(),
+                    session: Bearer::of(event).session,
                 };
                 keep(&mut self.recent_mut().gains, gain, MOST, |old| {
                     is_old(old.time)
@@ -367,6 +370,22 @@ impl Facts {
         keep(&mut self.recent_mut().tactics, tactic, MOST, |old| {
             time.since(old.time) > KEPT_MS
         });
+    }
+
+    /// Somebody says that the session was harmless: what it gained, and where its credential was used as well.
+    pub(crate) fn vouch(&self, session: &Session, habits: &mut Habits, time: EventTime) {
+        for gain in self
+            .gains()
+            .iter()
+            .filter(|gain| gain.session == session.key)
+        {
+            habits.vouch(Trait::Privilege, gain.privilege, time);
+        }
+        let credentials = self.credentials.iter();
+        let own = credentials.filter(|known| known.key != 0 && known.key == session.credential);
+        for rival in own.filter_map(|credential| credential.rival.as_deref()) {
+            rival.setting.vouch(habits, time);
+        }
     }
 
     /// Somebody says that what these found was nothing.

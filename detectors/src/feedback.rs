@@ -129,6 +129,8 @@ pub(crate) fn apply(identity: &mut Identity, names: &Names, event: &Event<'_>) -
         if clears {
             identity.facts.restore(session.key, session.credential);
             release(&mut identity.profile, session, names, event);
+            let habits = &mut identity.profile.habits;
+            identity.facts.vouch(session, habits, event.time);
             session.vouch(Bits::MOST);
         } else {
             admit(&mut identity.profile, session, names, event);
@@ -159,8 +161,13 @@ pub(crate) fn make_at_home(profile: &mut Profile, session: &mut Session, event: 
 fn settle(profile: &mut Profile, session: &mut Session, event: &Event<'_>) {
     profile.data.release(session.key);
     session.setting.vouch(&mut profile.habits, event.time);
-    if let Some(extra) = &mut session.extra {
-        extra.changed = None;
+    if let Some(changed) = session
+        .extra
+        .as_mut()
+        .and_then(|extra| extra.changed.take())
+    {
+        // The session may have gone back since.
+        changed.setting.vouch(&mut profile.habits, event.time);
     }
 }
 

@@ -128,6 +128,8 @@ pub(crate) struct Changed {
     pub(crate) before: Option<Name>,
     pub(crate) after: Name,
     pub(crate) event_id: EventId,
+    /// To what.
+    pub(crate) setting: Setting,
 }
 stored!(Changed {
     what,
@@ -135,7 +137,8 @@ stored!(Changed {
     time,
     before,
     after,
-    event_id
+    event_id,
+    setting: since 4
 });
 
 /// What few sessions have.

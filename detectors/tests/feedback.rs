@@ -225,3 +225,78 @@ fn where_nothing_narrower_is_known_a_person_is_logged_out_everywhere() {
     story.tell(away.at(monday(NOON)));
     assert_eq!(story.actions(), [Action::RevokeAll]);
 }
+
+/// A machine that does something else at ten in the evening of every day, which somebody calls harmless on the first.
+fn cleared(also: impl Fn(i64) -> Vec<Tell>) -> Story {
+    let mut story = Story::new();
+    for hour in 0..18 * 24 {
+        let session = format!("run {}", hour / 24);
+        for (step, endpoint) in JOB.into_iter().enumerate() {
+            let call = job_call("svc", IdentityKind::ServiceAccount, endpoint).session(&session);
+            story.tell(call.at(monday(hour * HOUR + step as i64 * 2_000)));
+        }
+        let day = hour / 24;
+        if hour % 24 != 22 || day < 14 {
+            continue;
+        }
+        for tell in also(day) {
+            story.tell(tell.session(&session));
+        }
+        if day == 14 {
+            assert!(!story.actions().is_empty(), "{:?}", story.findings());
+        }
+    }
+    story
+}
+
+/// On which days something was commanded that is not a question about an old authentication.
+fn answered_days(story: &Story) -> Vec<i64> {
+    let commands = story.commands().into_iter();
+    let stronger = commands.filter(|command| command.action > Action::StepUp);
+    let mut days: Vec<i64> = stronger
+        .map(|command| command.time.since(monday(0)) / DAY)
+        .collect();
+    days.dedup();
+    days
+}
+
+fn harmless(day: i64, minute: i64) -> Tell {
+    let word = job_call("svc", IdentityKind::ServiceAccount, "triage");
+    let word = word.verdict(Verdict::FalsePositive, None);
+    word.at(monday(day * DAY + 22 * HOUR + minute * MINUTE))
+}
+
+#[test]
+fn a_privilege_that_somebody_called_harmless_is_taken_again() {
+    let story = cleared(|day| {
+        let assume = job_call("svc", IdentityKind::ServiceAccount, "AssumeRole Admin");
+        let assume = assume.class(ActionClass::Privilege);
+        let assume = assume.outcome(Outcome::Success);
+        let assume = assume.at(monday(day * DAY + 22 * HOUR + 10 * MINUTE));
+        match day {
+            14 => vec![assume, harmless(day, 20)],
+            _ => vec![assume],
+        }
+    });
+    assert_eq!(answered_days(&story), [14]);
+}
+
+#[test]
+fn where_a_machine_was_that_somebody_called_harmless_it_may_be_again() {
+    let story = cleared(|day| {
+        let from_oslo = |name: &str, class, minute: i64| {
+            let call = call("svc", name).kind(IdentityKind::ServiceAccount);
+            let call = call.class(class).from(&OSLO).on("host-2");
+            let call = call.credential("sha256:key").outcome(Outcome::Success);
+            call.at(monday(day * DAY + 22 * HOUR + minute * MINUTE))
+        };
+        let policy = from_oslo("PUT /policy", ActionClass::Admin, 10);
+        let back = job_call("svc", IdentityKind::ServiceAccount, JOB[0]);
+        let back = back.at(monday(day * DAY + 22 * HOUR + 12 * MINUTE));
+        match day {
+            14 => vec![policy, back, harmless(day, 20)],
+            _ => vec![policy, back],
+        }
+    });
+    assert_eq!(answered_days(&story), [14]);
+}

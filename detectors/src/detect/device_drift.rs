@@ -100,6 +100,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             before: subject.session.described,
             after: moment.described,
             event_id: EventId::new(&moment.event.id),
+            setting: moment.setting,
         };
         changes::mark(subject.session, changed);
     }
@@ -164,6 +165,7 @@ pub(crate) fn posture_fell(
         before: session.described,
         after: described,
         event_id: EventId::new(&event.id),
+        setting: session.setting,
     };
     changes::mark(session, changed);
     let signal = Signal {

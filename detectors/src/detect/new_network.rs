@@ -73,6 +73,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             before: subject.session.described,
             after: moment.described,
             event_id: EventId::new(&moment.event.id),
+            setting: moment.setting,
         };
         changes::mark(subject.session, changed);
         if moment.is_machine() && subject.session.privileged {

@@ -134,12 +134,14 @@ pub(crate) struct Gain {
     pub(crate) label: Name,
     pub(crate) time: EventTime,
     pub(crate) event_id: EventId,
+    pub(crate) session: u32,
 }
 stored!(Gain {
     privilege,
     label,
     time,
-    event_id
+    event_id,
+    session: since 4
 });
 
 /// An action that must not be combined with another.

@@ -245,7 +245,11 @@ fn can_be_read(kept: &Kept) {
     let line = &kept.line;
     let command = line.read("control").first().expect("a command").json();
     let id = command["id"].as_str().expect("an id");
-    let told = line.run(&["explain", id, "--data", kept.name]).well();
+    let explain = ["explain", id, "--data", kept.name];
+    let explain = [&explain[..], &["--config", "plumbline.toml"]].concat();
+    let told = line.run(&explain).well();
+    let same = "\nRecomputed: the same in every field\n";
+    assert!(told.stdout.contains(same), "{}", told.stdout);
     let summary = command["reason"]["summary"].as_str().expect("a summary");
     assert!(told.stdout.contains(summary), "{}", told.stdout);
     let session = command["target"]["session_id"].as_str().expect("a session");

@@ -15,8 +15,8 @@ use crate::explain::{self, Recompute};
 /// what was observed against what is usual, how surprising that is, the events, and what would have
 /// made it silent. Reads what `plumbline replay --out DIR` or `plumbline run --archive DIR` wrote.
 ///
-/// Then replays the log up to that event and says whether it leads to the same bytes; and tells the baseline
-/// before it, what each detector said, the risk before and after, and why it was this action. The log is --input,
+/// Then replays the log up to that event and says whether it leads to the same bytes; and tells the events, the
+/// baseline before, what each detector said, the risk before and after, and why it was this action. The log is --input,
 /// else that of the archive, else the input in [replay]; the configuration the one that the results were made with.
 #[derive(Debug, Args)]
 #[command(

@@ -4,11 +4,11 @@
 use plumbline_schemas::shown::plain;
 use serde_json::Value;
 
-use super::account;
 use super::difference::{Comparison, Difference};
 use super::item::Item;
 use super::recompute::{Recomputation, Recomputed};
 use super::tell::{INDENT, one_line};
+use super::{account, events};
 use crate::page::{Page, Pairs};
 
 /// So many differing fields are shown; the others are counted.
@@ -51,6 +51,9 @@ impl Recomputed {
         if !self.is_same() {
             page.line(0, "");
             page.prose(INDENT, &self.likely_reason());
+        }
+        if !self.told.is_empty() {
+            events::tell(page, &self.told);
         }
         match &self.account {
             Some(account) => account::tell(account, page),
@@ -110,8 +113,8 @@ impl Recomputed {
     fn no_account(&self) -> &'static str {
         match self.is_same() {
             true => {
-                "No event of its own led to it: time passed, somebody gave feedback, or it follows from what became of \
-                 another session. There is no account of that."
+                "It came with no event of its own, but when time passed, when somebody gave feedback, or with what became \
+                 of another session: there is no account of that."
             }
             false => "The log has nothing at that time that could be accounted for.",
         }

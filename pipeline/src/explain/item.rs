@@ -28,6 +28,14 @@ impl Stored {
     pub(super) fn all(&self) -> impl Iterator<Item = &Item> {
         iter::once(&self.main).chain(&self.behind)
     }
+
+    /// Whether a finding rests on the event with this id.
+    pub(super) fn names(&self, event_id: &str) -> bool {
+        self.all().any(|item| match item {
+            Item::Finding(finding) => finding.event_ids.iter().any(|id| id == event_id),
+            Item::Command(_) => false,
+        })
+    }
 }
 
 impl Item {

@@ -5,13 +5,14 @@
 //! with what it led to. Of a finding everything is shown that it carries: what was observed against
 //! what is usual, the arithmetic, the events, and what would have made it silent.
 //!
-//! Then all of it is [recomputed](recompute) from the log, held against what is stored, and accounted for: the baseline
-//! before the event, what each detector said, the risk, and why the policy did this and nothing else.
+//! Then all of it is [recomputed](recompute) from the log, held against what is stored, and accounted for: the events,
+//! the baseline before, what each detector said, the risk, and why the policy did this and nothing else.
 
 mod access;
 mod account;
 mod again;
 mod difference;
+mod events;
 mod evidence;
 mod item;
 mod lookup;

@@ -14,6 +14,7 @@ use plumbline_schemas::time::EventTime;
 use serde_json::Value;
 
 use super::difference::{Comparison, compared};
+use super::events::Told;
 use super::item::{Item, Stored};
 use super::lookup::Results;
 use super::walk::Walk;
@@ -41,6 +42,8 @@ pub(super) struct Recomputed {
     pub(super) compared: Vec<(String, Comparison)>,
     /// What was made in the place of what it is all about.
     pub(super) in_its_place: Vec<Item>,
+    /// The events behind it.
+    pub(super) told: Vec<Told>,
     pub(super) account: Option<Account>,
     /// Where the log ends, if that is before it.
     pub(super) ended: Option<EventTime>,
@@ -104,6 +107,7 @@ pub(super) fn recompute(
         is_own_configuration: own.map(|own| own == by.config.engine_digest()),
         compared: compared.collect::<Result<_, ExplainError>>()?,
         in_its_place: walk.in_its_place().to_vec(),
+        told: walk.told(),
         account: walk.account().cloned(),
         ended: walk.ended(),
     })))

@@ -9,6 +9,7 @@ use plumbline_detectors::{Engine, Output};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
 
+use super::events::Told;
 use super::item::{Item, Stored};
 use crate::config::Config;
 
@@ -21,6 +22,8 @@ pub(super) struct Walk<'s> {
     limit: EventTime,
     /// What has an id that is asked about.
     made: Vec<Item>,
+    /// The events that are named, and those of the time that it is about.
+    told: Vec<Told>,
     /// What could stand in the place of what it is all about.
     alike: Vec<Item>,
     events: u64,
@@ -41,6 +44,7 @@ impl<'s> Walk<'s> {
             outputs: Vec::new(),
             limit: time.plus_millis(config.engine.lateness.as_millis()),
             made: Vec::new(),
+            told: Vec::new(),
             alike: Vec::new(),
             events: 0,
         }
@@ -50,6 +54,7 @@ impl<'s> Walk<'s> {
     /// of the same event.
     pub(super) fn take(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         self.events += 1;
+        self.tell(event);
         self.engine.apply(event, &mut self.outputs);
         let published = mem::take(&mut self.outputs).into_iter();
         for item in published.filter_map(Item::published) {
@@ -65,6 +70,27 @@ impl<'s> Walk<'s> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
+    }
+
+    /// An event that is delivered again is told once.
+    fn tell(&mut self, event: &Event<'_>) {
+        let (tenant, identity, time) = self.stored.main.moment();
+        let is_of_it = event.time == time && *event.identity.id == *identity;
+        let is_asked = is_of_it || self.stored.names(&event.id);
+        if is_asked
+            && event.tenant() == tenant
+            && !self.told.iter().any(|told| told.id() == event.id)
+        {
+            self.told.push(Told::of(event, identity));
+        }
+    }
+
+    /// The events behind it: those that are named, and the one that it was made of.
+    pub(super) fn told(&self) -> Vec<Told> {
+        let own = self.account().map(|account| account.event_id.as_str());
+        let told = self.told.iter();
+        let told = told.filter(|told| Some(told.id()) == own || self.stored.names(told.id()));
+        told.cloned().collect()
     }
 
     /// How many events it has taken.

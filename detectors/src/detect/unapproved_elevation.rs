@@ -1,7 +1,7 @@
 //! `unapproved_elevation`: an agent's elevated call without all that it needs.
 //!
-//! **Catches** an agent that administers, reads secrets, exports, pays, deploys or deletes without a
-//! trusted host or device, an expected network path and a recent approval (AML.T0053). It waits until
+//! **Catches** an agent that administers, reads secrets, exports, pays, deploys or deletes, or tries to gain a
+//! privilege, without a trusted host or device, an expected network path and a recent approval (AML.T0053). It waits until
 //! somebody approves.
 //!
 //! **Model.** A rule. Routine is exempt: what the task allows and the agent has done on earlier days; where
@@ -36,7 +36,10 @@ pub(crate) fn unapproved(action: &str) -> u32 {
 }
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    if moment.kind != IdentityKind::AiAgent || !moment.is_sensitive() || moment.was_refused() {
+    // Who asks for a privilege and is refused has asked for it.
+    let is_privilege = moment.class == ActionClass::Privilege;
+    let is_tried = !moment.was_refused() || is_privilege;
+    if moment.kind != IdentityKind::AiAgent || !moment.is_sensitive() || !is_tried {
         return None;
     }
     let event = moment.event;
@@ -52,7 +55,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     };
     let earlier = subject.profile.earlier_days(moment.time());
     let young = earlier < SETTLED_DAYS;
-    let is_privilege = moment.class == ActionClass::Privilege;
     let routine = match earlier {
         0 if !is_privilege => 0,
         0 => ROUTINE_DAYS,

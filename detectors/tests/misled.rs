@@ -280,25 +280,27 @@ fn what_grows_from_hour_to_hour_does_not_excuse_itself() {
     );
 }
 
+/// A machine pays, so long after it has authenticated.
+fn pay(time: i64, age: i64) -> Tell {
+    let call = job_call("job", IdentityKind::ServiceAccount, "POST /payments");
+    let mut call = call.class(ActionClass::Payment).outcome(Outcome::Success);
+    call.0.session.authenticated_at = Some(monday(time - age));
+    call.at(monday(time))
+}
+
 #[test]
 fn a_payment_that_was_asked_about_excuses_none_after_it() {
     let mut story = Story::new();
     story.job("job", IdentityKind::ServiceAccount, 10);
-    let pay = |day: i64, hour: i64| {
-        let call = job_call("job", IdentityKind::ServiceAccount, "POST /payments");
-        let mut call = call.class(ActionClass::Payment).outcome(Outcome::Success);
-        call.0.session.authenticated_at = Some(monday(day * DAY - 20 * HOUR));
-        call.at(monday(day * DAY + hour * HOUR))
-    };
     for (asked, (day, hour)) in [(10, 2), (10, 5), (11, 3), (12, 3)].into_iter().enumerate() {
-        story.tell(pay(day, hour));
+        story.tell(pay(day * DAY + hour * HOUR, 20 * HOUR));
         let step_ups = story.actions().into_iter();
         let step_ups = step_ups.filter(|it| *it == Action::StepUp).count();
         assert_eq!(step_ups, asked + 1, "on day {day}: {:?}", story.findings());
     }
     // Whoever lets it go on for three days has got used to it.
     story.outputs.clear();
-    story.tell(pay(13, 3));
+    story.tell(pay(13 * DAY + 3 * HOUR, 20 * HOUR));
     assert!(
         !story.found("stale_authentication"),
         "{:?}",
@@ -310,17 +312,11 @@ fn a_payment_that_was_asked_about_excuses_none_after_it() {
 fn a_few_payments_on_a_fresh_authentication_are_no_habit_of_an_old_one() {
     let mut story = Story::new();
     story.job("job", IdentityKind::ServiceAccount, 10);
-    let pay = |day: i64, age: i64| {
-        let call = job_call("job", IdentityKind::ServiceAccount, "POST /payments");
-        let mut call = call.class(ActionClass::Payment).outcome(Outcome::Success);
-        let time = day * DAY + 10 * HOUR + MINUTE;
-        call.0.session.authenticated_at = Some(monday(time - age));
-        call.at(monday(time))
-    };
-    story.tell(pay(10, 20_000));
-    story.tell(pay(11, 20_000));
+    let noon = |day: i64| day * DAY + 12 * HOUR;
+    story.tell(pay(noon(10), 20_000));
+    story.tell(pay(noon(11), 20_000));
     assert!(story.actions().is_empty(), "{:?}", story.findings());
-    story.tell(pay(12, 4 * HOUR));
+    story.tell(pay(noon(12), 4 * HOUR));
     assert_eq!(story.actions(), [Action::StepUp]);
 }
 
@@ -343,16 +339,19 @@ fn on_the_first_day_a_session_that_is_at_once_elsewhere_is_asked() {
 
 #[test]
 fn an_agent_takes_no_privilege_on_its_first_day() {
-    let call = |name: &str, minute: i64| {
-        let call = job_call("helper", IdentityKind::AiAgent, name).outcome(Outcome::Success);
-        call.at(monday(9 * HOUR + minute * MINUTE))
-    };
-    let mut story = Story::new();
-    story.tell(call("tickets", 0));
-    story.tell(call("vault", 1).class(ActionClass::Secret));
-    assert!(story.actions().is_empty(), "{:?}", story.findings());
-    story.tell(call("assume-role", 2).class(ActionClass::Privilege));
-    assert_eq!(story.actions(), [Action::Pause], "{:?}", story.findings());
+    for outcome in [Outcome::Success, Outcome::Denied] {
+        let call = |name: &str, minute: i64| {
+            let call = job_call("helper", IdentityKind::AiAgent, name);
+            call.at(monday(9 * HOUR + minute * MINUTE))
+        };
+        let mut story = Story::new();
+        story.tell(call("tickets", 0));
+        story.tell(call("vault", 1).class(ActionClass::Secret));
+        assert!(story.actions().is_empty(), "{:?}", story.findings());
+        let assume = call("assume-role", 2).class(ActionClass::Privilege);
+        story.tell(assume.outcome(outcome));
+        assert_eq!(story.actions(), [Action::Pause], "{:?}", story.findings());
+    }
 }
 
 /// Prompts that somebody refuses, and one that is accepted.
@@ -452,4 +451,39 @@ fn a_challenge_that_nobody_asked_for_excuses_nothing() {
             story.findings()
         );
     }
+}
+
+#[test]
+fn a_thief_whose_calls_come_hours_late_was_there_while_the_owner_was_here() {
+    let start = 14 * DAY + 9 * HOUR;
+    let mut story = Story::new();
+    story.office_days("ann", &OSLO, 14);
+    for step in 0..48 {
+        let mail = call("ann", page(step))
+            .from(&OSLO)
+            .on("laptop")
+            .session("s");
+        story.tell(mail.at(monday(start + step * 5 * MINUTE)));
+    }
+    assert!(story.actions().is_empty(), "{:?}", story.findings());
+    let stolen = call("ann", "mail")
+        .from(&SYDNEY)
+        .on("stranger")
+        .session("s");
+    story.tell(stolen.at(monday(start + 62 * MINUTE)));
+    assert_eq!(
+        story.actions(),
+        [Action::RevokeSession],
+        "{:?}",
+        story.findings()
+    );
+    let travel = story
+        .findings()
+        .into_iter()
+        .find(|it| it.detector == "impossible_travel");
+    let in_use = travel.and_then(|finding| finding.evidence.get("there_in_use"));
+    assert!(
+        in_use.is_some_and(|it| it["longest_rest_minutes"] == 30),
+        "{in_use:?}"
+    );
 }

@@ -5,7 +5,9 @@
 //!
 //! **Model.** A lower bound of the distance that cannot have been travelled:
 //! `excess = distance − radius₁ − radius₂ − max_speed · (|Δt| + skew)`, against every place of the
-//! last 24 hours, before and after in event time, over all sessions and sources. No excess, no signal.
+//! last 24 hours, before and after in event time, over all sessions and sources. No excess, no signal. What comes hours
+//! late may lie between uses of a place that are not remembered one by one: where it never rested for more than half an
+//! hour, one of them was at most a quarter of an hour away.
 //! The innocent explanation is that geolocation is wrong by more than both stated radii; its chance is
 //! taken as a Pareto tail, (1 + excess / 50 km)^−3, and a change of place in about one active hour in
 //! ten: bits = 3.3 + 3·log2(1 + excess / 50 km). The figures give an error of 500 km beyond the radius
@@ -47,7 +49,7 @@ use crate::profile::Profile;
 use crate::profile::habits::Trait;
 use crate::profile::places::{Place, label};
 use crate::judge::is_listed;
-use crate::profile::spot::{Conflict, Spot};
+use crate::profile::spot::{Conflict, REST_MS, Spot};
 use crate::session::{SKEW_MS, Session};
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
@@ -234,8 +236,7 @@ impl Ends<'_> {
     /// Lowest possible speed, km/h.
     fn lowest_speed(&self) -> f64 {
         let radii = f64::from(self.place.radius) + f64::from(self.conflict.spot.place.radius);
-        let apart_ms = self.time().since(self.conflict.time).abs();
-        let hours = (apart_ms + SKEW_MS) as f64 / 3_600_000.0;
+        let hours = (self.conflict.apart_ms + SKEW_MS) as f64 / 3_600_000.0;
         (self.conflict.distance.0 - radii).max(0.0) / hours
     }
 
@@ -341,7 +342,7 @@ fn signal(ends: &Ends<'_>, bits: Bits, alone: Alone) -> Signal {
     let (moment, conflict) = (ends.moment, &ends.conflict);
     let (event, spot, there_at) = (moment.event, conflict.spot, conflict.time);
     let there_by = conflict.event_id();
-    let apart_ms = event.time.since(there_at).abs();
+    let apart_ms = conflict.apart_ms;
     let speed = ends.lowest_speed();
     let (here, there) = (label(event), moment.names.text(spot.label));
     let (from, to) = if there_at <= event.time {
@@ -349,12 +350,12 @@ fn signal(ends: &Ends<'_>, bits: Bits, alone: Alone) -> Signal {
     } else {
         (&*here, there)
     };
-    let summary = format!(
-        "{from} to {to} in {}: at least {} km/h",
-        minutes(apart_ms),
-        grouped(speed.round() as u64)
-    );
-    let evidence = evidence(json!({
+    let lowest = grouped(speed.round() as u64);
+    let summary = match conflict.in_use {
+        Some(_) => format!("{here} while {there} was in use: at least {lowest} km/h"),
+        None => format!("{from} to {to} in {}: at least {lowest} km/h", minutes(apart_ms)),
+    };
+    let mut evidence = evidence(json!({
         "here": {
             "place": here, "ip": event.network.ip, "time": event.time,
             "lat": event.network.lat, "lon": event.network.lon, "radius_km": round_to(f64::from(ends.place.radius), 1),
@@ -376,6 +377,11 @@ fn signal(ends: &Ends<'_>, bits: Bits, alone: Alone) -> Signal {
                     bits = 3.3 + 3·log2(1 + unexplained / 50 km) − relief for a known device or egress",
         "silent_if": silent_if(moment, conflict, bits),
     }));
+    if let Some((from, until)) = conflict.in_use {
+        let rest = REST_MS / 60_000;
+        let in_use = json!({ "from": from, "until": until, "longest_rest_minutes": rest });
+        evidence.insert("there_in_use".to_owned(), in_use);
+    }
     Signal {
         detector: DetectorId::ImpossibleTravel,
         bits,

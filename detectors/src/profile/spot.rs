@@ -13,6 +13,10 @@ use crate::units::Km;
 pub(super) const WINDOW_MS: i64 = 24 * 3_600_000;
 /// Sightings of one place closer together than this are one.
 const STAMP_EVERY_MS: i64 = 60_000;
+/// A place that never rests for longer than this is in use all the time.
+pub(crate) const REST_MS: i64 = 30 * 60_000;
+/// How finely it is known since when.
+const STEP_MS: i64 = 2_000;
 
 /// A time in six bytes: milliseconds since 1970, until the year 10889.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,9 @@ pub(crate) struct Spot {
     pub(crate) bearer: Bearer,
     /// Whether many people, or anybody, may leave from there.
     pub(crate) is_egress: bool,
+    /// For how long before the newest use it was in use all the time, in steps: what comes late is between uses that
+    /// nobody remembers one by one.
+    in_use: u16,
     newest: PackedTime,
     /// Of an earlier use; that of the newest, if there is none.
     earlier: PackedTime,
@@ -52,6 +59,7 @@ stored!(Spot {
     label,
     bearer,
     is_egress,
+    in_use: since 4,
     newest,
     earlier,
     texts
@@ -74,6 +82,7 @@ impl Spot {
             label,
             bearer,
             is_egress,
+            in_use: 0,
             newest,
             earlier: newest,
             texts: texts.into(),
@@ -92,7 +101,11 @@ impl Spot {
             return None;
         }
         let nearest = self.nearest(time);
-        let apart_ms = time.since(nearest).abs();
+        let known_ms = time.since(nearest).abs();
+        // Between two uses one of them is as near as this.
+        let is_in_use =
+            known_ms > REST_MS / 2 && (self.in_use_since()..self.newest()).contains(&time);
+        let apart_ms = if is_in_use { REST_MS / 2 } else { known_ms };
         if apart_ms > WINDOW_MS {
             return None;
         }
@@ -107,9 +120,29 @@ impl Spot {
         (excess.0 > 0.0).then_some(Conflict {
             spot: self,
             time: nearest,
+            apart_ms,
+            in_use: is_in_use.then(|| (self.in_use_since(), self.newest())),
             distance,
             excess,
         })
+    }
+
+    fn in_use_since(&self) -> EventTime {
+        self.newest().plus_millis(-i64::from(self.in_use) * STEP_MS)
+    }
+
+    /// Takes in that it was used then.
+    fn use_at(&mut self, time: EventTime) {
+        let (since, newest) = (self.in_use_since(), self.newest());
+        let goes_on = time > newest && time.since(newest) <= REST_MS;
+        let in_use_ms = match time > newest {
+            true if goes_on => time.since(since),
+            true => 0,
+            false if (0..=REST_MS).contains(&since.since(time)) => newest.since(time),
+            false => return,
+        };
+        let steps = (in_use_ms + STEP_MS / 2) / STEP_MS;
+        self.in_use = u16::try_from(steps).unwrap_or(u16::MAX);
     }
 
     pub(super) fn newest(&self) -> EventTime {
@@ -156,6 +189,7 @@ impl Spot {
         if is_near(self.newest()) || earlier.is_some_and(is_near) {
             return;
         }
+        self.use_at(time);
         // Older than all that is kept: neither newer place nor nearer neighbour.
         if earlier.is_some_and(|earlier| time < earlier) {
             return;
@@ -183,8 +217,12 @@ impl Spot {
 #[derive(Debug)]
 pub(crate) struct Conflict<'p> {
     pub(crate) spot: &'p Spot,
-    /// When it was used, as near as possible to the event at hand.
+    /// When it was used, as near as is known to the event at hand.
     pub(crate) time: EventTime,
+    /// How far that is at most from it.
+    pub(crate) apart_ms: i64,
+    /// From when to when it was in use all the time, where the event lies in between and no use is known to be nearer.
+    pub(crate) in_use: Option<(EventTime, EventTime)>,
     pub(crate) distance: Km,
     /// What is left of the distance when both radii and the fastest travel are taken off.
     pub(crate) excess: Km,
@@ -240,6 +278,26 @@ mod tests {
 
     fn at(minute: i64) -> EventTime {
         EventTime::from_millis(1_790_000_000_000 + minute * 60_000)
+    }
+
+    #[test]
+    fn what_comes_late_lies_between_uses() {
+        let uses: Vec<i64> = (0..40).map(|nth| nth * 10).collect();
+        let mut shuffled = uses.clone();
+        shuffled.swap(3, 4);
+        shuffled.swap(37, 38);
+        for uses in [uses, shuffled] {
+            let spot = spot(&uses);
+            let since = spot.in_use_since().since(at(0)).abs();
+            assert!(since <= uses.len() as i64 * STEP_MS, "{since}");
+        }
+        // A rest begins it anew.
+        let mut spot = spot(&[0, 20, 60, 80]);
+        assert_eq!(spot.in_use_since(), at(60));
+        spot.stamp(at(40), "at-40");
+        assert_eq!(spot.in_use_since(), at(40));
+        spot.stamp(at(5), "at-5");
+        assert_eq!(spot.in_use_since(), at(40));
     }
 
     #[test]

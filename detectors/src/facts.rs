@@ -416,26 +416,12 @@ impl Facts {
         }
         if self.credentials.len() >= MOST_CREDENTIALS
             && let Some(idle) =
-                (0..self.credentials.len()).min_by_key(|at| self.credentials[*at].last)
+                (0..self.credentials.len()).min_by_key(|at| self.credentials[*at].last())
         {
             self.credentials.remove(idle);
         }
-        let bound_to = event.credential.bound_to.as_deref().map_or(0, self::key);
-        push_exact(
-            &mut self.credentials,
-            Credential {
-                key,
-                last: event.time,
-                setting: *setting,
-                described: Some(described),
-                event_id: EventId::new(&event.id),
-                rival: None,
-                bound: None,
-                bound_to,
-                used: event.time,
-                told: None,
-            },
-        );
+        let credential = Credential::new(key, event, setting, described);
+        push_exact(&mut self.credentials, credential);
         self.credentials.len() - 1
     }
 

@@ -157,7 +157,7 @@ impl Engine {
             ..
         } = self.identities.change(at, &self.names);
         profile.renew(event.time);
-        let (number, begins) = sessions.enter(event);
+        let (number, entered) = sessions.enter(event);
         let (session, others) = sessions.split(number);
         let bearer = Bearer::in_setting(event, &known.setting);
         let is_passed = feedback::pass_by_authentication(session, ledger, standing, bearer, event);
@@ -189,7 +189,7 @@ impl Engine {
             described,
             tenant: known.tenant,
             contender: contender.filter(|_| known.kind != IdentityKind::Human),
-            begins,
+            entered,
             is_timer: false,
             is_outage: known.is_outage,
             peers_do: known.peers_take.is_some(),
@@ -285,7 +285,7 @@ impl Engine {
                 step,
                 setting: known.setting,
                 described,
-                begins,
+                entered,
                 number,
                 network: known.network,
                 is_approved,

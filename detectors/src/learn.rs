@@ -19,7 +19,7 @@ use crate::profile::scope::{Trust, is_sensitive};
 use crate::profile::sequence::{Context, Step, Symbol};
 use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
-use crate::session::{Session, Sessions};
+use crate::session::{Entered, Session, Sessions};
 use crate::setting::{Setting, key};
 use crate::shared::{Amounts, amounts};
 
@@ -79,10 +79,10 @@ impl Engine {
             }
         }
         session.credential = learnt.bearer.credential;
-        if session.in_order || session.described.is_none() {
+        if learnt.entered.in_order || session.described.is_none() {
             session.described = Some(learnt.described);
         }
-        settle(session, event);
+        settle(session, event, learnt.entered.in_order);
         self.remember_for_all(hash, &shared, fails, event, outputs);
     }
 
@@ -114,7 +114,7 @@ fn learn_parallel(
     learnt: &Learnt,
     event: &Event<'_>,
 ) {
-    if learnt.begins && !learnt.suspect {
+    if learnt.entered.begins && !learnt.suspect {
         let (_, others) = sessions.split(learnt.number);
         let is_live = |other: &&Session| other.id.is_some() && other.is_live(event.time);
         let live = others.iter().filter(is_live).count() + 1;
@@ -133,13 +133,13 @@ fn is_usual(profile: &Profile, setting: &Setting, time: EventTime) -> bool {
 }
 
 /// What the event says of the session itself.
-fn settle(session: &mut Session, event: &Event<'_>) {
+fn settle(session: &mut Session, event: &Event<'_>, in_order: bool) {
     let class = event.action.class.known();
     let succeeded = event.outcome() == Outcome::Success;
     if succeeded && is_authentication(event, class) {
         session.authenticates(event.time);
         // One that arrives late does not undo a log-out.
-        session.ended &= !session.in_order;
+        session.ended &= !in_order;
         if let Some(extra) = &mut session.extra {
             extra.changed = None;
         }
@@ -151,7 +151,7 @@ fn settle(session: &mut Session, event: &Event<'_>) {
         ActionClass::Posture,
     ];
     let is_use = class.is_none_or(|class| !is_no_use.contains(&class));
-    if session.in_order {
+    if in_order {
         session.succeeded = succeeded && is_use;
     }
     if succeeded && class == Some(ActionClass::Logout) {
@@ -159,7 +159,7 @@ fn settle(session: &mut Session, event: &Event<'_>) {
     }
     if !event.delegation.is_empty() {
         let link = |at: usize| event.delegation.get(at).map_or(0, |link| key(&link.id));
-        session.behalf = [link(0), link(1)];
+        session.extra().behalf = [link(0), link(1)];
     }
     if session.privileged || session.waits_until().is_some() || event.session.jit_until.is_some() {
         session.extra().last_event = Some(EventId::new(&event.id));
@@ -184,8 +184,8 @@ pub(crate) struct Learnt {
     pub(crate) step: Option<Step>,
     pub(crate) setting: Setting,
     pub(crate) described: Name,
-    /// Whether its session began with it, and the number of that session.
-    pub(crate) begins: bool,
+    /// How it came into its session, and the number of that session.
+    pub(crate) entered: Entered,
     pub(crate) number: usize,
     /// Its network, if others may share it.
     pub(crate) network: Option<u64>,
@@ -228,7 +228,7 @@ impl Learnt {
         facts: &Facts,
         names: &mut Names,
     ) {
-        let in_order = session.in_order && event.outcome() == Outcome::Success;
+        let in_order = self.entered.in_order && event.outcome() == Outcome::Success;
         self.learn_peaks(event, profile, session);
         if session.cusum == 0.0 {
             self.release_steps(profile, session);
@@ -263,7 +263,7 @@ impl Learnt {
                 .sight(event, place, self.bearer, self.is_egress, names);
         }
         // What arrives late says where the session was, not where it is.
-        if session.in_order {
+        if self.entered.in_order {
             session.setting.update(&self.setting);
         }
     }
@@ -388,7 +388,7 @@ impl Learnt {
                 .learn(session.context, self.symbol, self.weight);
         }
         if let Some(step) = &self.step {
-            profile.order.learn(step);
+            profile.sequence.order.learn(step);
         }
     }
 
@@ -459,7 +459,7 @@ impl Learnt {
             session.learnt_hour == this_hour && self.setting.adds_nothing_to(&session.setting);
         session.learnt_hour = this_hour;
         profile.active(event.time);
-        if self.setting.posture() != 0 && session.in_order {
+        if self.setting.posture() != 0 && self.entered.in_order {
             profile.posture = self.setting.posture();
         }
         if is_machine(self.kind) {

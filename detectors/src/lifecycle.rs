@@ -19,7 +19,7 @@ use crate::objects::Change;
 use crate::policy::standing::Standing;
 use crate::profile::habits::Trait;
 use crate::profile::places::Bearer;
-use crate::session::Session;
+use crate::session::{Entered, Session};
 use crate::setting::{Setting, key};
 use crate::signal::Signal;
 use crate::timers::Trigger;
@@ -55,7 +55,7 @@ impl Compromise {
                     credential => credential,
                 },
                 device: source.map_or(stated, |session| session.setting.remembered(Trait::Device)),
-                behalf: source.map_or([0; 2], |session| session.behalf),
+                behalf: source.map_or([0; 2], Session::behalf),
             },
             identity: key(&event.identity.id),
             is_told: crate::facts::is_compromise(event),
@@ -78,7 +78,8 @@ impl Compromise {
             return Some(Relation::Device);
         }
         let is_chain = |link: &u32| *link == self.identity || traces.behalf.contains(link);
-        let mut links = session.behalf.iter().filter(|link| **link != 0);
+        let behalf = session.behalf();
+        let mut links = behalf.iter().filter(|link| **link != 0);
         links.any(is_chain).then_some(Relation::Delegation)
     }
 }
@@ -140,7 +141,7 @@ impl Engine {
         let named = event.session.id.as_ref().map(|_| Bearer::of(event).session);
         let sessions = identity.sessions.iter().enumerate();
         let meant = sessions.filter(|(_, session)| named.is_none_or(|key| session.key == key));
-        let Some((number, session)) = meant.max_by_key(|(_, session)| session.last) else {
+        let Some((number, session)) = meant.max_by_key(|(_, session)| session.last()) else {
             return;
         };
         let trigger = Trigger::about(Some(session), "approvals", event.time, clock);
@@ -193,7 +194,7 @@ impl Engine {
         let mut gaps = Vec::new();
         for (number, session) in identity.sessions.iter().enumerate() {
             let gap = told.iter().find_map(|revoked| gap_before(revoked, session));
-            let trigger = || Trigger::about(Some(session), "gap", session.last, clock);
+            let trigger = || Trigger::about(Some(session), "gap", session.last(), clock);
             gaps.extend(gap.map(|signal| (number, trigger(), signal)));
         }
         for (number, trigger, signal) in gaps {
@@ -400,7 +401,12 @@ impl Engine {
             described,
             tenant: None,
             contender: None,
-            begins: false,
+            entered: Entered {
+                begins: false,
+                in_order: true,
+                rested_ms: 0,
+                was_privileged: false,
+            },
             is_timer: true,
             is_outage: false,
             peers_do: false,

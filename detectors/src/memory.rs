@@ -43,10 +43,11 @@ pub(crate) fn warm<T>(items: &[T], read: impl Fn(&T) -> u32) -> u32 {
     lines.fold(0, |sum, item| sum ^ read(item))
 }
 
-/// Adds an entry to a table that is empty nearly always, and short otherwise.
+/// Adds an entry to a table that is empty nearly always, and short otherwise. Room of entries that are gone goes.
 pub(crate) fn push_exact<T>(items: &mut ThinVec<T>, item: T) {
     items.reserve_exact(1);
     items.push(item);
+    items.shrink_to_fit();
 }
 
 /// Bytes that a thin vector holds on the heap: its entries behind a header of two words.

@@ -11,6 +11,7 @@ use plumbline_schemas::time::EventTime;
 
 use crate::detect;
 use crate::engine::{Engine, Output};
+use crate::packed_time::PackedTime;
 use crate::session::Session;
 
 /// What a timer waits for.
@@ -128,7 +129,7 @@ impl Engine {
         if let Some(until) = event.session.jit_until
             && session.waits_until() != Some(until)
         {
-            session.extra().waits_until = Some(until);
+            session.extra().waits_until = Some(PackedTime::new(until));
             self.timers.set(timer(until, Wait::Window));
         }
         let rests = session.privileged && !session.ended && session.id.is_some();
@@ -155,7 +156,7 @@ impl Engine {
         // A limit is passed a moment after it was reached; it is told as the limit.
         let (signal, time, purpose) = match timer.wait {
             Wait::Window => {
-                let until = session.extra.as_ref().and_then(|extra| extra.jit_until);
+                let until = session.jit_until();
                 if until != Some(timer.due) || session.ended {
                     return;
                 }
@@ -172,7 +173,7 @@ impl Engine {
                 }
                 session.is_watched = false;
                 // Whenever it shows, it ended at the limit: how late others make it seem says nothing of it.
-                let ended = session.last.plus_millis(limit);
+                let ended = session.last().plus_millis(limit);
                 if session.is_over(ended) {
                     return;
                 }

@@ -32,18 +32,17 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         .enter(moment.event, &moment.setting, moment.described);
     let credential = &mut subject.facts.credentials[at];
     let now = moment.time();
-    let slept = now.since(credential.used);
-    credential.used = credential.used.max(now);
+    let slept = now.since(credential.use_at(now));
     let limits = &moment.config.policy.credential;
     if known && slept > limits.dormant.as_millis() {
         return Some(signal(moment, "unused", slept, &limits.dormant.to_string()));
     }
     let age = now.since(moment.event.credential.issued_at?);
-    let told = credential.told.is_some_and(|told| now.since(told) < TELL_AGAIN_MS);
+    let told = credential.told().is_some_and(|told| now.since(told) < TELL_AGAIN_MS);
     if age <= limits.max_age.as_millis() || told {
         return None;
     }
-    credential.told = Some(now);
+    credential.tell(now);
     Some(signal(moment, "in use since its issue", age, &limits.max_age.to_string()))
 }
 

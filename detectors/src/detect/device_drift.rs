@@ -68,11 +68,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         }
         let strange = habits.strange(what);
         if strange.days > 0 {
-            new.push((name, strange, !moment.begins && before.get(what) != 0));
+            new.push((name, strange, !moment.entered.begins && before.get(what) != 0));
         }
     }
-    let posture = !moment.begins && moment.setting.posture_fell(&before);
-    let assurance = !moment.begins && moment.setting.assurance_fell(&before);
+    let posture = !moment.entered.begins && moment.setting.posture_fell(&before);
+    let assurance = !moment.entered.begins && moment.setting.assurance_fell(&before);
     if new.is_empty() && !posture && !assurance {
         return None;
     }

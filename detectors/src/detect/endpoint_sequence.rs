@@ -58,11 +58,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let (profile, session) = (subject.profile, &mut *subject.session);
     // What fails is tried again or given up: that is the order of an outage, not of the identity.
     // And what arrives late was not called last.
-    if moment.event.outcome() != Outcome::Success || !session.in_order {
+    if moment.event.outcome() != Outcome::Success || !moment.entered.in_order {
         return None;
     }
     let step = moment.step.as_ref()?;
-    if profile.order.bits() < LEAST_ORDER_BITS {
+    if profile.sequence.order.bits() < LEAST_ORDER_BITS {
         session.forget_steps();
         return None;
     }

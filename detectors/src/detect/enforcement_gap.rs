@@ -59,14 +59,14 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 pub(crate) fn gap_before(revoked: &Revoked, session: &Session) -> Option<Signal> {
     let of_session = session.id.is_some() && revoked.session == session.key;
     let of_credential = revoked.credential != 0 && revoked.credential == session.credential;
-    if !(of_session || of_credential) || !session.succeeded || session.last <= revoked.time {
+    if !(of_session || of_credential) || !session.succeeded || session.last() <= revoked.time {
         return None;
     }
     let what = if of_session { "session" } else { "credential" };
-    let after = session.last.since(revoked.time) / 1000;
+    let after = session.last().since(revoked.time) / 1000;
     let evidence = json!({
         "revoked": what, "revoked_at": revoked.time, "revocation_event_id": revoked.event_id,
-        "seconds_after": after, "succeeded_at": session.last,
+        "seconds_after": after, "succeeded_at": session.last(),
         "silent_if": "the call had failed, or had happened before the revocation",
     });
     let signal = Signal::rule(

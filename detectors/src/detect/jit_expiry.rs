@@ -22,7 +22,7 @@ const USED_BITS: Bits = Bits(20.0);
 const TECHNIQUE: &[&str] = &["T1078"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    let until = subject.session.extra.as_ref()?.jit_until?;
+    let until = subject.session.jit_until()?;
     let is_use = moment.succeeded() && !moment.event.session.id.as_deref().unwrap_or_default().is_empty();
     let is_over = moment.class == plumbline_schemas::event::ActionClass::Logout;
     if !is_use || is_over || moment.time() <= until {
@@ -44,7 +44,7 @@ pub(crate) fn expired(session: &Session, until: EventTime) -> Signal {
 
 fn signal(until: EventTime, summary: String, session: &Session) -> Signal {
     let evidence = json!({
-        "jit_until": until, "session_started": session.started, "last_event_at": session.last,
+        "jit_until": until, "session_started": session.started(), "last_event_at": session.last(),
         "silent_if": "the session had logged out, or its window had been longer",
     });
     let demand = Demand::of(Action::RevokeSession);

@@ -19,7 +19,7 @@ use crate::profile::Profile;
 use crate::profile::places::{Bearer, Place};
 use crate::profile::sequence::{Step, Symbol};
 use crate::profile::volume::Excess;
-use crate::session::{Others, Session};
+use crate::session::{Entered, Others, Session};
 use crate::setting::Setting;
 use crate::signal::Signal;
 use crate::units::Bits;
@@ -42,8 +42,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) tenant: Option<Name>,
     /// What a person has just done to the object that a machine changes.
     pub(crate) contender: Option<&'m Change>,
-    /// Whether the session began with it.
-    pub(crate) begins: bool,
+    /// How it came into its session.
+    pub(crate) entered: Entered,
     /// Whether no event is judged, but the passing of time.
     pub(crate) is_timer: bool,
     /// Whether many others fail to authenticate at this time.

@@ -31,7 +31,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let before = subject.session.setting;
-    let moved = !moment.begins;
+    let moved = !moment.entered.begins;
     let mut worst: Option<(Trait, Strange)> = None;
     for what in [Trait::Network, Trait::Address] {
         let key = moment.setting.get(what);

@@ -25,7 +25,7 @@ const TECHNIQUE: &[&str] = &["T1078", "T1539"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let applies = moment.kind == IdentityKind::Human
-        && moment.begins
+        && moment.entered.begins
         && moment.succeeded()
         && moment.event.session.id.is_some();
     let now = moment.time();

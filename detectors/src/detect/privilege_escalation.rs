@@ -97,14 +97,14 @@ fn scopes(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
         return None;
     }
     // An agent waits, a session that already was ends, one that begins so is asked.
-    let demand = match (moment.kind, moment.begins) {
+    let demand = match (moment.kind, moment.entered.begins) {
         (IdentityKind::AiAgent, _) => Action::Pause,
         (_, false) => Action::RevokeSession,
         (_, true) => Action::StepUp,
     };
     let before: Vec<&str> = held.iter().map(|scope| moment.names.text(scope.name)).collect();
     let evidence = json!({
-        "new_scopes": new, "powerful": powerful, "held_before": before, "in_mid_session": !moment.begins,
+        "new_scopes": new, "powerful": powerful, "held_before": before, "in_mid_session": !moment.entered.begins,
         "silent_if": "these scopes had been held before, or an approval had come before",
     });
     Some(Signal::rule(

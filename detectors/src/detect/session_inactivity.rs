@@ -29,19 +29,19 @@ const TECHNIQUE: &[&str] = &["T1563"];
 
 /// A session goes on after a rest; a person's has met its timer, unless that waited for what comes late.
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    let rested = i64::from(subject.session.rested_ms);
-    if moment.begins || moment.event.session.id.is_none() || rested <= 0 {
+    let rested = moment.entered.rested_ms;
+    if moment.entered.begins || moment.event.session.id.is_none() || rested <= 0 {
         return None;
     }
     let limit = moment.config.policy.session.inactivity.as_millis();
     if !moment.is_machine() {
         let session = &subject.session;
-        let ended = session.last.plus_millis(limit - rested);
+        let ended = session.last().plus_millis(limit - rested);
         let is_unanswered = session.is_watched && rested > limit && !session.is_over(ended);
         return is_unanswered.then(|| signal(rested, limit));
     }
     let longest = subject.facts.longest_rest_ms();
-    let was_privileged = subject.session.was_privileged;
+    let was_privileged = moment.entered.was_privileged;
     let settled = subject.profile.earlier_days(moment.time()) >= LEAST_DAYS;
     if settled && was_privileged && rested > limit && rested > longest * HABIT_SLACK {
         return Some(signal(rested, limit));
@@ -53,7 +53,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 /// The limit has passed without an event of the session.
 pub(crate) fn rested(session: &Session, limit_ms: i64) -> Signal {
     let mut signal = signal(limit_ms, limit_ms);
-    let last = json!(session.last);
+    let last = json!(session.last());
     signal.evidence.insert("last_event_at".to_owned(), last);
     signal
 }

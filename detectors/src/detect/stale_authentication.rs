@@ -38,7 +38,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if moment.was_refused() || is_others || !is_known || !(is_human || for_all) {
         return None;
     }
-    let age = moment.time().since(subject.session.authenticated);
+    let age = moment.time().since(subject.session.authenticated());
     if !is_human {
         let habit = subject.facts.age_habit(moment.class, moment.time());
         let settled = subject.profile.earlier_days(moment.time()) >= LEAST_DAYS;
@@ -71,7 +71,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let minutes = age / 60_000;
     let evidence = json!({
         "action": event.action.name, "class": moment.class,
-        "authenticated_at": subject.session.authenticated, "age_seconds": age / 1000,
+        "authenticated_at": subject.session.authenticated(), "age_seconds": age / 1000,
         "limit_seconds": seconds,
         "silent_if": format!("the session had authenticated within the last {limit}"),
     });

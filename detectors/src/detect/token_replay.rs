@@ -78,7 +78,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     // The old place, or one that cannot be told from it.
     let replayed = credential.rival.as_deref().filter(|rival| {
-        let went_on = now.since(credential.last) <= BEAT_MS;
+        let went_on = now.since(credential.last()) <= BEAT_MS;
         let mut differs = rival.setting.differs(&moment.setting);
         let told_apart = went_on && differs.any(|what| tells(what, &moment.setting, profile, now));
         told_apart && now > rival.first && now.since(rival.last).abs() <= AT_ONCE_MS
@@ -88,8 +88,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         true => signal,
         false => signal.or_else(|| far_apart(moment, profile, &credential.setting)),
     };
-    if now >= credential.last {
-        credential.last = now;
+    if now >= credential.last() {
+        credential.set_last(now);
         credential.setting.update(&moment.setting);
         credential.described = Some(moment.described);
         credential.event_id = EventId::new(&moment.event.id);
@@ -212,12 +212,11 @@ fn by_turns(moment: &Moment<'_>, turn: &Conflict<'_>, is_usual: bool, bits: Bits
 
 /// A use elsewhere: the first is noted, the next with the owner's in between is a contradiction.
 fn elsewhere(moment: &Moment<'_>, credential: &mut Credential, bits: Bits) -> Option<Signal> {
-    let now = moment.time();
+    let (now, last) = (moment.time(), credential.last());
     if let Some(rival) = credential.rival.as_deref_mut()
         && moment.setting.differs(&rival.setting).next().is_none()
     {
-        let signal_due = credential.last > rival.first
-            && credential.last.since(now).abs() <= AT_ONCE_MS;
+        let signal_due = last > rival.first && last.since(now).abs() <= AT_ONCE_MS;
         rival.last = rival.last.max(now);
         rival.first = rival.first.min(now);
         rival.bits = rival.bits.max(bits.0 as f32);
@@ -227,11 +226,11 @@ fn elsewhere(moment: &Moment<'_>, credential: &mut Credential, bits: Bits) -> Op
         }
         // For an hour only this was seen: it is where the credential is used now.
         let alone_since = credential.rival.as_deref().map_or(now, |rival| rival.first);
-        if now.since(alone_since.max(credential.last)) > AT_ONCE_MS {
+        if now.since(alone_since.max(last)) > AT_ONCE_MS {
             credential.rival = None;
             credential.setting = moment.setting;
             credential.described = Some(moment.described);
-            credential.last = now;
+            credential.set_last(now);
             credential.event_id = EventId::new(&moment.event.id);
         }
         return None;
@@ -246,7 +245,7 @@ fn elsewhere(moment: &Moment<'_>, credential: &mut Credential, bits: Bits) -> Op
     }));
     // It came late: the owner was already seen after it.
     let rival = credential.rival.as_deref()?;
-    let came_late = credential.last > now && credential.last.since(now) <= AT_ONCE_MS;
+    let came_late = last > now && last.since(now) <= AT_ONCE_MS;
     came_late.then(|| signal(moment, credential, rival))
 }
 
@@ -255,7 +254,7 @@ fn signal(moment: &Moment<'_>, credential: &Credential, rival: &Rival) -> Signal
     let owner = credential.described.map_or("", |name| names.text(name));
     let other = names.text(rival.described);
     let evidence = json!({
-        "owner": { "setting": owner, "last": credential.last, "event_id": credential.event_id },
+        "owner": { "setting": owner, "last": credential.last(), "event_id": credential.event_id },
         "other": {
             "setting": other, "first": rival.first, "last": rival.last, "event_id": rival.event_id,
             "bits": (f64::from(rival.bits) * 10.0).round() / 10.0,

@@ -1,13 +1,14 @@
 //! What is kept of what lately happened.
 
-use plumbline_schemas::event::ActionClass;
+use plumbline_schemas::event::{ActionClass, Event};
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
 use crate::event_id::EventId;
 use crate::names::Name;
+use crate::packed_time::{PackedTime, whole, whole_if_any};
 use crate::risk::DetectorSet;
-use crate::setting::Setting;
+use crate::setting::{self, Setting};
 use crate::state::codec::stored;
 use crate::state::detectors::set;
 
@@ -34,7 +35,7 @@ stored!(Rival {
 #[derive(Debug)]
 pub(crate) struct Credential {
     pub(crate) key: u32,
-    pub(crate) last: EventTime,
+    last: PackedTime,
     /// Where it is used, and the event that said so first.
     pub(crate) setting: Setting,
     pub(crate) described: Option<Name>,
@@ -43,22 +44,66 @@ pub(crate) struct Credential {
     /// What a bound token was bound to when it was first used.
     pub(crate) bound: Option<Box<Setting>>,
     pub(crate) bound_to: u32,
-    pub(crate) used: EventTime,
+    used: PackedTime,
     /// When the lifecycle was last spoken of.
-    pub(crate) told: Option<EventTime>,
+    told: Option<PackedTime>,
 }
 stored!(Credential {
     key,
-    last,
+    last: via whole,
     setting,
     described,
     event_id,
     rival,
     bound,
     bound_to,
-    used,
-    told
+    used: via whole,
+    told: via whole_if_any
 });
+
+impl Credential {
+    pub(super) fn new(key: u32, event: &Event<'_>, setting: &Setting, described: Name) -> Self {
+        let time = PackedTime::new(event.time);
+        let bound_to = event.credential.bound_to.as_deref();
+        Self {
+            key,
+            last: time,
+            setting: *setting,
+            described: Some(described),
+            event_id: EventId::new(&event.id),
+            rival: None,
+            bound: None,
+            bound_to: bound_to.map_or(0, setting::key),
+            used: time,
+            told: None,
+        }
+    }
+
+    /// When it was last used where it is at home.
+    pub(crate) fn last(&self) -> EventTime {
+        self.last.get()
+    }
+
+    pub(crate) fn set_last(&mut self, time: EventTime) {
+        self.last = PackedTime::new(time);
+    }
+
+    /// Takes in that it is used, and says when it was before.
+    pub(crate) fn use_at(&mut self, time: EventTime) -> EventTime {
+        let before = self.used.get();
+        self.used = PackedTime::new(before.max(time));
+        before
+    }
+
+    /// When its lifecycle was last spoken of.
+    pub(crate) fn told(&self) -> Option<EventTime> {
+        self.told.map(PackedTime::get)
+    }
+
+    pub(crate) fn tell(&mut self, time: EventTime) {
+        self.told = Some(PackedTime::new(time));
+    }
+}
 
 /// A rotation: the old credential is retired.
 #[derive(Debug)]

@@ -105,7 +105,7 @@ fn identity<'e>(moment: &'e Moment<'_>) -> Record<'e> {
 
 fn session<'e>(event: &'e Event<'_>, session: &Session) -> Record<'e> {
     let stated = &event.session;
-    let started = stated.started_at.unwrap_or(session.started);
+    let started = stated.started_at.unwrap_or(session.started());
     let age_seconds = event.time.since(started.min(event.time)) / 1000;
     record([
         ("id", text(stated.id.as_deref())),

@@ -23,35 +23,8 @@ use peaks::Peaks;
 use places::Places;
 use schedule::Schedule;
 use scope::ScopeProfile;
-use sequence::{SequenceProfile, Step};
+use sequence::SequenceProfile;
 use volume::VolumeProfile;
-
-/// How much an identity's order of calls tells of its next call: bits per call that the order saves,
-/// against the same endpoints without their order. Somebody who has no order cannot break one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Order(f32);
-stored!(Order(..));
-
-/// The mean runs over about so many calls: the few dozen of an attack hardly move it.
-const ORDER_CALLS: f32 = 512.0;
-/// Of so many calls before the first, the order saved nothing.
-const PRIOR_CALLS: f32 = 16.0;
-/// No call says more than this.
-const MOST_ORDER_BITS: f64 = 4.0;
-
-impl Order {
-    pub(crate) fn learn(&mut self, step: &Step) {
-        let saved = (step.in_order / step.without_order).log2();
-        let saved = saved.clamp(-MOST_ORDER_BITS, MOST_ORDER_BITS) as f32;
-        let calls = step.calls as f32 + PRIOR_CALLS;
-        self.0 += (saved - self.0) / calls.min(ORDER_CALLS);
-    }
-
-    /// Bits per call.
-    pub(crate) fn bits(self) -> f64 {
-        f64::from(self.0)
-    }
-}
 
 /// What was usual so far.
 #[derive(Debug)]
@@ -60,7 +33,6 @@ pub(crate) struct Profile {
     pub(crate) places: Places,
     pub(crate) scope: ScopeProfile,
     pub(crate) sequence: SequenceProfile,
-    pub(crate) order: Order,
     pub(crate) volume: VolumeProfile,
     pub(crate) peaks: Peaks,
     pub(crate) habits: Habits,
@@ -79,7 +51,6 @@ stored!(Profile {
     places,
     scope,
     sequence,
-    order,
     volume,
     peaks,
     habits,
@@ -98,7 +69,6 @@ impl Profile {
             places: Places::default(),
             scope: ScopeProfile::default(),
             sequence: SequenceProfile::new(kind),
-            order: Order::default(),
             volume: VolumeProfile::default(),
             peaks: Peaks::default(),
             habits: Habits::default(),

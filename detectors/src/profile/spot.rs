@@ -6,6 +6,7 @@ use plumbline_schemas::time::EventTime;
 use super::places::{Bearer, Place};
 use crate::event_id::{end_of_text, pack_text, unpack_text};
 use crate::names::Name;
+use crate::packed_time::PackedTime;
 use crate::state::codec::stored;
 use crate::units::Km;
 
@@ -17,24 +18,6 @@ const STAMP_EVERY_MS: i64 = 60_000;
 pub(crate) const REST_MS: i64 = 30 * 60_000;
 /// How finely it is known since when.
 const STEP_MS: i64 = 2_000;
-
-/// A time in six bytes: milliseconds since 1970, until the year 10889.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PackedTime([u8; 6]);
-stored!(PackedTime(..));
-
-impl PackedTime {
-    fn new(time: EventTime) -> Self {
-        let millis = time.as_millis().clamp(0, (1 << 48) - 1);
-        let [a, b, c, d, e, f, _, _] = millis.to_le_bytes();
-        Self([a, b, c, d, e, f])
-    }
-
-    fn get(self) -> EventTime {
-        let [a, b, c, d, e, f] = self.0;
-        EventTime::from_millis(i64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-    }
-}
 
 /// A place of the last day.
 #[derive(Debug)]
@@ -237,18 +220,8 @@ impl Conflict<'_> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::names::{Names, Space};
-
-    proptest! {
-        #[test]
-        fn a_packed_time_comes_back_as_it_was(millis in 0_i64..1 << 48) {
-            let time = EventTime::from_millis(millis);
-            prop_assert_eq!(PackedTime::new(time).get(), time);
-        }
-    }
 
     #[test]
     fn a_spot_takes_64_bytes() {

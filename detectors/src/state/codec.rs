@@ -132,7 +132,8 @@ pub(crate) trait Stored: Sized {
 
 /// Writes and reads a struct field by field. A field that is not listed does not compile; one that came with a
 /// later version of the encoding says so (`field: since 2`), and is its default where an older one has written.
-/// `field: via module` writes it with the module's `put` and `take`.
+/// `field: via module` writes it with the module's `put` and `take`. `field: behind (5, u32)` says that something stood
+/// before it up to version 4, which is left out.
 macro_rules! stored {
     ($type:ident { $($field:ident $(: $how:ident $with:tt)?),+ $(,)? }) => {
         impl $crate::state::codec::Stored for $type {
@@ -164,6 +165,12 @@ macro_rules! stored {
     (@put $field:ident $to:ident $($since:tt)*) => { $crate::state::codec::Stored::put($field, $to) };
     (@take $from:ident) => { $crate::state::codec::Stored::take($from)? };
     (@take $from:ident via $codec:ident) => { $codec::take($from)? };
+    (@take $from:ident behind ($version:tt, $gone:ty)) => {{
+        if $from.version() < $version {
+            <$gone as $crate::state::codec::Stored>::take($from)?;
+        }
+        $crate::state::codec::Stored::take($from)?
+    }};
     (@take $from:ident since $version:tt) => {
         match $from.version() >= $version {
             true => $crate::state::codec::Stored::take($from)?,

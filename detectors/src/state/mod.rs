@@ -30,7 +30,7 @@ use codec::{Stored, Writer, stored};
 
 /// The version of the encoding. To change what is written, raise it, and mark what is new in the lists of
 /// fields (`field: since 2`).
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// More ids than these are split over several entries.
 const IDS_OF_ENTRY: usize = 16_384;

@@ -169,10 +169,7 @@ impl Engine {
             };
             let is_human = identity.kind == IdentityKind::Human;
             for session in identity.sessions.iter() {
-                let ends = session
-                    .extra
-                    .iter()
-                    .flat_map(|extra| [extra.jit_until, extra.waits_until]);
+                let ends = [session.jit_until(), session.waits_until()].into_iter();
                 for until in ends.flatten().filter(|until| *until > clock) {
                     self.timers.set(timer(session.key, until, Wait::Window));
                 }

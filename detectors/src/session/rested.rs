@@ -6,8 +6,8 @@
 use plumbline_schemas::time::EventTime;
 use thin_vec::ThinVec;
 
+use super::Session;
 use crate::memory::{push_exact, thin_bytes};
-use crate::session::Session;
 use crate::setting::{Setting, TRAITS};
 use crate::state::codec::stored;
 
@@ -43,7 +43,7 @@ impl RestedSessions {
     /// Keeps of a session what is needed when it goes on. One that has ended does not, nor one that has rested for so
     /// long, and one without an id begins anew after every pause.
     pub(crate) fn keep(&mut self, session: &Session, now: EventTime, kept_ms: i64) {
-        let last = seconds(session.last);
+        let last = seconds(session.last());
         let oldest = seconds(now.plus_millis(-kept_ms));
         self.0.retain(|rested| rested.last >= oldest);
         if session.ended || session.id.is_none() || last < oldest {
@@ -60,7 +60,7 @@ impl RestedSessions {
             key: session.key,
             last,
             // Never older than it is.
-            authenticated: seconds(session.authenticated.plus_millis(999)),
+            authenticated: seconds(session.authenticated().plus_millis(999)),
             stated: bits.fold(0, |stated, what| stated | 1 << what),
             posture: setting.posture(),
             assurance: setting.assurance(),
@@ -78,8 +78,7 @@ impl RestedSessions {
             return None;
         }
         let mut session = Session::new(key, last);
-        session.authenticated = time(rested.authenticated).min(now.max(last));
-        session.started = session.authenticated;
+        session.start(time(rested.authenticated).min(now.max(last)));
         let stated = TRAITS.into_iter().enumerate();
         let stated = stated.filter(|(bit, _)| rested.stated & 1 << bit != 0);
         let stated = stated.map(|(_, what)| what);
@@ -118,7 +117,7 @@ mod tests {
         let mut rested = RestedSessions::default();
         rested.keep(&session(3, 0), at(1), 24 * HOUR);
         let resumed = rested.resume(3, at(20), 24 * HOUR).expect("it is kept");
-        assert_eq!((resumed.last, resumed.authenticated), (at(0), at(0)));
+        assert_eq!((resumed.last(), resumed.authenticated()), (at(0), at(0)));
         assert!(
             rested.resume(3, at(20), 24 * HOUR).is_none(),
             "it has gone on"

@@ -1,6 +1,9 @@
 //! Sessions: what is going on right now, as against what is usual.
 
-use std::borrow::Cow;
+mod extra;
+mod odd;
+mod of_identity;
+mod rested;
 
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
@@ -9,23 +12,20 @@ use thin_vec::ThinVec;
 use crate::decay::decayed;
 use crate::detect::DetectorId;
 use crate::event_id::EventId;
-use crate::memory::{push_exact, thin_bytes, warm};
-use crate::names::{Name, stable_hash};
-use crate::profile::sequence::{Context, Symbol};
-use crate::rested::RestedSessions;
-use crate::risk::{BitsEach, SessionLedger};
+use crate::memory::push_exact;
+use crate::names::Name;
+use crate::packed_time::{PackedTime, whole};
+use crate::profile::sequence::Context;
+use crate::risk::SessionLedger;
 use crate::setting::Setting;
 use crate::state::codec::stored;
-use crate::state::detectors::bits_each;
 use crate::units::Bits;
+pub(crate) use extra::{Changed, Extra};
+use odd::Oddities;
+pub(crate) use odd::{Novel, OddStep};
+use of_identity::FORGOTTEN_AFTER_MS;
+pub(crate) use of_identity::{Entered, Others, Sessions, session_key};
 
-/// Sessions of one identity that are remembered at once; the longest idle makes room, last of all one that is
-/// privileged or waited for.
-const MOST_SESSIONS: usize = 32;
-/// So many where each is to be ended at its time.
-const MOST_WAITED_FOR: usize = 128;
-/// An idle session is forgotten after this.
-const FORGOTTEN_AFTER_MS: i64 = 24 * 3_600_000;
 /// Clocks of two sources may differ by so much.
 pub(crate) const SKEW_MS: i64 = 3 * 60_000;
 /// Without a session id a pause of this length begins a new one, as identity providers do it.
@@ -49,147 +49,21 @@ const MOST_ODD_STEPS: usize = 12;
 /// Novelties that are told apart. Whoever brings more has said enough.
 const MOST_NOVEL: usize = 64;
 
-/// Something new that a session did.
-#[derive(Clone, Debug)]
-pub(crate) struct Novel {
-    pub(crate) name: Name,
-    pub(crate) class: u8,
-    pub(crate) bits: f32,
-    pub(crate) event_id: EventId,
-}
-stored!(Novel {
-    name,
-    class,
-    bits,
-    event_id
-});
-
-/// A step out of the usual order.
-#[derive(Clone, Debug)]
-pub(crate) struct OddStep {
-    pub(crate) from: Option<Name>,
-    pub(crate) to: Name,
-    pub(crate) chance: f32,
-    /// How often the step was taken before, and the one it comes from, decayed.
-    pub(crate) taken: f32,
-    pub(crate) seen: f32,
-    pub(crate) bits: f32,
-    pub(crate) event_id: EventId,
-    /// What was called after what, and whether it was not learnt at once.
-    pub(crate) context: Context,
-    pub(crate) symbol: Symbol,
-    pub(crate) is_held: bool,
-}
-stored!(OddStep {
-    from,
-    to,
-    chance,
-    taken,
-    seen,
-    bits,
-    event_id,
-    context,
-    symbol,
-    is_held
-});
-
-/// What somebody has vouched for: a passed challenge, or a person who says that it was nothing.
-#[derive(Debug, Default)]
-struct Vouched {
-    until: EventTime,
-    /// Up to so many bits of each detector.
-    bits: BitsEach,
-}
-stored!(Vouched { until, bits: via bits_each });
-
-/// What was odd about a session.
-#[derive(Debug, Default)]
-struct Oddities {
-    /// Steps out of order, as long as they add up.
-    steps: ThinVec<OddStep>,
-    /// New endpoints, scopes and tenants, and what they weigh together.
-    novel: ThinVec<Novel>,
-    drift_bits: f32,
-    vouched: Vouched,
-}
-stored!(Oddities {
-    steps,
-    novel,
-    drift_bits,
-    vouched
-});
-
-/// A change of the circumstances of a session to something that is not usual.
-#[derive(Clone, Debug)]
-pub(crate) struct Changed {
-    pub(crate) what: Vec<Cow<'static, str>>,
-    pub(crate) bits: Bits,
-    pub(crate) time: EventTime,
-    pub(crate) before: Option<Name>,
-    pub(crate) after: Name,
-    pub(crate) event_id: EventId,
-    /// To what.
-    pub(crate) setting: Setting,
-}
-stored!(Changed {
-    what,
-    bits,
-    time,
-    before,
-    after,
-    event_id,
-    setting: since 4
-});
-
-/// What few sessions have.
-#[derive(Debug, Default)]
-pub(crate) struct Extra {
-    /// The end of its just-in-time window.
-    pub(crate) jit_until: Option<EventTime>,
-    pub(crate) expires_at: Option<EventTime>,
-    /// Until when a timer waits for its window.
-    pub(crate) waits_until: Option<EventTime>,
-    /// Its last event; kept of those that timers are for.
-    pub(crate) last_event: Option<EventId>,
-    pub(crate) changed: Option<Box<Changed>>,
-    /// How late its events come at most, of a session that timers are for, in minutes.
-    pub(crate) late_minutes: u16,
-    /// Calls outside the task's objective so far.
-    pub(crate) drifted: u8,
-    /// Tenants that it was the first to reach.
-    pub(crate) tenants: ThinVec<(Name, EventId)>,
-    /// Tenants it had reached when it was last asked about them.
-    pub(crate) tenants_asked: u8,
-}
-stored!(Extra {
-    jit_until,
-    expires_at,
-    waits_until,
-    last_event,
-    changed,
-    late_minutes: since 3,
-    drifted,
-    tenants,
-    tenants_asked
-});
-
 /// One session of an identity.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) key: u32,
     /// As it was stated; commands that no event of the session leads to need it.
     pub(crate) id: Option<EventId>,
-    pub(crate) last: EventTime,
+    last: PackedTime,
     /// Whether what happened then succeeded, and was not the end of it.
     pub(crate) succeeded: bool,
-    pub(crate) started: EventTime,
+    started: PackedTime,
     /// When its user last authenticated, as far as is known,
-    pub(crate) authenticated: EventTime,
+    authenticated: PackedTime,
     /// or is taken to have, because it began then and nothing else is said of it.
     pub(crate) is_assumed: bool,
     pub(crate) credential: u32,
-    /// On whose behalf it last acted, nearest first.
-    pub(crate) behalf: [u32; 2],
     /// With what and from where it is used, and how a person reads that.
     pub(crate) setting: Setting,
     pub(crate) described: Option<Name>,
@@ -198,14 +72,8 @@ pub(crate) struct Session {
     pub(crate) ended: bool,
     /// Whether a timer waits for its rest.
     pub(crate) is_watched: bool,
-    /// How long it had rested before the event at hand; 24 days at most.
-    pub(crate) rested_ms: i32,
-    /// Whether it had been privileged before the event at hand.
-    pub(crate) was_privileged: bool,
     /// The hour of the last event that its habits were learnt from.
     pub(crate) learnt_hour: u32,
-    /// Whether the event at hand came no earlier in time than those before it.
-    pub(crate) in_order: bool,
     pub(crate) ledger: SessionLedger,
     /// Order of calls: the last two, and the evidence that the order is not the usual one.
     pub(crate) context: Context,
@@ -221,23 +89,19 @@ pub(crate) struct Session {
 stored!(Session {
     key,
     id,
-    last,
+    last: via whole,
     succeeded,
-    started,
-    authenticated,
+    started: via whole,
+    authenticated: via whole,
     is_assumed: since 3,
     credential,
-    behalf,
-    setting,
+    setting: behind (5, [u32; 2]),
     described,
     extra,
     ended,
     is_watched,
-    rested_ms,
-    was_privileged,
-    learnt_hour,
-    in_order,
-    ledger,
+    learnt_hour: behind (5, (i32, bool)),
+    ledger: behind (5, bool),
     context,
     last_endpoint,
     cusum,
@@ -251,22 +115,18 @@ impl Session {
         Self {
             key,
             id: None,
-            last: time,
+            last: PackedTime::new(time),
             succeeded: false,
-            started: time,
-            authenticated: time,
+            started: PackedTime::new(time),
+            authenticated: PackedTime::new(time),
             is_assumed: false,
             credential: 0,
-            behalf: [0; 2],
             setting: Setting::default(),
             described: None,
             extra: None,
             ended: false,
             is_watched: false,
             learnt_hour: 0,
-            rested_ms: 0,
-            was_privileged: false,
-            in_order: true,
             ledger: SessionLedger::default(),
             context: Context::default(),
             last_endpoint: None,
@@ -277,12 +137,27 @@ impl Session {
         }
     }
 
-    /// Lets time pass. A late event does not turn it back.
-    fn touch(&mut self, time: EventTime) {
-        let elapsed = time.since(self.last);
-        self.in_order = elapsed >= 0;
-        self.rested_ms = i32::try_from(elapsed.max(0)).unwrap_or(i32::MAX);
-        self.was_privileged = self.privileged;
+    /// When its last event happened.
+    pub(crate) fn last(&self) -> EventTime {
+        self.last.get()
+    }
+
+    pub(crate) fn started(&self) -> EventTime {
+        self.started.get()
+    }
+
+    /// When its user last authenticated, as far as is known, or is taken to have.
+    pub(crate) fn authenticated(&self) -> EventTime {
+        self.authenticated.get()
+    }
+
+    /// It began then, as far as is known, and its user authenticated.
+    pub(crate) fn start(&mut self, time: EventTime) {
+        (self.started, self.authenticated) = (PackedTime::new(time), PackedTime::new(time));
+    }
+
+    /// Lets time pass since its last event. A late event does not turn it back.
+    fn touch(&mut self, time: EventTime, elapsed: i64) {
         if elapsed <= 0 {
             return;
         }
@@ -294,20 +169,20 @@ impl Session {
             self.context = Context::default();
             self.last_endpoint = None;
         }
-        self.last = time;
+        self.last = PackedTime::new(time);
     }
 
     /// Whether little is left to remember of a session that has been idle for so long: of one without blemish no
     /// more than [`RestedSessions`] keep.
     fn is_forgotten(&self, idle_ms: i64) -> bool {
         let is_slight =
-            |odd: &Oddities| odd.drift_bits < LEAST_DRIFT_BITS && self.last >= odd.vouched.until;
+            |odd: &Oddities| odd.drift_bits < LEAST_DRIFT_BITS && !odd.is_vouched_for(self.last());
         let blank = !self.privileged
-            && self.extra.is_none()
+            && self.extra.as_deref().is_none_or(Extra::is_slight)
             && f64::from(self.cusum) < LEAST_CUSUM_BITS
             && self.odd.as_deref().is_none_or(is_slight)
             && self.ledger.is_blank();
-        let now = self.last.plus_millis(idle_ms);
+        let now = self.last().plus_millis(idle_ms);
         let waited_for = self.waits_until().is_some_and(|until| until > now);
         !waited_for && (idle_ms > FORGOTTEN_AFTER_MS || (blank && idle_ms > PAUSE_MS))
     }
@@ -348,8 +223,10 @@ impl Session {
 
     /// Somebody vouches for all that was said of this session, and for so many bits more.
     pub(crate) fn vouch(&mut self, beyond: Bits) {
-        let vouched = &mut self.odd.get_or_insert_default().vouched;
-        vouched.until = self.last.plus_millis(VOUCHED_FOR_MS);
+        let until = self.last().plus_millis(VOUCHED_FOR_MS);
+        let odd = self.odd.get_or_insert_default();
+        let vouched = odd.vouched.get_or_insert_default();
+        vouched.until = until;
         for (detector, said) in self.ledger.said() {
             let slot = &mut vouched.bits[detector as usize];
             *slot = slot.max(said + beyond.0 as f32);
@@ -358,9 +235,9 @@ impl Session {
 
     /// Whether somebody has vouched for that much of this detector.
     pub(crate) fn is_vouched(&self, detector: DetectorId, bits: Bits) -> bool {
-        self.odd.as_ref().is_some_and(|odd| {
-            self.last < odd.vouched.until
-                && bits.0 <= f64::from(odd.vouched.bits[detector as usize])
+        let vouched = self.odd.as_ref().and_then(|odd| odd.vouched.as_ref());
+        vouched.is_some_and(|vouched| {
+            self.last() < vouched.until && bits.0 <= f64::from(vouched.bits[detector as usize])
         })
     }
 
@@ -389,10 +266,11 @@ impl Session {
     /// The order is the usual one again.
     pub(crate) fn forget_steps(&mut self) {
         self.cusum = 0.0;
+        let last = self.last();
         let Some(odd) = &mut self.odd else { return };
         // Nearly every session takes an odd step once: what is over takes no memory.
         odd.steps = ThinVec::new();
-        if odd.novel.is_empty() && self.last >= odd.vouched.until {
+        if odd.novel.is_empty() && !odd.is_vouched_for(last) {
             self.odd = None;
         }
     }
@@ -408,6 +286,11 @@ impl Session {
         extra.is_some_and(|extra| extra.tenants.iter().any(|(name, _)| is(*name)))
     }
 
+    /// On whose behalf it last acted, nearest first; 0 where on nobody's.
+    pub(crate) fn behalf(&self) -> [u32; 2] {
+        self.extra.as_ref().map_or([0; 2], |extra| extra.behalf)
+    }
+
     /// The change of circumstances that nobody has vouched for.
     pub(crate) fn changed(&self) -> Option<&Changed> {
         self.extra.as_ref()?.changed.as_deref()
@@ -415,7 +298,7 @@ impl Session {
 
     /// Until when a timer waits for the end of its window.
     pub(crate) fn waits_until(&self) -> Option<EventTime> {
-        self.extra.as_ref()?.waits_until
+        self.extra.as_ref()?.waits_until.map(PackedTime::get)
     }
 
     /// One of its events has come so long after it happened.
@@ -427,18 +310,27 @@ impl Session {
         }
     }
 
+    /// The end of its just-in-time window.
+    pub(crate) fn jit_until(&self) -> Option<EventTime> {
+        self.extra.as_ref()?.jit_until.map(PackedTime::get)
+    }
+
+    fn expires_at(&self) -> Option<EventTime> {
+        self.extra.as_ref()?.expires_at.map(PackedTime::get)
+    }
+
     /// When it will be known that it has rested for longer than the limit. What comes late shows its rest late: the
     /// next event may be on its way for as long again.
     pub(crate) fn rest_shows(&self, limit_ms: i64) -> EventTime {
         let late = self.extra.as_ref().map_or(0, |extra| extra.late_minutes);
         let delay_ms = i64::from(late) * 60_000 * DELAY_SLACK;
         let delay_ms = delay_ms.min(MOST_DELAY_MS);
-        self.last.plus_millis(limit_ms + delay_ms + 1)
+        self.last().plus_millis(limit_ms + delay_ms + 1)
     }
 
     /// Whether it has logged out, or has expired by then.
     pub(crate) fn is_over(&self, at: EventTime) -> bool {
-        let expires = self.extra.as_ref().and_then(|extra| extra.expires_at);
+        let expires = self.expires_at();
         self.ended || expires.is_some_and(|expires| expires <= at)
     }
 
@@ -450,20 +342,21 @@ impl Session {
 
     /// Whether it is in use: not logged out, not expired, and active within half an hour.
     pub(crate) fn is_live(&self, now: EventTime) -> bool {
-        !self.is_over(now) && now.since(self.last).abs() <= PAUSE_MS
+        !self.is_over(now) && now.since(self.last()).abs() <= PAUSE_MS
     }
 
     /// Its user has authenticated then. That may be before it began, as where one log-in opens many sessions.
     pub(crate) fn authenticates(&mut self, time: EventTime) {
-        self.authenticated = match self.is_assumed {
+        let known = match self.is_assumed {
             true => time,
-            false => self.authenticated.max(time),
+            false => self.authenticated().max(time),
         };
+        self.authenticated = PackedTime::new(known);
         self.is_assumed = false;
     }
 
     /// Takes in what the event states of the session itself.
-    fn read(&mut self, event: &Event<'_>) {
+    fn read(&mut self, event: &Event<'_>, in_order: bool) {
         let stated = &event.session;
         if self.id.is_none() {
             self.id = stated.id.as_deref().map(EventId::new);
@@ -474,14 +367,12 @@ impl Session {
         }
         let known =
             |time: Option<EventTime>, kept: Option<EventTime>| time.is_some() && time != kept;
-        let kept = self.extra.as_ref();
         // A late event does not take back what a later one has said.
-        if self.in_order && known(stated.jit_until, kept.and_then(|extra| extra.jit_until)) {
-            self.extra().jit_until = stated.jit_until;
+        if in_order && known(stated.jit_until, self.jit_until()) {
+            self.extra().jit_until = stated.jit_until.map(PackedTime::new);
         }
-        let kept = self.extra.as_ref();
-        if self.in_order && known(stated.expires_at, kept.and_then(|extra| extra.expires_at)) {
-            self.extra().expires_at = stated.expires_at;
+        if in_order && known(stated.expires_at, self.expires_at()) {
+            self.extra().expires_at = stated.expires_at.map(PackedTime::new);
         }
     }
 
@@ -503,159 +394,12 @@ impl Session {
     }
 
     fn heap_bytes(&self) -> usize {
-        let odd = self.odd.as_ref().map_or(0, |odd| {
-            let novel = odd.novel.iter().map(|novel| novel.event_id.heap_bytes());
-            let steps = odd.steps.iter().map(|step| step.event_id.heap_bytes());
-            let ids = novel.chain(steps).sum::<usize>();
-            size_of::<Oddities>() + ids + thin_bytes(&odd.novel) + thin_bytes(&odd.steps)
-        });
-        let extra = self.extra.as_ref().map_or(0, |extra| {
-            let changed = extra.changed.as_ref().map_or(0, |_| size_of::<Changed>());
-            let last = extra.last_event.as_ref().map_or(0, EventId::heap_bytes);
-            size_of::<Extra>() + thin_bytes(&extra.tenants) + changed + last
-        });
+        let odd = self.odd.as_ref().map_or(0, |odd| odd.bytes());
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.bytes());
         let id = self.id.as_ref().map_or(0, EventId::heap_bytes);
         odd + extra + id + self.ledger.heap_bytes()
     }
-}
 
-/// The other sessions of the identity.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Others<'s> {
-    before: &'s [Session],
-    after: &'s [Session],
-}
-
-impl<'s> Others<'s> {
-    pub(crate) fn iter(self) -> impl Iterator<Item = &'s Session> {
-        self.before.iter().chain(self.after)
-    }
-}
-
-/// The sessions of one identity.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions {
-    kept: ThinVec<Session>,
-    rested: RestedSessions,
-}
-stored!(Sessions { kept, rested: since 2 });
-
-/// What tells the session of an event: its id, failing that the credential, failing that nothing.
-pub(crate) fn session_key(event: &Event<'_>) -> u32 {
-    let id = event
-        .session
-        .id
-        .as_deref()
-        .or(event.credential.id.as_deref());
-    id.map_or(1, |id| (stable_hash(id) >> 32) as u32 | 1)
-}
-
-impl Sessions {
-    /// The session of the event, begun if need be, and whether it began.
-    pub(crate) fn enter(&mut self, event: &Event<'_>) -> (usize, bool) {
-        let (key, time) = (session_key(event), event.time);
-        let named = event.session.id.is_some();
-        let found = self.position(key);
-        let (at, begins) = match found {
-            Some(at) => {
-                if !named && time.since(self.kept[at].last) > PAUSE_MS {
-                    self.kept[at].restart(time);
-                }
-                (at, false)
-            }
-            None => self.begin(event, key),
-        };
-        let session = &mut self.kept[at];
-        session.touch(time);
-        session.read(event);
-        (at, begins)
-    }
-
-    /// Begins a session, or lets one go on that has rested; which, and whether it begins.
-    fn begin(&mut self, event: &Event<'_>, key: u32) -> (usize, bool) {
-        let time = event.time;
-        self.make_room(time);
-        let resumed = self.rested.resume(key, time, FORGOTTEN_AFTER_MS);
-        let begins = resumed.is_none();
-        let session = resumed.unwrap_or_else(|| {
-            let mut session = Session::new(key, time);
-            // A session may be seen long after it began.
-            let stated = event.session.started_at.filter(|started| *started < time);
-            session.started = stated.unwrap_or(time);
-            session.authenticated = session.started;
-            session.is_assumed = true;
-            session
-        });
-        push_exact(&mut self.kept, session);
-        (self.kept.len() - 1, begins)
-    }
-
-    fn make_room(&mut self, time: EventTime) {
-        let Self { kept, rested } = self;
-        kept.retain(|session| {
-            let is_forgotten = session.is_forgotten(time.since(session.last));
-            if is_forgotten {
-                rested.keep(session, time, FORGOTTEN_AFTER_MS);
-            }
-            !is_forgotten
-        });
-        let idlest = |at: &usize| {
-            // What a timer waits for goes last: it is to end at its time.
-            let session = &kept[*at];
-            let waited_for = session.waits_until().is_some_and(|until| until > time);
-            (waited_for, session.privileged, session.last)
-        };
-        let goes = |at: &usize| {
-            let (waited_for, ..) = idlest(at);
-            kept.len() >= MOST_WAITED_FOR || !(waited_for || kept[*at].is_watched)
-        };
-        if kept.len() >= MOST_SESSIONS
-            && let Some(idle) = (0..kept.len()).min_by_key(idlest).filter(goes)
-        {
-            rested.keep(&kept[idle], time, FORGOTTEN_AFTER_MS);
-            kept.remove(idle);
-        }
-    }
-
-    /// One session, and the others.
-    pub(crate) fn split(&mut self, at: usize) -> (&mut Session, Others<'_>) {
-        let (before, rest) = self.kept.split_at_mut(at);
-        let (session, after) = rest.split_at_mut(1);
-        (&mut session[0], Others { before, after })
-    }
-
-    pub(crate) fn position(&self, key: u32) -> Option<usize> {
-        self.kept.iter().position(|session| session.key == key)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.kept.iter()
-    }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.kept.iter_mut()
-    }
-
-    pub(crate) fn each_name(&self, mark: &mut dyn FnMut(Name)) {
-        self.kept.iter().for_each(|session| session.each_name(mark));
-    }
-
-    pub(crate) fn warm(&self) -> u32 {
-        // Three lines each.
-        let read = |session: &Session| {
-            session.key ^ session.learnt_hour ^ session.credential ^ u32::from(session.privileged)
-        };
-        warm(&self.kept, read)
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        thin_bytes(&self.kept)
-            + self.rested.heap_bytes()
-            + self.kept.iter().map(Session::heap_bytes).sum::<usize>()
-    }
-}
-
-impl Session {
     /// Begins anew under the same key; the risk that was seen stays.
     fn restart(&mut self, time: EventTime) {
         let ledger = std::mem::take(&mut self.ledger);

@@ -383,16 +383,15 @@ fn a_mass_of_data_in_many_small_calls_of_another_mix() {
 
 #[test]
 fn what_comes_with_one_event_corroborates_each_other() {
-    // Somebody with a laptop and a telephone, of whom a new device says little, and who has been seen for three days.
+    // Somebody with a laptop, a telephone and a tablet, of whom a new device says little, and who has been seen for three
+    // days.
     for (sensitive, answers) in [(0, false), (2, true)] {
         let mut story = Story::new();
         story.office_days("ann", &OSLO, 3);
-        story.tell(
-            call("ann", "mail")
-                .from(&OSLO)
-                .on("telephone")
-                .at(monday(2 * DAY + 20 * HOUR)),
-        );
+        for (device, hour) in [("telephone", 20), ("tablet", 21)] {
+            let evening = call("ann", "mail").from(&OSLO).on(device);
+            story.tell(evening.at(monday(2 * DAY + hour * HOUR)));
+        }
         let calls = [
             ("mail", ActionClass::Read),
             ("vault", ActionClass::Secret),

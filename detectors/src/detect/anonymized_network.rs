@@ -31,9 +31,11 @@ const DEVICES: [Trait; 4] = [
     Trait::Host,
     Trait::Region,
 ];
-/// To whom a new device comes less often than one day in six,
+/// To whom a new device comes less often than one day in three.
+const LEAST_DEVICE_BITS: f64 = 1.5;
+/// So much it weighs then,
 const NEW_DEVICE_BITS: f64 = 2.5;
-/// of whom so many days are known: in the first ones a telephone shows, and what runs on it.
+/// where so many days are known: in the first ones a telephone shows, and what runs on it.
 const SETTLED_DAYS: f64 = 3.0;
 
 const TECHNIQUE: &[&str] = &["T1090"];
@@ -67,7 +69,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let device = DEVICES.iter().any(|what| {
         let strange = moment.setting.get(*what) != 0
             && !moment.setting.is_known(*what, habits, moment.time());
-        strange && habits.strange(*what).bits.0 >= NEW_DEVICE_BITS
+        strange && habits.strange(*what).bits.0 >= LEAST_DEVICE_BITS
     });
     let weakened = moment.setting.posture_fell_from(subject.profile.posture)
         || subject.session.changed().is_some_and(|changed| {

@@ -238,7 +238,9 @@ impl Learnt {
             if in_order {
                 self.learn_order(profile, session);
             }
-            if self.raised & DetectorId::ImpossibleTravel.bit() == 0 {
+            if self.raised & DetectorId::ImpossibleTravel.bit() == 0
+                || self.is_second_device(profile, event.time)
+            {
                 let cell = self.place.map(|place| place.cell);
                 profile
                     .places
@@ -266,6 +268,17 @@ impl Learnt {
         if self.entered.in_order {
             session.setting.update(&self.setting);
         }
+    }
+
+    /// Whether somebody's first days show again a device that surfaces where nobody can have come to, of which nothing
+    /// was asked: a telephone may be abroad for ever, as one whose SIM is.
+    fn is_second_device(&self, profile: &Profile, time: EventTime) -> bool {
+        let before = |what| {
+            let key = self.setting.get(what);
+            key != 0 && profile.habits.days(what, key, time) > 0
+        };
+        let device = [Trait::Device, Trait::Fingerprint];
+        self.kind == IdentityKind::Human && profile.is_young(time) && device.into_iter().any(before)
     }
 
     /// The order is the usual one again, and nothing was said: what was odd for a moment, such as two calls that
@@ -297,7 +310,7 @@ impl Learnt {
             return;
         }
         if self.only.is_moved {
-            self.learn_move(profile, event.time);
+            self.learn_move(profile, event);
         }
         let is_export = event.action.class.known() == Some(ActionClass::Export);
         let is_asked = self.only.asked & DetectorId::ScopeDrift.bit() != 0;
@@ -350,9 +363,13 @@ impl Learnt {
     }
 
     /// A machine was asked about somewhere else, where it does what it always does.
-    fn learn_move(&self, profile: &mut Profile, time: EventTime) {
-        let habits = &mut profile.habits;
+    fn learn_move(&self, profile: &mut Profile, event: &Event<'_>) {
+        let (habits, time) = (&mut profile.habits, event.time);
         self.setting.learn(habits, time, true);
+        if let Some(country) = country_key(event, self.kind) {
+            let is_new = !habits.is_known(Trait::Country, country, time);
+            habits.learn(Trait::Country, country, time, is_new);
+        }
         if let Some(place) = &self.place {
             habits.learn(Trait::Place, place.cell | 1, time, true);
         }
@@ -470,6 +487,10 @@ impl Learnt {
             let surprised = self.raised & odd != 0 || session.changed().is_some();
             self.setting
                 .learn(&mut profile.habits, event.time, surprised);
+            if let Some(country) = country_key(event, self.kind) {
+                let habits = &mut profile.habits;
+                habits.learn(Trait::Country, country, event.time, surprised);
+            }
             if let Some(anonymizer) = anonymizer_key(event, self.kind, &self.setting) {
                 let surprised = self.raised & DetectorId::AnonymizedNetwork.bit() != 0;
                 profile
@@ -502,6 +523,12 @@ impl Learnt {
                 .learn(Trait::Privilege, privilege, event.time, false);
         }
     }
+}
+
+/// The country that a machine is in: people go everywhere, and what an agent was asked about does not become usual.
+pub(crate) fn country_key(event: &Event<'_>, kind: IdentityKind) -> Option<u32> {
+    let country = event.network.country.as_deref();
+    country.filter(|_| is_machine(kind)).map(key)
 }
 
 /// The anonymiser that an event comes through, with its network. Of a machine all hosting is one.

@@ -107,6 +107,64 @@ fn an_address_that_the_database_has_moved() {
 }
 
 #[test]
+fn a_telephone_whose_sim_is_of_another_country() {
+    let mut story = Story::new();
+    for day in 0..40 {
+        let at = |hour: i64, minute: i64| monday(day * DAY + hour * HOUR + minute * MINUTE);
+        let say = |city: &City, device: &str, name: &str| {
+            let session = format!("{device}-{day}");
+            call("ann", name).from(city).on(device).session(&session)
+        };
+        for hour in [8, 9, 10] {
+            story.tell(say(&OSLO, "laptop", "mail").at(at(hour, 0)));
+        }
+        if day % 3 != 2 {
+            for minute in [30, 34, 40] {
+                story.tell(say(&LIMA, "telephone", "wiki").at(at(11, minute)));
+            }
+        }
+        for hour in [12, 14, 16] {
+            story.tell(say(&OSLO, "laptop", "mail").at(at(hour, 0)));
+        }
+    }
+    left_alone(&story);
+}
+
+#[test]
+fn one_address_of_a_machines_two_that_the_database_has_moved() {
+    let second = City {
+        ip: "192.0.2.77",
+        ..LONDON
+    };
+    let moved = City {
+        ip: second.ip,
+        asn: LONDON.asn,
+        ..LIMA
+    };
+    let mut story = Story::new();
+    let read = |city: &City, time: i64| {
+        let call = job_call("svc", IdentityKind::ServiceAccount, JOB[0]);
+        call.from(city).at(monday(time))
+    };
+    for day in 0..12 {
+        for hour in 0..24 {
+            for (city, minute) in [(&LONDON, 0), (&second, 30)] {
+                story.tell(read(city, day * DAY + hour * HOUR + minute * MINUTE));
+            }
+        }
+    }
+    for hour in 0..48 {
+        for (city, minute) in [(&LONDON, 0), (&moved, 30)] {
+            story.tell(read(city, 12 * DAY + hour * HOUR + minute * MINUTE));
+        }
+    }
+    left_alone(&story);
+    // Somebody else who is there is somebody else.
+    story.tell(read(&LIMA, 14 * DAY + 15 * MINUTE));
+    assert!(story.found("impossible_travel"), "{:?}", story.findings());
+}
+
+#[test]
 fn a_database_that_moves_an_address_hides_no_travel_from_elsewhere() {
     let mut story = Story::new();
     story.office_days("ann", &OSLO, 10);

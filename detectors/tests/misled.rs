@@ -487,3 +487,30 @@ fn a_thief_whose_calls_come_hours_late_was_there_while_the_owner_was_here() {
         "{in_use:?}"
     );
 }
+
+#[test]
+fn a_stolen_key_that_is_used_abroad_while_its_owner_rests() {
+    for kind in [
+        IdentityKind::ServiceAccount,
+        IdentityKind::ApiKey,
+        IdentityKind::Workload,
+    ] {
+        let abroad = |calls: usize, asn: u64| {
+            let mut story = Story::new();
+            story.job("svc", kind, 14);
+            let city = City { asn, ..LIMA };
+            for step in 0..calls {
+                let call = job_call("svc", kind, JOB[step % JOB.len()]).from(&city);
+                let call = call.on("host-9").session("there");
+                story.tell(call.at(monday(14 * DAY + 16 * HOUR + step as i64 * 2_000)));
+            }
+            story
+        };
+        let moved = abroad(4, LIMA.asn);
+        assert!(moved.found("new_network"), "{kind:?}");
+        assert!(moved.commands().is_empty(), "{:?}", moved.findings());
+        assert!(!abroad(4, FRANKFURT.asn).found("new_network"));
+        let busy = abroad(200, LIMA.asn);
+        assert_eq!(busy.actions()[0], Action::StepUp, "{:?}", busy.findings());
+    }
+}

@@ -23,13 +23,15 @@
 //! earlier days, or where the identity has been here since. A place used on two earlier days, from a device
 //! used on an earlier day or not known, is habit: silent, but for a device never seen that shares its session or token
 //! elsewhere: the thief may come first. In the first days of a person, two devices
-//! without a common session are no more than a finding. A new device says
+//! without a common session are no more than a finding, and what both are used with and where becomes usual on the second
+//! day of it: a telephone may exit where its SIM is from. A new device says
 //! nothing when the other end is an egress. Where one end is an egress that the operator lists or many are seen
 //! to use, and no device is stated, one session at both ends is a VPN that was switched on or off, and no more
 //! than a finding. **What raises it:** one session or token in both places, and
 //! a device never seen, let it revoke by itself.
 //!
-//! One address that is located elsewhere than before has not travelled: silent.
+//! One address that is located elsewhere than before has not travelled: silent. Of a machine, whose addresses are
+//! remembered, nor has one of an earlier day while another of its addresses is where both were.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
 //! is silent, and so is a young machine's second place.
@@ -68,8 +70,6 @@ const MOST_EXPLAINED_BITS: f64 = 8.0;
 const DOUBT: f64 = 1.5;
 /// Nobody switches a VPN on and off so fast.
 const BY_TURNS_MS: i64 = 15 * 60_000;
-/// So long a person's ways are still being learnt.
-const LEARNING_MS: i64 = 5 * 86_400_000;
 /// A place is a person's habit after so many earlier days.
 const HABIT_DAYS: u8 = 2;
 /// A machine's second place says nothing before it has been used on so many days, for so many hours.
@@ -97,7 +97,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let device_days = profile.places.days_with(moment.bearer.device, event.time);
     let new_device = moment.bearer.device != 0 && device_days == 0;
     let at_home = is_habit(moment, profile, days_here, new_device);
-    if at_home && moment.is_machine() {
+    if at_home && moment.is_machine() || is_known_address(moment, profile) {
         return None;
     }
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
@@ -187,7 +187,7 @@ impl Ends<'_> {
     /// In the first days of somebody a VPN that is switched on and off is not known yet, and a second device
     /// shows.
     fn is_young(&self) -> bool {
-        self.profile.landmark.is_within(LEARNING_MS, self.time())
+        self.profile.is_young(self.time())
     }
 
     /// A device counts as new only against a history that has others.
@@ -327,6 +327,14 @@ fn is_stranger(moment: &Moment<'_>, profile: &Profile, spot: &Spot) -> bool {
         && places.days_with(there.device, time) == 0
         && places.days_at(spot.place.cell, time) == 0
         && !spot.is_egress
+}
+
+/// Whether it comes from an address that the machine used on an earlier day. Where that is located elsewhere now, the
+/// database has moved it.
+fn is_known_address(moment: &Moment<'_>, profile: &Profile) -> bool {
+    let (habits, now) = (&profile.habits, moment.time());
+    let address = moment.setting.get(Trait::Address);
+    habits.is_known(Trait::Address, address, now) && habits.days(Trait::Address, address, now) > 0
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {

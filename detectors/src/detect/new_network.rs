@@ -2,11 +2,14 @@
 //!
 //! **Catches** a token or password that surfaces somewhere else (T1078). By itself it is a finding at
 //! most; it marks the session as changed, which `context_change` answers when something sensitive
-//! follows, and at once where a machine's session has been privileged. Where events state no session, another
-//! address in an environment and network that are used as ever is another runner, and no session has moved.
+//! follows, and at once where a machine's session has been privileged. A machine that is in another country on a network,
+//! a host and in a region that it never used is always told of: a second oddity, such as more calls than usual, has it
+//! asked. Where events state no session, another address in an environment and network that are used as ever is another
+//! runner, and no session has moved.
 //!
 //! **Model.** Good–Turing over days of use (`profile/habits.rs`); in the middle of a session 4 bits more,
-//! because sessions seldom move. Of network and address the more surprising counts. A configured egress
+//! because sessions seldom move. A machine that is wholly elsewhere is worth 12 bits: in simulated organisations one moves
+//! in about four thousand days. Of network and address the more surprising counts. A configured egress
 //! is nobody's new network. **Evidence:** network, days, distinct values, values used once.
 //! **Configuration:** mode only.
 //!
@@ -19,10 +22,19 @@ use serde_json::json;
 use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
 use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
+use crate::learn::country_key;
+use crate::profile::Profile;
 use crate::profile::habits::{Strange, Trait};
 use crate::session::Changed;
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::Bits;
+
+/// So many days are known of a machine to which another country is odd,
+const SETTLED_DAYS: u16 = 5;
+/// and to which one comes less often than on one day in ten.
+const LEAST_COUNTRY_BITS: f64 = 3.3;
+/// −log2 of the chance that a day brings a machine to another country altogether.
+const ABROAD_BITS: f64 = 12.0;
 
 const TECHNIQUE: &[&str] = &["T1078"];
 
@@ -32,10 +44,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let before = subject.session.setting;
     let moved = !moment.entered.begins;
+    // As long as it goes on, whatever else is odd meets it.
+    let is_abroad = is_abroad(moment, subject.profile);
     let mut worst: Option<(Trait, Strange)> = None;
     for what in [Trait::Network, Trait::Address] {
         let key = moment.setting.get(what);
-        let same = key == 0 || key == before.get(what);
+        let same = key == 0 || key == before.get(what) && !is_abroad;
         if same || moment.setting.is_known(what, &subject.profile.habits, moment.time()) {
             continue;
         }
@@ -48,8 +62,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if strange.days == 0 {
         return None;
     }
-    let stated = moved && before.get(what) != 0 && !is_another_runner(moment, subject, what);
-    let bits = Bits(strange.bits.0 + if stated { MOVED_BITS } else { 0.0 });
+    let differs = moment.setting.get(what) != before.get(what);
+    let stated = moved && differs && before.get(what) != 0 && !is_another_runner(moment, subject, what);
+    let bits = match is_abroad {
+        true => Bits(ABROAD_BITS),
+        false => Bits(strange.bits.0 + if stated { MOVED_BITS } else { 0.0 }),
+    };
     let name = match what {
         Trait::Address => "address",
         _ => "network",
@@ -62,7 +80,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let jumps =
         || is_young && may_jump && what == Trait::Network && cannot_have_come(moment, subject);
     let is_notable = stated && (strange.bits.0 >= LEAST_CHANGE_BITS || jumps());
-    if !is_notable && !moment.may_count(bits) {
+    if !is_notable && !is_abroad && !moment.may_count(bits) {
         return None;
     }
     if is_notable {
@@ -89,6 +107,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             format!("a privileged session moved from {before} to {after}, never used before")
         }
         (None, Some(before)) => format!("the session moved from {before} to {after}, never used before"),
+        (_, None) if is_abroad => format!("{after}: nothing of it was ever used before, nor its country"),
         (_, None) => format!("{after}: a {name} never used before"),
     };
     Some(Signal {
@@ -96,18 +115,33 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         bits,
         alone: Alone::Finding,
         demand,
-        is_notable,
+        is_notable: is_notable || is_abroad && differs,
         technique: TECHNIQUE,
         summary,
         evidence: evidence(json!({
             "ip": moment.event.network.ip, "asn": moment.event.network.asn, "before": before,
             "what": name, "days_of_use": strange.days, "distinct": strange.distinct,
-            "used_on_one_day_only": strange.once, "in_mid_session": stated,
-            "formula": "chance = (used_on_one_day_only + 1/2) / (days_of_use + 1); 4 bits more in mid-session",
+            "used_on_one_day_only": strange.once, "in_mid_session": stated, "country_is_new_too": is_abroad,
+            "formula": "chance = (used_on_one_day_only + 1/2) / (days_of_use + 1); 4 bits more in mid-session, \
+                        or 12 where the country is new too",
             "silent_if": format!("this {name} had been used on an earlier day, or were listed under [[policy.egress]]"),
         })),
         other_events: Vec::new(),
     })
+}
+
+/// Whether a machine is in a country it never was in, and on nothing that it ever used.
+fn is_abroad(moment: &Moment<'_>, profile: &Profile) -> bool {
+    let (habits, now) = (&profile.habits, moment.time());
+    let is_new = |what| moment.setting.get(what) == 0 || !moment.setting.is_known(what, habits, now);
+    let Some(country) = country_key(moment.event, moment.kind) else {
+        return false;
+    };
+    !habits.is_known(Trait::Country, country, now)
+        && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS
+        && profile.earlier_days(now) >= SETTLED_DAYS
+        && moment.setting.get(Trait::Network) != 0
+        && [Trait::Network, Trait::Host, Trait::Region].into_iter().all(is_new)
 }
 
 /// Whether the session was elsewhere so lately that nobody can have come here since.

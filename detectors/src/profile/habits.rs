@@ -43,10 +43,12 @@ pub(crate) enum Trait {
     OffHour = 14,
     /// A place that a machine was asked about.
     Place = 15,
+    /// The country that a machine is in.
+    Country = 16,
 }
 
 impl Trait {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Network,
         Self::Address,
         Self::Device,
@@ -63,6 +65,7 @@ impl Trait {
         Self::Family,
         Self::OffHour,
         Self::Place,
+        Self::Country,
     ];
 
     /// The trait of this number, as state has it: a new one takes the next.

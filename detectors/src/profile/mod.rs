@@ -26,6 +26,9 @@ use scope::ScopeProfile;
 use sequence::SequenceProfile;
 use volume::VolumeProfile;
 
+/// So long a person's ways are still being learnt.
+const LEARNING_MS: i64 = 5 * 86_400_000;
+
 /// What was usual so far.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -94,6 +97,11 @@ impl Profile {
     pub(crate) fn earlier_days(&self, time: EventTime) -> u16 {
         self.days
             .saturating_sub(u16::from(day(time) <= self.last_day))
+    }
+
+    /// Whether these are somebody's first days.
+    pub(crate) fn is_young(&self, time: EventTime) -> bool {
+        self.landmark.is_within(LEARNING_MS, time)
     }
 
     /// Keeps the weights within what their numbers hold.

@@ -236,11 +236,10 @@ impl Identities {
         self.fixed_bytes() + bytes * self.len() / usize::max(count, 1)
     }
 
+    /// Without the lists of what is to be written down, which depend on when that was done last.
     fn fixed_bytes(&self) -> usize {
-        let saving = &self.saving;
-        let lists = self.vacant.capacity() + saving.changed.capacity() + saving.waiting.capacity();
         self.chunks.capacity() * size_of::<Vec<Identity>>()
-            + lists * size_of::<u32>()
+            + self.vacant.capacity() * size_of::<u32>()
             + self.slots() * size_of::<Identity>()
     }
 }

@@ -133,10 +133,10 @@ impl Shared {
         self.users.insert(what, Watched { users, is_changed });
     }
 
+    /// Without the list of what is to be written down, which depends on when that was done last.
     pub(crate) fn bytes(&self) -> usize {
         let users = self.users.values();
         self.users.allocation_size()
-            + self.changed.capacity() * size_of::<u64>()
             + users
                 .map(|watched| thin_bytes(&watched.users.days))
                 .sum::<usize>()

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
 use crate::reject::{Reason, Reject};
@@ -41,13 +41,13 @@ pub struct Drift {
 }
 
 /// How many records drifted, by format, field and kind, in the order of their names.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct DriftCounts(BTreeMap<&'static str, BTreeMap<String, BTreeMap<DriftKind, u64>>>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftCounts(BTreeMap<Cow<'static, str>, BTreeMap<String, BTreeMap<DriftKind, u64>>>);
 
 impl DriftCounts {
     /// Counts one record more.
     pub fn add(&mut self, drift: &Drift) {
-        let fields = self.0.entry(drift.format).or_default();
+        let fields = self.0.entry(drift.format.into()).or_default();
         if !fields.contains_key(&drift.field) {
             fields.insert(drift.field.clone(), BTreeMap::new());
         }
@@ -62,10 +62,10 @@ impl DriftCounts {
     }
 
     /// Format, field, kind and how many, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str, DriftKind, u64)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, DriftKind, u64)> {
         self.0.iter().flat_map(|(format, fields)| {
             fields.iter().flat_map(|(field, kinds)| {
-                let one = |(kind, count): (&DriftKind, &u64)| (*format, &**field, *kind, *count);
+                let one = |(kind, count): (&DriftKind, &u64)| (&**format, &**field, *kind, *count);
                 kinds.iter().map(one)
             })
         })
@@ -82,7 +82,7 @@ impl AddAssign<&Self> for DriftCounts {
     fn add_assign(&mut self, other: &Self) {
         for (format, fields) in &other.0 {
             for (field, kinds) in fields {
-                let own = self.0.entry(format).or_default();
+                let own = self.0.entry(format.clone()).or_default();
                 let own = own.entry(field.clone()).or_default();
                 for (kind, count) in kinds {
                     *own.entry(*kind).or_default() += count;

@@ -35,6 +35,9 @@ pub const VERSION: u16 = 5;
 /// More ids than these are split over several entries.
 const IDS_OF_ENTRY: usize = 16_384;
 
+/// Where all are written at once, so many identities are in memory twice.
+const IDENTITIES_AT_ONCE: usize = 256;
+
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -259,6 +262,32 @@ impl Engine {
         let entry =
             |(key, content): (Box<str>, Vec<u8>)| Entry::of(format!("{IDENTITY}{key}"), &content);
         Some(written.map(entry).collect())
+    }
+
+    /// Writes down all there is, as a first checkpoint would, and nothing is applied meanwhile. No account is kept of
+    /// what changes from then on.
+    pub fn write_all<E>(
+        &mut self,
+        position: i64,
+        write: &mut dyn FnMut(Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.keep_no_account();
+        self.account_for_all();
+        let mut entries = self.begin_checkpoint(position);
+        loop {
+            entries.drain(..).try_for_each(&mut *write)?;
+            match self.write_checkpoint(IDENTITIES_AT_ONCE) {
+                Some(more) => entries = more,
+                None => break,
+            }
+        }
+        self.keep_no_account();
+        Ok(())
+    }
+
+    /// What changes is not remembered any more: no checkpoint will ask for it.
+    pub fn keep_no_account(&mut self) {
+        self.saving = Saving::default();
     }
 
     fn write_whole(&mut self, position: i64) -> Vec<u8> {

@@ -9,7 +9,7 @@ pub use absent::*;
 #[cfg(feature = "analyst")]
 pub use plumbline_analyst::{
     Table,
-    archive::Archive,
+    archive::{Archive, ArchiveExtent},
     bucket::Buckets,
     file::ArchiveError,
     partition::{PartitionArchive, prepare},

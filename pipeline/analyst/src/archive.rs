@@ -9,17 +9,16 @@
 //!
 //! Everything is written to hidden directories and renamed at the end.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
-use plumbline_schemas::archive::Day;
 use plumbline_schemas::command::Command;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::Finding;
-use plumbline_schemas::time::EventTime;
+use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
-use crate::file::{ArchiveError, TableFile};
+use crate::file::ArchiveError;
+use crate::growing::{Growing, TableExtent};
 use crate::records::{self, Place};
 use crate::table::Table;
 
@@ -28,10 +27,28 @@ pub const FILE_ROWS: usize = 1 << 18;
 
 /// The three tables of one replay, as they are written.
 pub struct Archive {
-    events: Writing,
-    findings: Writing,
-    commands: Writing,
+    events: Growing,
+    findings: Growing,
+    commands: Growing,
     offset: i64,
+}
+
+/// How much of the tables is written at a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArchiveExtent {
+    events: TableExtent,
+    findings: TableExtent,
+    commands: TableExtent,
+    offset: i64,
+}
+
+impl ArchiveExtent {
+    /// Whether all of it is there.
+    pub fn check(&self, directory: &Path) -> io::Result<()> {
+        self.events.check(directory, Table::Events)?;
+        self.findings.check(directory, Table::Findings)?;
+        self.commands.check(directory, Table::Commands)
+    }
 }
 
 impl Archive {
@@ -41,11 +58,42 @@ impl Archive {
     }
 
     fn with_files_of(rows: usize, directory: &Path) -> Result<Self, ArchiveError> {
+        let begin = |table| Growing::begin(directory, table, rows);
         Ok(Self {
-            events: Writing::begin(directory, Table::Events, rows)?,
-            findings: Writing::begin(directory, Table::Findings, rows)?,
-            commands: Writing::begin(directory, Table::Commands, rows)?,
+            events: begin(Table::Events)?,
+            findings: begin(Table::Findings)?,
+            commands: begin(Table::Commands)?,
             offset: 0,
+        })
+    }
+
+    /// Goes on where a checkpoint was made: a complete file is left alone, and what stood in one that was not is
+    /// written again.
+    pub fn resume(directory: &Path, extent: &ArchiveExtent) -> Result<Self, ArchiveError> {
+        Self::resume_with_files_of(FILE_ROWS, directory, extent)
+    }
+
+    fn resume_with_files_of(
+        rows: usize,
+        directory: &Path,
+        extent: &ArchiveExtent,
+    ) -> Result<Self, ArchiveError> {
+        let resume = |table, extent| Growing::resume(directory, table, rows, extent);
+        Ok(Self {
+            events: resume(Table::Events, &extent.events)?,
+            findings: resume(Table::Findings, &extent.findings)?,
+            commands: resume(Table::Commands, &extent.commands)?,
+            offset: extent.offset,
+        })
+    }
+
+    /// Brings all rows to the disk, and says how much that is.
+    pub fn keep(&mut self) -> Result<ArchiveExtent, ArchiveError> {
+        Ok(ArchiveExtent {
+            events: self.events.keep()?,
+            findings: self.findings.keep()?,
+            commands: self.commands.keep()?,
+            offset: self.offset,
         })
     }
 
@@ -72,7 +120,7 @@ impl Archive {
 
     /// Completes the files, which do not yet stand under their names.
     pub fn finish(&mut self) -> Result<(), ArchiveError> {
-        self.tables().into_iter().try_for_each(Writing::finish)
+        self.tables().into_iter().try_for_each(Growing::finish)
     }
 
     /// Puts the tables under their names, where nothing stands any more.
@@ -82,94 +130,19 @@ impl Archive {
             .try_for_each(|table| table.publish())
     }
 
-    fn tables(&mut self) -> [&mut Writing; 3] {
+    fn tables(&mut self) -> [&mut Growing; 3] {
         [&mut self.events, &mut self.findings, &mut self.commands]
-    }
-}
-
-/// A table that is being written.
-struct Writing {
-    table: Table,
-    directory: PathBuf,
-    temporary: PathBuf,
-    clock: Option<EventTime>,
-    /// With fewer rows a file goes on over the end of the day.
-    file_rows: usize,
-    file: Option<TableFile>,
-}
-
-impl Writing {
-    fn begin(parent: &Path, table: Table, file_rows: usize) -> Result<Self, ArchiveError> {
-        let temporary = parent.join(format!(".{table}.partial"));
-        let failed = |source| ArchiveError::write(&temporary, source);
-        // What a replay left that was killed.
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(failed)?;
-        }
-        fs::create_dir(&temporary).map_err(failed)?;
-        Ok(Self {
-            table,
-            directory: parent.join(table.name()),
-            temporary,
-            clock: None,
-            file_rows,
-            file: None,
-        })
-    }
-
-    /// Where a row of that time goes.
-    fn room(&mut self, time: EventTime) -> Result<&mut Batch, ArchiveError> {
-        let new_day = self
-            .clock
-            .is_none_or(|clock| Day::of(clock) < Day::of(time));
-        self.clock = self.clock.max(Some(time));
-        let is_full = |file: &TableFile| file.rows() >= self.file_rows;
-        if new_day && self.file.as_ref().is_some_and(is_full) {
-            self.close()?;
-        }
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => self.open(&Day::of(time).to_string())?,
-        };
-        self.file.insert(file).room()
-    }
-
-    fn open(&self, name: &str) -> Result<TableFile, ArchiveError> {
-        TableFile::create(self.table, self.temporary.join(format!("{name}.parquet")))
-    }
-
-    fn close(&mut self) -> Result<(), ArchiveError> {
-        self.file
-            .take()
-            .map_or(Ok(()), |file| file.finish().map(drop))
-    }
-
-    fn finish(&mut self) -> Result<(), ArchiveError> {
-        if self.clock.is_none() {
-            self.file = Some(self.open("empty")?);
-        }
-        self.close()
-    }
-
-    fn publish(&self) -> Result<(), ArchiveError> {
-        fs::rename(&self.temporary, &self.directory)
-            .map_err(|source| ArchiveError::write(&self.directory, source))
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        // Gone already when it was published.
-        let _ = fs::remove_dir_all(&self.temporary);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
+    use std::path::PathBuf;
 
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use plumbline_schemas::event::{Delegate, EventKind, IdentityKind, Outcome};
+    use plumbline_schemas::time::EventTime;
 
     use super::*;
     use crate::file::LOOKED_UP;
@@ -202,17 +175,18 @@ mod tests {
             .for_each(|event| archive.event(event).unwrap());
         archive.finish().unwrap();
         archive.publish().unwrap();
-        let read = |path: PathBuf| {
-            let mut rows = Rows::open(File::open(&path).unwrap()).unwrap();
-            assert!(rows.is_archive());
-            let (mut found, mut record) = (Vec::new(), Vec::new());
-            while rows.next(&mut record).unwrap() {
-                found.push(String::from_utf8(record.clone()).unwrap());
-            }
-            assert_eq!(found.len() as u64, rows.row());
-            found
-        };
         files(directory).into_iter().map(read).collect()
+    }
+
+    fn read(path: PathBuf) -> Vec<String> {
+        let mut rows = Rows::open(File::open(&path).unwrap(), 0).unwrap();
+        assert!(rows.is_archive());
+        let (mut found, mut record) = (Vec::new(), Vec::new());
+        while rows.next(&mut record).unwrap() {
+            found.push(String::from_utf8(record.clone()).unwrap());
+        }
+        assert_eq!(found.len() as u64, rows.row());
+        found
     }
 
     #[test]
@@ -314,6 +288,47 @@ mod tests {
             if is_filled {
                 assert_eq!(column.bloom_filter_offset().is_some(), looked_up, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn what_another_process_goes_on_with_holds_the_same_rows() {
+        let events: Vec<Event<'_>> = (0..40)
+            .map(|at| event(at, NOON.plus_millis(at as i64 * 7_200_000)))
+            .collect();
+        let whole = tempfile::tempdir().unwrap();
+        let expected = archived(whole.path(), 9, &events);
+        assert!(expected.len() > 2, "several files");
+        for at in 0..events.len() {
+            let place = tempfile::tempdir().unwrap();
+            let (before, after) = events.split_at(at);
+            let mut archive = Archive::with_files_of(9, place.path()).unwrap();
+            { before.iter() }.for_each(|event| archive.event(event).unwrap());
+            let extent = archive.keep().unwrap();
+            // What was written since is not known to it; half of them have their results published too.
+            { after.iter().take(5) }.for_each(|event| archive.event(event).unwrap());
+            if at % 2 == 0 {
+                archive.finish().unwrap();
+                archive.publish().unwrap();
+            } else {
+                drop(archive);
+            }
+            extent.check(place.path()).unwrap();
+            let mut archive = Archive::resume_with_files_of(9, place.path(), &extent).unwrap();
+            { after.iter() }.for_each(|event| archive.event(event).unwrap());
+            archive.finish().unwrap();
+            for table in ["events", "findings", "commands"] {
+                let _ = fs::remove_dir_all(place.path().join(table));
+            }
+            archive.publish().unwrap();
+            let names = |place: &Path| {
+                let files = files(place).into_iter();
+                let names = files.map(|path| path.file_name().unwrap().to_owned());
+                names.collect::<Vec<_>>()
+            };
+            assert_eq!(names(place.path()), names(whole.path()), "{at}");
+            let stored: Vec<_> = files(place.path()).into_iter().map(read).collect();
+            assert_eq!(stored, expected, "{at}");
         }
     }
 

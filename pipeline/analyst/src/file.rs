@@ -2,19 +2,26 @@
 //!
 //! A row group holds [`GROUP_ROWS`] rows. Every column has statistics; ids, identities and
 //! sessions have Bloom filters, so that what concerns one identity is found without reading the
-//! groups in which it does not occur. The same rows give the same bytes.
+//! groups in which it does not occur. The same rows give the same bytes, as long as no row group is ended early.
+//!
+//! A file that is not complete has no footer, and cannot be read. Who wants to go on with it later keeps what its
+//! footer would be so far ([`Begun`]).
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataWriter};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
+use tempfile::tempfile_in;
 
 use crate::batch::{self, Batch};
 use crate::table::Table;
@@ -96,6 +103,13 @@ impl ArchiveError {
     }
 }
 
+/// How much of a file is written, and with what behind that it can be read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(crate) bytes: u64,
+    footer: Vec<u8>,
+}
+
 /// A file that is being written.
 pub(crate) struct TableFile {
     table: Table,
@@ -152,6 +166,55 @@ impl TableFile {
         self.writer
             .flush()
             .map_err(|source| encoding(&self.path, source))
+    }
+
+    /// Brings all rows to the disk, and says how much that is.
+    pub(crate) fn keep(&mut self) -> Result<Begun, ArchiveError> {
+        self.end_group()?;
+        let synced = { self.writer.sync() }.and_then(|()| self.writer.inner().sync_data());
+        synced.map_err(|source| ArchiveError::write(&self.path, source))?;
+        Ok(Begun {
+            bytes: self.writer.bytes_written() as u64,
+            footer: self
+                .footer()
+                .map_err(|source| encoding(&self.path, source))?,
+        })
+    }
+
+    /// Of the row groups that are complete.
+    fn footer(&self) -> Result<Vec<u8>, ParquetError> {
+        let schema = ArrowSchemaConverter::new().convert(&self.table.schema())?;
+        let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        let file = FileMetaData::new(2, rows, None, None, schema.into(), None);
+        let groups = self.writer.flushed_row_groups().to_vec();
+        let mut footer = Vec::new();
+        ParquetMetaDataWriter::new(&mut footer, &ParquetMetaData::new(file, groups)).finish()?;
+        Ok(footer)
+    }
+
+    /// Appends the rows that stood in so much of another file.
+    pub(crate) fn append_begun(&mut self, path: &Path, begun: &Begun) -> Result<(), ArchiveError> {
+        let failed = |source| ArchiveError::write(&self.path, source);
+        let readable = || {
+            let mut readable = tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+            io::copy(&mut File::open(path)?.take(begun.bytes), &mut readable)?;
+            readable.write_all(&begun.footer)?;
+            readable.rewind()?;
+            Ok(readable)
+        };
+        let readable = readable().map_err(failed)?;
+        let damaged = |source| ArchiveError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        // The words of dictionaries are told from other texts by the schema alone.
+        let options = ArrowReaderOptions::new().with_schema(self.table.schema());
+        let rows = ParquetRecordBatchReaderBuilder::try_new_with_options(readable, options);
+        let rows = rows.and_then(|rows| rows.with_batch_size(batch::ROWS).build());
+        for batch in rows.map_err(damaged)? {
+            self.append(&batch.map_err(|source| row(self.table, source))?)?;
+        }
+        Ok(())
     }
 
     /// Completes the file.

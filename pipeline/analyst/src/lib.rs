@@ -16,6 +16,7 @@ pub mod archive;
 mod batch;
 pub mod bucket;
 pub mod file;
+mod growing;
 mod nested;
 pub mod partition;
 pub mod query;

@@ -56,8 +56,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Reads a file.
-    pub fn open(file: File) -> Result<Self, RowsError> {
+    /// Reads a file from behind so many of its rows.
+    pub fn open(file: File, row: u64) -> Result<Self, RowsError> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let metadata = builder.metadata().file_metadata();
         let table = Table::of(metadata);
@@ -67,10 +67,13 @@ impl Rows {
         Ok(Self {
             is_archive: table.is_some(),
             total: u64::try_from(metadata.num_rows()).unwrap_or(0),
-            reader: builder.with_batch_size(ROWS_AT_ONCE).build()?,
+            reader: builder
+                .with_batch_size(ROWS_AT_ONCE)
+                .with_offset(usize::try_from(row).unwrap_or(usize::MAX))
+                .build()?,
             lines: Vec::new(),
             taken: 0,
-            row: 0,
+            row,
         })
     }
 

@@ -10,6 +10,7 @@ use plumbline_schemas::command::Command;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::finding::Finding;
 use plumbline_schemas::time::EventTime;
+use serde::{Deserialize, Serialize};
 
 /// What was asked for is not part of this build.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +36,31 @@ impl Absent {
 /// An archive that never is.
 pub enum Archive {}
 
+/// How much is written of it: of nothing, nothing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ArchiveExtent {}
+
+impl ArchiveExtent {
+    /// Never called.
+    pub fn check(&self, _: &Path) -> io::Result<()> {
+        match *self {}
+    }
+}
+
 impl Archive {
     /// Fails.
     pub fn begin(_: &Path) -> Result<Self, Absent> {
         Err(Absent)
+    }
+
+    /// Never called.
+    pub fn resume(_: &Path, extent: &ArchiveExtent) -> Result<Self, Absent> {
+        match *extent {}
+    }
+
+    /// Never called.
+    pub fn keep(&mut self) -> Result<ArchiveExtent, Absent> {
+        match *self {}
     }
 
     /// Never called.
@@ -210,7 +232,7 @@ pub enum Rows {}
 
 impl Rows {
     /// Fails.
-    pub fn open(_: File) -> Result<Self, Absent> {
+    pub fn open(_: File, _: u64) -> Result<Self, Absent> {
         Err(Absent)
     }
 

@@ -21,7 +21,7 @@ use crate::replay::{self, Summary};
 /// what differs is printed and written to comparison.json, differences.ndjson and sweep.json.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
+    after_help = "Examples:\n  plumbline replay --input events.ndjson.gz --out result\n  plumbline replay --input logs/ 'more/*.zst' --format okta --tenant acme --out result\n  zcat events.gz | plumbline replay --input - --config plumbline.toml --out result\n  plumbline replay --input logs/ --config plumbline.toml --compare candidate.toml --out result --fail-if 'new_enforced > 10'\n  plumbline replay --input last-month/ --config plumbline.toml --out result --export-state\n  plumbline replay --input logs/ --config plumbline.toml --out result --resume\n  plumbline replay --input logs/ --sweep detectors.impossible_travel.max_speed_kmh=500,800,1000 --out result\n\nThe names in conditions: plumbline compare --help"
 )]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
@@ -67,6 +67,19 @@ pub(super) struct ReplayArgs {
         hide_env_values = true
     )]
     export_state: Option<bool>,
+    /// Go on where the replay before has stopped or was killed: with the same input and configuration the results are
+    /// those of one that was never interrupted [file: replay.resume]
+    #[arg(
+        long,
+        value_name = "true|false",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        env = "PLUMBLINE_RESUME",
+        hide_env_values = true
+    )]
+    resume: Option<bool>,
     /// A second configuration: of it [geo], [engine], [detectors] and [policy] are read; its results go to
     /// compare/ below DIR [file: replay.compare]
     #[arg(
@@ -109,6 +122,11 @@ impl ReplayArgs {
                 ErrorKind::ArgumentConflict,
                 "replay takes --compare or --sweep, not both; [replay] of the configuration counts too",
             )),
+            (Some(_), None) | (None, Some(_)) if config.replay.resume => Err(usage(
+                ErrorKind::ArgumentConflict,
+                "--resume goes on with a replay of one configuration: leave it out, or --compare and --sweep; [replay] \
+                 of the configuration counts too",
+            )),
             (Some(second), None) => both(&config, path.as_deref(), second),
             (None, Some(sweep)) => swept(&config, path.as_deref(), sweep),
             (None, None) if asks_condition => Err(usage(
@@ -129,6 +147,7 @@ impl ReplayArgs {
         replay.out = self.out.or(replay.out.take());
         replay.parquet = self.parquet.unwrap_or(replay.parquet);
         replay.export_state = self.export_state.unwrap_or(replay.export_state);
+        replay.resume = self.resume.unwrap_or(replay.resume);
         replay.compare = self.compare.or(replay.compare.take());
         replay.sweep = self.sweep.or(replay.sweep.take());
     }

@@ -241,6 +241,11 @@ pub struct ReplayConfig {
     pub parquet: bool,
     /// Whether what is learnt is written to `plumbline.state`, for `plumbline run` to begin with.
     pub export_state: bool,
+    /// Whether it goes on where the one before has stopped, if that has not come to its end.
+    pub resume: bool,
+    /// How often a checkpoint is made; without, once a minute, and less often where that took long.
+    #[serde(deserialize_with = "some_longer_than_zero")]
+    pub checkpoint_interval: Option<Span>,
 }
 
 impl Default for ReplayConfig {
@@ -258,6 +263,8 @@ impl Default for ReplayConfig {
             sweep: None,
             parquet: analyst::IS_BUILT_IN,
             export_state: false,
+            resume: false,
+            checkpoint_interval: None,
         }
     }
 }
@@ -447,6 +454,12 @@ pub(super) fn longer_than_zero<'de, D: Deserializer<'de>>(
         ));
     }
     Ok(span)
+}
+
+fn some_longer_than_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Span>, D::Error> {
+    longer_than_zero(deserializer).map(Some)
 }
 
 /// A time, or a day, which begins at midnight UTC.

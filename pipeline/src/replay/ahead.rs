@@ -10,7 +10,8 @@ use plumbline_schemas::reject::Reject;
 
 use super::ReplayError;
 use super::feed::{Feed, Taken};
-use super::merge::{self, Taker};
+use super::merge::{self, Sink};
+use super::place::Place;
 use super::selection::Selection;
 use crate::normalise::Normaliser;
 
@@ -19,6 +20,11 @@ const PORTION: usize = 512;
 const PORTION_BYTES: usize = 1 << 20;
 /// So many portions wait at most.
 const PORTIONS: usize = 8;
+/// After so many it is said where the reading is. To be resumed costs reading as many again.
+const PLACE_EVERY: u64 = 4096;
+
+/// Takes what comes out, with the number of its file.
+pub(super) type Taker<'s> = dyn FnMut(usize, Taken<'_>) -> Result<(), ReplayError> + 's;
 
 /// What comes one after the other.
 #[derive(Default)]
@@ -37,6 +43,7 @@ enum Held {
     Skipped,
     LeftOut,
     Drift(Drift),
+    Place(Box<Place>),
 }
 
 impl Portion {
@@ -53,6 +60,7 @@ impl Portion {
             Taken::Skipped => Held::Skipped,
             Taken::LeftOut => Held::LeftOut,
             Taken::Drift(drift) => Held::Drift(drift),
+            Taken::Place(place) => Held::Place(place),
         };
         self.taken.push((file, held));
     }
@@ -74,6 +82,7 @@ impl Portion {
                 Held::Skipped => Taken::Skipped,
                 Held::LeftOut => Taken::LeftOut,
                 Held::Drift(drift) => Taken::Drift(drift),
+                Held::Place(place) => Taken::Place(place),
             };
             take(file, taken)?;
         }
@@ -81,16 +90,27 @@ impl Portion {
     }
 }
 
-/// Hands on all that the files hold, in one order, while what comes next is read.
+/// Hands on all that the files hold, in one order, while what comes next is read; `taken` came before. Now and then
+/// it is said where the reading is.
 pub(super) fn read_ahead(
-    feeds: &mut [Feed<'_>],
+    (feeds, taken): (&mut [Feed<'_>], u64),
     normaliser: &Normaliser,
     selection: &Selection<'_>,
     take: &mut Taker<'_>,
 ) -> Result<(), ReplayError> {
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(PORTIONS);
-        let reading = scope.spawn(move || read(feeds, normaliser, selection, &sender));
+        let reading = scope.spawn(move || {
+            let mut ahead = Ahead {
+                sender,
+                selection,
+                portion: Portion::default(),
+                taken,
+                place_at: taken + PLACE_EVERY,
+            };
+            merge::merge(feeds, normaliser, &mut ahead)?;
+            ahead.send()
+        });
         // Where that fails the receiver goes, which ends the reading.
         receiver
             .into_iter()
@@ -101,26 +121,51 @@ pub(super) fn read_ahead(
     })
 }
 
-fn read(
-    feeds: &mut [Feed<'_>],
-    normaliser: &Normaliser,
-    selection: &Selection<'_>,
-    sender: &SyncSender<Portion>,
-) -> Result<(), ReplayError> {
-    let mut portion = Portion::default();
-    merge::merge(feeds, normaliser, &mut |file, taken| {
-        let taken = match taken {
-            Taken::Event(event) if !selection.has(&event) => Taken::LeftOut,
-            taken => taken,
-        };
-        portion.push(file, taken);
-        if !portion.is_full() {
+/// The end that reads.
+struct Ahead<'s> {
+    sender: SyncSender<Portion>,
+    selection: &'s Selection<'s>,
+    portion: Portion,
+    taken: u64,
+    /// When to say the place again.
+    place_at: u64,
+}
+
+impl Ahead<'_> {
+    fn push(&mut self, file: usize, taken: Taken<'_>) -> Result<(), ReplayError> {
+        self.portion.push(file, taken);
+        match self.portion.is_full() {
+            true => self.send(),
+            false => Ok(()),
+        }
+    }
+
+    fn send(&mut self) -> Result<(), ReplayError> {
+        let full = mem::take(&mut self.portion);
+        self.sender.send(full).map_err(nobody_takes)
+    }
+}
+
+impl Sink for Ahead<'_> {
+    fn take(&mut self, file: usize, taken: Taken<'_>) -> Result<(), ReplayError> {
+        self.taken += 1;
+        match taken {
+            Taken::Event(event) if !self.selection.has(&event) => self.push(file, Taken::LeftOut),
+            taken => self.push(file, taken),
+        }
+    }
+
+    fn rest(&mut self, feeds: &[Feed<'_>]) -> Result<(), ReplayError> {
+        if self.taken < self.place_at {
             return Ok(());
         }
-        let full = mem::take(&mut portion);
-        sender.send(full).map_err(nobody_takes)
-    })?;
-    sender.send(portion).map_err(nobody_takes)
+        self.place_at = self.taken + PLACE_EVERY;
+        let place = Place {
+            taken: self.taken,
+            feeds: feeds.iter().map(Feed::place).collect(),
+        };
+        self.push(0, Taken::Place(Box::new(place)))
+    }
 }
 
 fn nobody_takes(_: SendError<Portion>) -> ReplayError {

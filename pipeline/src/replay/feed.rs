@@ -19,6 +19,7 @@ use plumbline_schemas::reject::{Reason, Reject};
 use plumbline_schemas::time::EventTime;
 
 use super::ReplayError;
+use super::place::{At, FeedPlace, Place, Since};
 use super::reader::{Opener, Reader};
 use super::records::Next;
 use crate::normalise::Normaliser;
@@ -38,6 +39,8 @@ pub(super) enum Taken<'t> {
     LeftOut,
     /// A field in which the next record is not what its format expects.
     Drift(Drift),
+    /// Nothing of the log, but where the reading of it is.
+    Place(Box<Place>),
 }
 
 /// Takes what a file holds.
@@ -74,29 +77,62 @@ pub(super) struct Feed<'o> {
     path: PathBuf,
     reader: Reader,
     opener: &'o Opener,
-    /// What comes behind it, and how many lines came before.
+    /// What comes behind it, and how many files and lines came before.
     following: VecDeque<PathBuf>,
+    files_before: usize,
     lines_before: u64,
     record: Vec<u8>,
     clock: Option<EventTime>,
     jump: Option<Jump>,
+    /// From where another process reads on, and what it does not hand on a second time.
+    mark: FeedPlace,
+    /// What is still not to be handed on a second time.
+    again: Since,
 }
 
 impl<'o> Feed<'o> {
-    /// Of a sequence the first is opened now, and each of the others in its turn: there may be thousands.
-    pub(super) fn open(files: &[PathBuf], opener: &'o Opener) -> Result<Self, ReplayError> {
-        let mut following = VecDeque::from_iter(files.iter().cloned());
+    /// From a place on. Of a sequence the first is opened now, and each of the others in its turn: there may be
+    /// thousands.
+    pub(super) fn open(
+        files: &[PathBuf],
+        opener: &'o Opener,
+        place: &FeedPlace,
+    ) -> Result<Self, ReplayError> {
+        let (before, rest) = files.split_at(place.file.min(files.len()));
+        let mut following = VecDeque::from_iter(rest.iter().cloned());
         let path = following.pop_front().unwrap_or_default();
+        opener.pass(before);
+        let reader = match place.is_over {
+            // What was read before need not be unpacked again.
+            true => {
+                opener.pass(std::slice::from_ref(&path));
+                Reader::ended()
+            }
+            false => opener.open(&path, place.at)?,
+        };
         Ok(Self {
-            reader: opener.open(&path)?,
+            reader,
             path,
             opener,
             following,
-            lines_before: 0,
+            files_before: place.file,
+            lines_before: place.lines_before,
             record: Vec::new(),
-            clock: None,
+            clock: place.clock.map(EventTime::from_millis),
             jump: None,
+            mark: *place,
+            again: place.since,
         })
+    }
+
+    /// From where it can be read on.
+    pub(super) fn place(&self) -> FeedPlace {
+        self.mark
+    }
+
+    /// So many of its events were handed on.
+    pub(super) fn handed_on(&mut self, events: u64) {
+        self.mark.since.events += events;
     }
 
     /// Reads one record and hands on everything it settles; false at the end of the last file.
@@ -105,6 +141,39 @@ impl<'o> Feed<'o> {
         normaliser: &Normaliser,
         take: &mut Taker<'_>,
     ) -> Result<bool, ReplayError> {
+        let is_settled = self.jump.is_none();
+        if is_settled {
+            self.mark = FeedPlace {
+                file: self.files_before,
+                at: self.reader.at(),
+                lines_before: self.lines_before,
+                clock: self.clock.map(EventTime::as_millis),
+                ..FeedPlace::START
+            };
+        }
+        let (mut since, mut again) = (self.mark.since, self.again);
+        let more = self.read(normaliser, &mut |taken| {
+            let is_event = matches!(taken, Taken::Event(_));
+            let left = match is_event {
+                true => &mut again.events,
+                false => &mut again.others,
+            };
+            let is_again = *left > 0;
+            *left -= u64::from(is_again);
+            // Other events are counted once they have gone their way.
+            since.events += u64::from(is_event && is_again);
+            since.others += u64::from(!is_event);
+            match is_again {
+                true => Ok(()),
+                false => take(taken),
+            }
+        })?;
+        (self.mark.since, self.again) = (since, again);
+        self.mark.is_over = is_settled && !more;
+        Ok(more)
+    }
+
+    fn read(&mut self, normaliser: &Normaliser, take: &mut Taker<'_>) -> Result<bool, ReplayError> {
         let Self {
             path,
             reader,
@@ -142,8 +211,9 @@ impl<'o> Feed<'o> {
                 take(Taken::Rejected(line, reject, Cow::Borrowed(b""))).map(|()| true)
             }
             Next::End if let Some(following) = self.following.pop_front() => {
-                *reader = self.opener.open(&following)?;
+                *reader = self.opener.open(&following, At::START)?;
                 *path = following;
+                self.files_before += 1;
                 self.lines_before = line;
                 Ok(true)
             }

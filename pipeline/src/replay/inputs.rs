@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -120,10 +120,12 @@ impl Inputs {
         Ok((head == PARQUET).then_some(file))
     }
 
-    /// Opens a file; gzip and Zstandard are known by their first bytes, whatever the name says.
+    /// Opens a file behind so many bytes of its content; gzip and Zstandard are known by their first bytes, whatever
+    /// the name says.
     pub(super) fn open(
         &self,
         path: &Path,
+        offset: u64,
         progress: &Progress,
     ) -> io::Result<Box<dyn BufRead + Send>> {
         let raw: Box<dyn Read + Send> = if path == Path::new(STDIN) {
@@ -131,9 +133,18 @@ impl Inputs {
         } else if let Some(buckets) = self.buckets_of(path) {
             buckets.read(path)?
         } else {
-            Box::new(File::open(path)?)
+            let mut file = File::open(path)?;
+            if offset > 0 && is_plain(&mut file)? {
+                file.seek(SeekFrom::Start(offset))?;
+                progress.pass(offset);
+                let rest = progress.counting(Box::new(file));
+                return Ok(Box::new(BufReader::with_capacity(1 << 17, rest)));
+            }
+            Box::new(file)
         };
-        decompressed(progress.counting(raw))
+        let mut input = decompressed(progress.counting(raw))?;
+        skip(&mut *input, offset)?;
+        Ok(input)
     }
 
     fn buckets_of(&self, path: &Path) -> Option<&Buckets> {
@@ -204,6 +215,52 @@ fn is_skippable(head: &[u8]) -> bool {
     head.first().is_some_and(|first| first & 0xf0 == 0x50) && head[1..].starts_with(b"\x2a\x4d\x18")
 }
 
+/// How content is packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zstandard,
+}
+
+impl Packing {
+    /// By the first bytes.
+    fn of(head: &[u8]) -> Self {
+        if head.starts_with(&[0x1f, 0x8b]) {
+            Self::Gzip
+        } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable(head) {
+            Self::Zstandard
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Whether a file is read as it is; it stands at its beginning again afterwards.
+fn is_plain(file: &mut File) -> io::Result<bool> {
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    file.by_ref()
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(Packing::of(&head) == Packing::Plain)
+}
+
+/// Reads on without looking.
+fn skip(input: &mut dyn BufRead, bytes: u64) -> io::Result<()> {
+    let mut left = bytes;
+    while left > 0 {
+        let there = input.fill_buf()?.len() as u64;
+        if there == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = there.min(left);
+        input.consume(read as usize);
+        left -= read;
+    }
+    Ok(())
+}
+
 fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut raw = BufReader::with_capacity(1 << 17, raw);
     // A pipe may give its first bytes one by one. Enough of them to see how the first line begins.
@@ -216,23 +273,18 @@ fn decompressed(raw: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead +
             "Parquet is read from its end and cannot come through a pipe; name the file",
         ));
     }
-    let (gzip, zstd) = (
-        head.starts_with(&[0x1f, 0x8b]),
-        head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable(&head),
-    );
+    let packing = Packing::of(&head);
     let whole = io::Cursor::new(head).chain(raw);
-    Ok(if gzip {
-        Box::new(BufReader::with_capacity(
+    Ok(match packing {
+        Packing::Gzip => Box::new(BufReader::with_capacity(
             1 << 17,
             flate2::bufread::MultiGzDecoder::new(whole),
-        ))
-    } else if zstd {
-        Box::new(BufReader::with_capacity(
+        )),
+        Packing::Zstandard => Box::new(BufReader::with_capacity(
             1 << 17,
             zstd::Decoder::with_buffer(whole)?,
-        ))
-    } else {
-        Box::new(whole)
+        )),
+        Packing::Plain => Box::new(whole),
     })
 }
 

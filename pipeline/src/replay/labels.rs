@@ -187,20 +187,45 @@ pub(crate) fn complete(path: &Path) -> Result<Vec<LabelledEvent>, LabelError> {
     Ok(events)
 }
 
+/// A labelled event of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Noted {
+    event: LabelledEvent,
+    /// Who reported it: two may use one id.
+    source: Option<String>,
+}
+
+impl Noted {
+    fn key(&self) -> (String, Option<String>, String) {
+        let event = &self.event;
+        (
+            event.tenant.clone(),
+            self.source.clone(),
+            event.event_id.clone(),
+        )
+    }
+}
+
 /// Collects the labelled events of a log.
 pub(super) struct Labels {
     file: Option<LabelFile>,
     seen: HashSet<(String, Option<String>, String)>,
-    noted: Vec<LabelledEvent>,
+    noted: Vec<Noted>,
 }
 
 impl Labels {
-    pub(super) fn new(file: Option<LabelFile>) -> Self {
+    /// With those that were collected before.
+    pub(super) fn new(file: Option<LabelFile>, noted: Vec<Noted>) -> Self {
         Self {
             file,
-            seen: HashSet::new(),
-            noted: Vec::new(),
+            seen: noted.iter().map(Noted::key).collect(),
+            noted,
         }
+    }
+
+    /// All so far.
+    pub(super) fn noted(&self) -> &[Noted] {
+        &self.noted
     }
 
     pub(super) fn note(&mut self, event: &Event<'_>) {
@@ -209,24 +234,26 @@ impl Labels {
             None => event.labels.attack.as_deref(),
         };
         let Some(attack) = attack else { return };
-        let tenant = event.tenant().to_owned();
-        let source = event.source.as_deref().map(str::to_owned);
-        let id = event.id.as_ref().to_owned();
-        if self.seen.insert((tenant.clone(), source, id.clone())) {
-            self.noted.push(LabelledEvent {
-                event_id: id,
-                tenant,
+        let noted = Noted {
+            source: event.source.as_deref().map(str::to_owned),
+            event: LabelledEvent {
+                event_id: event.id.as_ref().to_owned(),
+                tenant: event.tenant().to_owned(),
                 identity: event.identity.id.as_ref().to_owned(),
                 time: event.time,
                 attack: attack.to_owned(),
-            });
+            },
+        };
+        if self.seen.insert(noted.key()) {
+            self.noted.push(noted);
         }
     }
 
     /// How many lines of the file of labels named no event of the log.
     fn unknown(&self) -> usize {
         let Some(file) = &self.file else { return 0 };
-        let met: HashSet<&str> = self.noted.iter().map(|event| &*event.event_id).collect();
+        let ids = self.noted.iter().map(|noted| &*noted.event.event_id);
+        let met: HashSet<&str> = ids.collect();
         let unmet = file.0.iter().filter(|(id, _)| !met.contains(id.as_str()));
         unmet.map(|(_, named)| named.len()).sum()
     }
@@ -237,7 +264,8 @@ impl Labels {
             return Ok(());
         }
         let mut file = Writing::begin(directory, FILE)?;
-        self.noted.iter().try_for_each(|event| file.line(event))?;
+        let mut events = self.noted.iter().map(|noted| &noted.event);
+        events.try_for_each(|event| file.line(event))?;
         file.finish()?;
         file.publish()
     }

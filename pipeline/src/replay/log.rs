@@ -1,5 +1,6 @@
 //! The log that a replay reads: all that its inputs hold, decoded and in one order.
 
+use std::iter;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use super::ReplayError;
 use super::ahead;
 use super::feed::{Feed, Taken};
 use super::inputs::{self, Inputs};
+use super::place::{FeedPlace, Place};
 use super::progress::Progress;
 use super::reader::Opener;
 use super::selection::Selection;
@@ -53,39 +55,45 @@ impl<'c> Log<'c> {
         })
     }
 
-    /// How many files it is in.
-    pub(super) fn files(&self) -> u64 {
-        self.sequences.iter().flatten().count() as u64
+    /// The files it is in.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.sequences.iter().flatten().cloned().collect()
     }
 
-    /// Its inputs, opened.
-    pub(super) fn feeds(&self) -> Result<Vec<Feed<'_>>, ReplayError> {
-        let sequences = self.sequences.iter();
+    /// Where they are.
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.opener.inputs
+    }
+
+    /// Its inputs, opened at a place in it.
+    pub(super) fn feeds(&self, place: &Place) -> Result<Vec<Feed<'_>>, ReplayError> {
+        let places = place.feeds.iter().chain(iter::repeat(&FeedPlace::START));
+        let sequences = self.sequences.iter().zip(places);
         sequences
-            .map(|files| Feed::open(files, &self.opener))
+            .map(|(files, place)| Feed::open(files, &self.opener, place))
             .collect()
     }
 
-    /// Hands on what they hold, in one order, until it is enough.
+    /// Hands on what they hold, in one order, until it is enough; so many things came `before`.
     pub(super) fn read(
         &self,
-        mut feeds: Vec<Feed<'_>>,
+        (mut feeds, before): (Vec<Feed<'_>>, u64),
         take: &mut Taker<'_>,
     ) -> Result<(), ReplayError> {
         let progress = &self.opener.progress;
         let sequences = self.sequences.iter();
         let names: Vec<String> = sequences.map(|files| inputs::name(files)).collect();
         let selection = Selection::of(self.config);
-        let mut events = 0;
+        let mut since = 0;
         let mut is_enough = false;
         let read = ahead::read_ahead(
-            &mut feeds,
+            (&mut feeds, before),
             &self.normaliser,
             &selection,
             &mut |file, taken| {
-                if !matches!(taken, Taken::Drift(_)) {
-                    progress.events(events);
-                    events += 1;
+                if !matches!(taken, Taken::Drift(_) | Taken::Place(_)) {
+                    progress.events(before, since);
+                    since += 1;
                 }
                 is_enough = take(&names[file], taken)?.is_break();
                 match is_enough {
@@ -109,8 +117,11 @@ pub(crate) fn events(
     take: &mut dyn FnMut(&Event<'_>) -> ControlFlow<()>,
 ) -> Result<(), ReplayError> {
     let log = Log::new(config, Inputs::expand(&config.input)?, enricher)?;
-    log.read(log.feeds()?, &mut |_, taken| match taken {
-        Taken::Event(event) => Ok(take(&event)),
-        _ => Ok(ControlFlow::Continue(())),
-    })
+    log.read(
+        (log.feeds(&Place::default())?, 0),
+        &mut |_, taken| match taken {
+            Taken::Event(event) => Ok(take(&event)),
+            _ => Ok(ControlFlow::Continue(())),
+        },
+    )
 }

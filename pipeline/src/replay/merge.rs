@@ -20,6 +20,22 @@ struct Waiting {
     event: Flat,
 }
 
+impl Waiting {
+    fn new(event: &Event<'_>, file: usize) -> Self {
+        let mut flat = Flat::default();
+        flat.push(event);
+        Self {
+            key: Key {
+                time: event.time,
+                id_bytes: event.id.len(),
+                id: event.id.as_ref().to_owned(),
+                file,
+            },
+            event: flat,
+        }
+    }
+}
+
 /// What decides whose turn it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -36,20 +52,26 @@ impl Key {
     }
 }
 
-/// What comes out: an event with the number of its file, or what the file holds beside events.
-pub(super) type Taker<'s> = dyn FnMut(usize, Taken<'_>) -> Result<(), ReplayError> + 's;
+/// What comes out.
+pub(super) trait Sink {
+    /// An event with the number of its file, or what the file holds beside events.
+    fn take(&mut self, file: usize, taken: Taken<'_>) -> Result<(), ReplayError>;
+
+    /// The next record is going to be read: all that was handed on is what the feeds say.
+    fn rest(&mut self, feeds: &[Feed<'_>]) -> Result<(), ReplayError>;
+}
 
 /// Takes all that the files hold, in one order.
 pub(super) fn merge(
     feeds: &mut [Feed<'_>],
     normaliser: &Normaliser,
-    take: &mut Taker<'_>,
+    sink: &mut dyn Sink,
 ) -> Result<(), ReplayError> {
     let mut queues: Vec<VecDeque<Waiting>> = feeds.iter().map(|_| VecDeque::new()).collect();
     // Where there is only one file nothing ever waits.
     if feeds.len() > 1 {
-        for (file, feed) in feeds.iter_mut().enumerate() {
-            fill(feed, file, normaliser, &mut queues[file], None, take)?;
+        for (file, queue) in queues.iter_mut().enumerate() {
+            fill(feeds, file, normaliser, queue, None, sink)?;
         }
     }
     let mut open: Vec<usize> = (0..feeds.len()).collect();
@@ -66,18 +88,14 @@ pub(super) fn merge(
             .cloned();
         let within = |key: &Key| limit.as_ref().is_none_or(|limit| key <= limit);
         while let Some(waiting) = queues[file].pop_front_if(|waiting| within(&waiting.key)) {
-            let mut event = waiting.event.events();
-            event.try_for_each(|event| take(file, Taken::Event(Box::new(event))))?;
+            for event in waiting.event.events() {
+                sink.take(file, Taken::Event(Box::new(event)))?;
+                feeds[file].handed_on(1);
+            }
         }
         if queues[file].is_empty() {
-            fill(
-                &mut feeds[file],
-                file,
-                normaliser,
-                &mut queues[file],
-                Some(limit.as_ref()),
-                take,
-            )?;
+            let limit = Some(limit.as_ref());
+            fill(feeds, file, normaliser, &mut queues[file], limit, sink)?;
         }
         if queues[file].is_empty() {
             open.swap_remove(next);
@@ -93,39 +111,32 @@ fn head(queues: &[VecDeque<Waiting>], file: usize) -> Option<&Key> {
 /// Reads on until an event has to wait or the file ends. With a limit, what comes no later than that
 /// is taken at once; a limit of nothing lets everything through.
 fn fill(
-    feed: &mut Feed<'_>,
+    feeds: &mut [Feed<'_>],
     file: usize,
     normaliser: &Normaliser,
     queue: &mut VecDeque<Waiting>,
     limit: Option<Option<&Key>>,
-    take: &mut Taker<'_>,
+    sink: &mut dyn Sink,
 ) -> Result<(), ReplayError> {
     while queue.is_empty() {
-        let more = feed.pump(normaliser, &mut |taken| {
+        sink.rest(feeds)?;
+        let mut at_once = 0;
+        let more = feeds[file].pump(normaliser, &mut |taken| {
             let Taken::Event(event) = taken else {
-                return take(file, taken);
+                return sink.take(file, taken);
             };
-            let at_once = match limit {
+            let goes_first = match limit {
                 Some(limit) => limit.is_none_or(|limit| limit.is_at_least(&event, file)),
                 None => false,
             };
-            if at_once && queue.is_empty() {
-                return take(file, Taken::Event(event));
+            if goes_first && queue.is_empty() {
+                at_once += 1;
+                return sink.take(file, Taken::Event(event));
             }
-            let key = Key {
-                time: event.time,
-                id_bytes: event.id.len(),
-                id: event.id.as_ref().to_owned(),
-                file,
-            };
-            let mut waiting = Waiting {
-                key,
-                event: Flat::default(),
-            };
-            waiting.event.push(&event);
-            queue.push_back(waiting);
+            queue.push_back(Waiting::new(&event, file));
             Ok(())
         })?;
+        feeds[file].handed_on(at_once);
         if !more {
             break;
         }

@@ -59,21 +59,32 @@ impl Progress {
         Box::new(self.bar.wrap_read(raw))
     }
 
-    /// For a file of so many bytes and rows, which is counted by its rows.
-    pub(super) fn counter(&self, bytes: u64, rows: u64) -> Counter {
+    /// For a file of so many bytes and rows, which is counted by its rows, of which so many were read before.
+    pub(super) fn counter(&self, bytes: u64, rows: u64, before: u64) -> Counter {
+        let bytes_per_step = bytes * STEP / rows.max(1);
+        self.pass(before / STEP * bytes_per_step);
         Counter {
             bar: self.bar.clone(),
-            bytes_per_step: bytes * STEP / rows.max(1),
-            rows: 0,
+            bytes_per_step,
+            rows: before,
         }
     }
 
-    /// Shows how many events have been applied.
-    pub(super) fn events(&self, events: u64) {
-        if events.is_multiple_of(STEP) && !self.bar.is_hidden() {
+    /// Shows so many bytes as read, which says nothing of how fast they are.
+    pub(super) fn pass(&self, bytes: u64) {
+        if bytes > 0 {
+            self.bar.inc(bytes);
+            self.bar.reset_eta();
+        }
+    }
+
+    /// Shows how many events have been applied, the first of them by a process before.
+    pub(super) fn events(&self, before: u64, since: u64) {
+        if since.is_multiple_of(STEP) && !self.bar.is_hidden() {
             let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
+            let (events, rate) = (before + since, since as f64 / seconds);
             self.bar
-                .set_message(format!("{events} events, {:.0}/s", events as f64 / seconds));
+                .set_message(format!("{events} events, {rate:.0}/s"));
         }
     }
 

@@ -1,9 +1,11 @@
 //! One input file as raw records: text cut into records, or the rows of a Parquet file.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::ReplayError;
 use super::inputs::Inputs;
+use super::place::At;
 use super::progress::{Counter, Progress};
 use super::records::{Next, Openings, Records};
 use crate::analyst::Rows;
@@ -17,8 +19,14 @@ pub(super) struct Opener {
 }
 
 impl Opener {
-    pub(super) fn open(&self, path: &Path) -> Result<Reader, ReplayError> {
-        Reader::open(&self.inputs, path, &self.format, &self.progress)
+    pub(super) fn open(&self, path: &Path, at: At) -> Result<Reader, ReplayError> {
+        Reader::open(&self.inputs, path, at, &self.format, &self.progress)
+    }
+
+    /// What was read by the process before counts as read.
+    pub(super) fn pass(&self, files: &[PathBuf]) {
+        let bytes = files.iter().filter_map(|path| self.inputs.bytes(path));
+        self.progress.pass(bytes.sum());
     }
 }
 
@@ -29,10 +37,16 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    /// Opens a file. Parquet is known by its first bytes, whatever the name says.
+    /// Of a file that was read to its end before.
+    pub(super) fn ended() -> Self {
+        Self::Text(Records::new(Box::new(io::empty()), Openings::None))
+    }
+
+    /// Opens a file, from there on. Parquet is known by its first bytes, whatever the name says.
     pub(super) fn open(
         inputs: &Inputs,
         path: &Path,
+        at: At,
         format: &str,
         progress: &Progress,
     ) -> Result<Self, ReplayError> {
@@ -42,22 +56,25 @@ impl Reader {
             source,
         };
         if let Some(file) = inputs.parquet(path).map_err(failed)? {
-            let rows = Rows::open(file).map_err(|source| ReplayError::Parquet {
+            let rows = Rows::open(file, at.row()).map_err(|source| ReplayError::Parquet {
                 path: path.to_owned(),
-                row: 0,
+                row: at.row(),
                 source,
             })?;
             let bytes = inputs.bytes(path).unwrap_or(0);
-            let counter = progress.counter(bytes, rows.total());
+            let counter = progress.counter(bytes, rows.total(), at.row());
             return Ok(Self::Parquet { rows, counter });
         }
-        let input = inputs.open(path, progress).map_err(failed)?;
+        let position = at.position();
+        let input = inputs
+            .open(path, position.offset, progress)
+            .map_err(failed)?;
         let openings = match format {
             VRL => Openings::None,
             "cloudtrail" | "auto" => Openings::Trails,
             _ => Openings::Records,
         };
-        Ok(Self::Text(Records::new(input, openings)))
+        Ok(Self::Text(Records::from(input, openings, position)))
     }
 
     /// Reads the next record into `record`.
@@ -80,6 +97,14 @@ impl Reader {
                     source,
                 }),
             },
+        }
+    }
+
+    /// Where the next record is looked for.
+    pub(super) fn at(&self) -> At {
+        match self {
+            Self::Text(records) => At::Text(records.position()),
+            Self::Parquet { rows, .. } => At::Row(rows.row()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead};
 
 use plumbline_schemas::event::MAX_RECORD_BYTES;
+use serde::{Deserialize, Serialize};
 
 /// What [`Records::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(super) enum Next {
 }
 
 /// What follows in the file.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Framing {
     Start,
     Lines,
@@ -76,6 +77,27 @@ pub(super) struct Records {
     in_envelope: bool,
 }
 
+/// Where the reading of a file is between two records.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// Bytes before it, after decompression.
+    pub(super) offset: u64,
+    line: u64,
+    next_line: u64,
+    framing: Framing,
+    in_envelope: bool,
+}
+
+impl Position {
+    pub(super) const START: Self = Self {
+        offset: 0,
+        line: 0,
+        next_line: 1,
+        framing: Framing::Start,
+        in_envelope: false,
+    };
+}
+
 /// Which documents hold records of a format as their elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Openings {
@@ -99,14 +121,34 @@ const WHOLES: [&[u8]; 3] = [
 
 impl Records {
     pub(super) fn new(input: Box<dyn BufRead + Send>, openings: Openings) -> Self {
+        Self::from(input, openings, Position::START)
+    }
+
+    /// Goes on with an input of which so much was read before.
+    pub(super) fn from(
+        input: Box<dyn BufRead + Send>,
+        openings: Openings,
+        position: Position,
+    ) -> Self {
         Self {
             input,
-            framing: Framing::Start,
-            offset: 0,
-            line: 0,
-            next_line: 1,
+            framing: position.framing,
+            offset: position.offset,
+            line: position.line,
+            next_line: position.next_line,
             openings,
-            in_envelope: false,
+            in_envelope: position.in_envelope,
+        }
+    }
+
+    /// Where the next record is looked for.
+    pub(super) fn position(&self) -> Position {
+        Position {
+            offset: self.offset,
+            line: self.line,
+            next_line: self.next_line,
+            framing: self.framing,
+            in_envelope: self.in_envelope,
         }
     }
 

@@ -3,8 +3,8 @@
 //! Everything is written under temporary names and renamed at the end, so that a replay that failed
 //! leaves nothing that looks like a result.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plumbline_detectors::Output;
@@ -13,10 +13,11 @@ use plumbline_schemas::event::Event;
 use plumbline_schemas::formats::secret;
 use plumbline_schemas::reject::Reject;
 use plumbline_schemas::time::EventTime;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::writing::{Extent, Writing, failed};
 use super::{ReplayError, Summary, tables};
-use crate::analyst::Archive;
+use crate::analyst::{Archive, ArchiveExtent};
 
 /// Of a refused record so much is kept beside the reason.
 const MOST_RAW_BYTES: usize = 4096;
@@ -29,73 +30,6 @@ struct DeadLetter<'d> {
     source: &'d str,
     line: u64,
     raw: &'d str,
-}
-
-/// A file that is being written.
-pub(crate) struct Writing {
-    file: BufWriter<File>,
-    temporary: PathBuf,
-    path: PathBuf,
-}
-
-impl Writing {
-    pub(crate) fn begin(directory: &Path, name: &str) -> Result<Self, ReplayError> {
-        let path = directory.join(name);
-        let temporary = directory.join(format!(".{name}.partial"));
-        let file = File::create(&temporary).map_err(|source| failed(&temporary, source))?;
-        Ok(Self {
-            file: BufWriter::with_capacity(1 << 16, file),
-            temporary,
-            path,
-        })
-    }
-
-    pub(crate) fn line(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
-        let written = serde_json::to_writer(&mut self.file, value);
-        self.end_line(written)
-    }
-
-    /// A value on lines of its own, for people.
-    pub(crate) fn pretty(&mut self, value: &impl Serialize) -> Result<(), ReplayError> {
-        let written = serde_json::to_writer_pretty(&mut self.file, value);
-        self.end_line(written)
-    }
-
-    fn end_line(&mut self, written: serde_json::Result<()>) -> Result<(), ReplayError> {
-        written.map_err(|error| match error.is_io() {
-            // Such as a disk that is full.
-            true => failed(&self.temporary, error.into()),
-            false => ReplayError::Encode(error),
-        })?;
-        self.file
-            .write_all(b"\n")
-            .map_err(|source| failed(&self.temporary, source))
-    }
-
-    /// Flushed, not yet under its name.
-    pub(crate) fn finish(&mut self) -> Result<(), ReplayError> {
-        self.file
-            .flush()
-            .map_err(|source| failed(&self.temporary, source))
-    }
-
-    pub(crate) fn publish(&self) -> Result<(), ReplayError> {
-        fs::rename(&self.temporary, &self.path).map_err(|source| failed(&self.path, source))
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        // Gone already when it was published.
-        let _ = fs::remove_file(&self.temporary);
-    }
-}
-
-fn failed(path: &Path, source: std::io::Error) -> ReplayError {
-    ReplayError::Write {
-        path: path.to_owned(),
-        source,
-    }
 }
 
 /// The results of one replay.
@@ -113,19 +47,71 @@ pub(super) struct Results {
     held_time: Option<EventTime>,
 }
 
+/// How much of the results is written at a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    findings: Extent,
+    commands: Extent,
+    dead_letters: Extent,
+    tables: Option<ArchiveExtent>,
+}
+
+const FINDINGS: &str = "findings.ndjson";
+const COMMANDS: &str = "commands.ndjson";
+const DEAD_LETTERS: &str = "deadletter.ndjson";
+
+impl Kept {
+    /// Whether all of it is there.
+    pub(super) fn check(&self, directory: &Path) -> io::Result<()> {
+        Writing::check(directory, FINDINGS, self.findings)?;
+        Writing::check(directory, COMMANDS, self.commands)?;
+        Writing::check(directory, DEAD_LETTERS, self.dead_letters)?;
+        let mut tables = self.tables.iter();
+        tables.try_for_each(|tables| tables.check(directory))
+    }
+}
+
 impl Results {
-    pub(super) fn begin(directory: &Path, parquet: bool) -> Result<Self, ReplayError> {
+    /// Begins them, or goes on where a checkpoint was made.
+    pub(super) fn begin(
+        directory: &Path,
+        parquet: bool,
+        kept: Option<&Kept>,
+    ) -> Result<Self, ReplayError> {
         fs::create_dir_all(directory).map_err(|source| failed(directory, source))?;
+        let lines = |name, extent: Option<Extent>| match extent {
+            Some(extent) => Writing::resume(directory, name, extent),
+            None => Writing::begin(directory, name),
+        };
         Ok(Self {
             directory: directory.to_owned(),
-            archive: parquet.then(|| Archive::begin(directory)).transpose()?,
-            findings: Writing::begin(directory, "findings.ndjson")?,
-            commands: Writing::begin(directory, "commands.ndjson")?,
-            dead_letters: Writing::begin(directory, "deadletter.ndjson")?,
+            archive: match kept.and_then(|kept| kept.tables.as_ref()) {
+                Some(tables) => Some(Archive::resume(directory, tables)?),
+                None => parquet.then(|| Archive::begin(directory)).transpose()?,
+            },
+            findings: lines(FINDINGS, kept.map(|kept| kept.findings))?,
+            commands: lines(COMMANDS, kept.map(|kept| kept.commands))?,
+            dead_letters: lines(DEAD_LETTERS, kept.map(|kept| kept.dead_letters))?,
             access: Writing::begin(directory, "access.ndjson")?,
             summary: Writing::begin(directory, "summary.json")?,
             held: Vec::new(),
             held_time: None,
+        })
+    }
+
+    /// Whether nothing that was taken before waits for what comes next, an event of that time or none.
+    pub(super) fn is_settled(&self, next: Option<EventTime>) -> bool {
+        self.held.is_empty() || next.is_some() && next != self.held_time
+    }
+
+    /// Writes all there is to the disk, where nothing has to wait, and says how much that is.
+    pub(super) fn keep(&mut self, summary: &mut Summary) -> Result<Kept, ReplayError> {
+        self.release(summary)?;
+        Ok(Kept {
+            findings: self.findings.keep()?,
+            commands: self.commands.keep()?,
+            dead_letters: self.dead_letters.keep()?,
+            tables: self.archive.as_mut().map(Archive::keep).transpose()?,
         })
     }
 

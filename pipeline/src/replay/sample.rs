@@ -10,6 +10,7 @@ use plumbline_schemas::shown::plain;
 
 use super::ReplayError;
 use super::inputs::Inputs;
+use super::place::At;
 use super::progress::Progress;
 use super::reader::Reader;
 use super::records::Next;
@@ -70,7 +71,7 @@ impl Sampled {
         normaliser: &Normaliser,
     ) -> Result<(), ReplayError> {
         let progress = Progress::new(0);
-        let mut reader = Reader::open(inputs, path, format, &progress)?;
+        let mut reader = Reader::open(inputs, path, At::START, format, &progress)?;
         let mut record = Vec::new();
         while let Next::Record = reader.next(path, &mut record)? {
             self.records += 1;

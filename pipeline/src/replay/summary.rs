@@ -1,15 +1,20 @@
 //! What a replay came to, in numbers: `summary.json`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use plumbline_detectors::Output;
 use plumbline_schemas::drift::{DriftCounts, DriftKind};
 use plumbline_schemas::time::EventTime;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// The numbers of one replay. Only `wall_ms` differs between two runs over the same input.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// A word of a vocabulary, and how often it came.
+pub type Counts = BTreeMap<Cow<'static, str>, u64>;
+
+/// The numbers of one replay. Of two runs over the same input only `wall_ms` differs; and `state_bytes`, if one of
+/// them was resumed: tables that were read back have less room to spare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Records read, each event of a batch for itself: applied, duplicate, late, refused, skipped and left out.
     pub events: u64,
@@ -20,14 +25,14 @@ pub struct Summary {
     /// Refused, in `deadletter.ndjson`.
     pub dead_letters: u64,
     /// Refused, by reason.
-    pub dead_letters_by_reason: BTreeMap<&'static str, u64>,
+    pub dead_letters_by_reason: Counts,
     /// Readable, but of no identity.
     pub skipped: u64,
     /// Whether a signal ended it before the log did: all numbers are of the records before that.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub interrupted: bool,
     /// Of another time or of somebody else than was asked for.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
     /// Fields that hold a word that is not known: all of kind `unknown` in `drift`.
     pub unrecognised_words: u64,
@@ -36,9 +41,9 @@ pub struct Summary {
     /// Findings by detector.
     pub findings: BTreeMap<String, u64>,
     /// Commands by action.
-    pub commands: BTreeMap<&'static str, u64>,
+    pub commands: Counts,
     /// Commands by mode.
-    pub commands_by_mode: BTreeMap<&'static str, u64>,
+    pub commands_by_mode: Counts,
     /// Identities with a profile.
     pub identities: u64,
     /// Bytes of state at the end.
@@ -65,10 +70,13 @@ impl Summary {
             // A replay is one engine, which needs no other to tell it anything.
             Output::Context(_) => {}
             Output::Command(command) => {
-                *self.commands.entry(command.action.as_str()).or_default() += 1;
+                *self
+                    .commands
+                    .entry(command.action.as_str().into())
+                    .or_default() += 1;
                 *self
                     .commands_by_mode
-                    .entry(command.mode.as_str())
+                    .entry(command.mode.as_str().into())
                     .or_default() += 1;
             }
         }

@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plumbline_detectors::config::PolicyMode;
+use plumbline_detectors::config::{Config as Engines, PolicyMode};
 use plumbline_detectors::engine::{Engine, Output};
+use plumbline_detectors::state::Restorer;
 use plumbline_schemas::event::{Event, EventKind};
 use plumbline_schemas::formats::read_event;
 use plumbline_schemas::log_key;
@@ -72,6 +73,7 @@ pub(crate) struct Seed {
     outputs: Vec<Output>,
     transactor: Transactor,
     topic: String,
+    config: Arc<Engines>,
 }
 
 impl Seed {
@@ -109,6 +111,7 @@ impl Seed {
                 LONGEST,
             ),
             topic: topics.state.clone(),
+            config: Arc::clone(&source.engine),
         })
     }
 
@@ -139,6 +142,27 @@ impl Seed {
                 self.apply(other, &context);
             }
         }
+    }
+
+    /// The engines that have learnt.
+    pub(crate) fn engines(&mut self) -> impl Iterator<Item = &mut Engine> {
+        self.engines.iter_mut()
+    }
+
+    /// What takes in what each of them had learnt at a checkpoint.
+    pub(crate) fn restorers(&self) -> impl Iterator<Item = Restorer> {
+        let partitions = self.engines.len() as u32;
+        { self.engines.iter() }.map(move |_| Restorer::new(Arc::clone(&self.config), partitions))
+    }
+
+    /// Goes on with those of a checkpoint.
+    pub(crate) fn resume(&mut self, engines: Vec<Engine>) {
+        self.engines = engines;
+    }
+
+    /// Where it is going to be written.
+    pub(crate) fn place(&self) -> String {
+        format!("{} of {} partitions", self.topic, self.engines.len())
     }
 
     fn apply(&mut self, at: usize, event: &Event<'_>) {

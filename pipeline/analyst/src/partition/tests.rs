@@ -73,7 +73,7 @@ fn ids(place: &TempDir) -> Vec<String> {
     let files = archive.read_dir().unwrap().map(|file| file.unwrap().path());
     let files = files.filter_map(|path| Some((Segment::of(&path)?, path)));
     for (_, path) in counted(files.collect()) {
-        let mut rows = Rows::open(File::open(&path).unwrap()).unwrap();
+        let mut rows = Rows::open(File::open(&path).unwrap(), 0).unwrap();
         while rows.next(&mut record).unwrap() {
             ids.push(Event::parse(&record).unwrap().id.into_owned());
         }
@@ -270,7 +270,7 @@ fn bucket() -> (Location, impl Fn() -> Vec<String>) {
         let files = files.into_iter().map(|(path, _)| path);
         let files = files.filter_map(|path| Some((Segment::of(&path)?, path)));
         for (_, path) in counted(files.collect()) {
-            let mut rows = Rows::open(buckets.fetch(&path).unwrap()).unwrap();
+            let mut rows = Rows::open(buckets.fetch(&path).unwrap(), 0).unwrap();
             while rows.next(&mut record).unwrap() {
                 ids.push(Event::parse(&record).unwrap().id.into_owned());
             }

@@ -10,6 +10,7 @@ mod compare;
 mod demo;
 mod explain;
 mod failure;
+mod into_kafka;
 mod log;
 mod query;
 mod receive;
@@ -153,7 +154,7 @@ fn after_help() -> String {
     format!(
         "Environment:\n{}  Every flag has a variable of its own, named in the help of its command.\n  \
          Order of strength: flag, variable, file, default.\n\n\
-         Exit status:\n  0  done\n  1  failed at run time, or a condition of --fail-if holds,\n     or what `explain` recomputed differs\n  2  wrong usage or configuration\n130  a replay that Ctrl-C ended; its results are of what was read",
+         Exit status:\n  0  done\n  1  failed at run time, or a condition of --fail-if holds,\n     or what `explain` recomputed differs\n  2  wrong usage or configuration\n130  a replay that Ctrl-C ended; its results are of what was read,\n     and with --into-kafka it says where to go on",
         config::environment_help()
     )
 }

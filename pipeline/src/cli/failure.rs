@@ -14,6 +14,7 @@ use crate::explain::ExplainError;
 use crate::query::AnswerError;
 use crate::receive::ReceiveError;
 use crate::replay::ReplayError;
+use crate::replay::into_kafka::IntoKafkaError;
 use crate::report::ReportError;
 use crate::run::RunError;
 use crate::signals::TransmitError;
@@ -51,6 +52,9 @@ pub(super) enum Failure {
     /// The replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The replay into Kafka.
+    #[error(transparent)]
+    IntoKafka(#[from] IntoKafkaError),
     /// The comparison.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -116,6 +120,7 @@ impl Failure {
             Self::Bot(error) => error.exit_code(),
             Self::Receive(error) => error.exit_code(),
             Self::Replay(error) => error.exit_code(),
+            Self::IntoKafka(error) => error.exit_code(),
             Self::Compare(error) => error.exit_code(),
             Self::Explain(error) => error.exit_code(),
             Self::Query(error) => error.exit_code(),

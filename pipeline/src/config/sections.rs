@@ -14,6 +14,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use super::secret::{ScalarVisitor, Secret};
 use crate::compare::{FailIf, Sweep};
 use crate::log_format::{FormatError, SET, VRL};
+use crate::replay::into_kafka::Speed;
 use crate::{analyst, telemetry};
 
 /// `[[source]]`: a topic of raw logs.
@@ -246,6 +247,12 @@ pub struct ReplayConfig {
     /// How often a checkpoint is made; without, once a minute, and less often where that took long.
     #[serde(deserialize_with = "some_longer_than_zero")]
     pub checkpoint_interval: Option<Span>,
+    /// Whether the log is written into `kafka.topics.events`, for a service to judge, and not judged here.
+    pub into_kafka: bool,
+    /// How fast it is written there.
+    pub speed: Speed,
+    /// Whether it is written there though a service would count it as late.
+    pub force: bool,
 }
 
 impl Default for ReplayConfig {
@@ -265,6 +272,9 @@ impl Default for ReplayConfig {
             export_state: false,
             resume: false,
             checkpoint_interval: None,
+            into_kafka: false,
+            speed: Speed::Max,
+            force: false,
         }
     }
 }

@@ -20,6 +20,35 @@ pub(crate) struct Origin<'a> {
     pub(crate) offset: i64,
 }
 
+/// A record of a topic, or one of a file, whose line is not always known any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    Record(Origin<'a>),
+    File { name: &'a str, line: Option<u64> },
+}
+
+impl<'a> From<Origin<'a>> for Place<'a> {
+    fn from(origin: Origin<'a>) -> Self {
+        Self::Record(origin)
+    }
+}
+
+impl Place<'_> {
+    fn headers(&self, headers: &mut Vec<(&'static str, String)>) {
+        match *self {
+            Self::Record(origin) => headers.extend([
+                ("plumbline_source_topic", origin.topic.to_owned()),
+                ("plumbline_source_partition", origin.partition.to_string()),
+                ("plumbline_source_offset", origin.offset.to_string()),
+            ]),
+            Self::File { name, line } => {
+                headers.push(("plumbline_source_file", name.to_owned()));
+                headers.extend(line.map(|line| ("plumbline_source_line", line.to_string())));
+            }
+        }
+    }
+}
+
 /// The value and the headers of a dead letter. `refused` is how many parts of the record were.
 ///
 /// Secrets of well-known shape are replaced by their fingerprints: more people may read the dead letter than the raw log.
@@ -27,15 +56,13 @@ pub(crate) fn dead_letter<'r>(
     raw: &'r [u8],
     reject: &Reject,
     refused: usize,
-    origin: Origin<'_>,
+    origin: impl Into<Place<'r>>,
 ) -> (Cow<'r, [u8]>, Vec<(&'static str, String)>) {
     let mut headers = vec![
         ("plumbline_reason", reject.reason.to_string()),
         ("plumbline_detail", reject.detail.clone()),
-        ("plumbline_source_topic", origin.topic.to_owned()),
-        ("plumbline_source_partition", origin.partition.to_string()),
-        ("plumbline_source_offset", origin.offset.to_string()),
     ];
+    origin.into().headers(&mut headers);
     if refused > 1 {
         headers.push(("plumbline_refused", refused.to_string()));
     }
@@ -92,6 +119,20 @@ mod tests {
         let (value, headers) = dead_letter(b"{", &reject, 1, ORIGIN);
         assert_eq!(&*value, b"{");
         insta::assert_debug_snapshot!(headers);
+    }
+
+    #[test]
+    fn a_record_of_a_file_is_found_by_its_line() {
+        let reject = Reject::new(Reason::NotJson, "expected an object");
+        let name = "logs/okta.ndjson.gz";
+        for (line, last) in [
+            (Some(17), ("plumbline_source_line", "17")),
+            (None, ("plumbline_source_file", name)),
+        ] {
+            let (_, headers) = dead_letter(b"{", &reject, 1, Place::File { name, line });
+            let found = headers.last().map(|(key, value)| (*key, &**value));
+            assert_eq!(found, Some(last));
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) use clients::{ClientError, Clients, GroupConsumer, IDLE_POLL, TRANSAC
 pub(crate) use close::{close, drop_aside};
 pub(crate) use connect::{connect, fit_together, partition_count};
 pub(crate) use context::{Context, Deliveries, Rebalance};
-pub(crate) use dead_letter::{Origin, dead_letter, headers, too_far_ahead};
+pub(crate) use dead_letter::{Origin, Place, dead_letter, headers, too_far_ahead};
 pub(crate) use failure::{Failure, retry_after};
 pub(crate) use positions::{Ends, Progress, ends_of, lag, positions};
 

@@ -15,8 +15,9 @@ use super::place::Place;
 use super::selection::Selection;
 use crate::normalise::Normaliser;
 
-/// So many are handed over at once, or so many bytes of them: a record may have a mebibyte.
-const PORTION: usize = 512;
+/// So many are handed over at once, where many are to come at all, or so many bytes of them: a record may have a
+/// mebibyte.
+pub(super) const PORTION: usize = 512;
 const PORTION_BYTES: usize = 1 << 20;
 /// So many portions wait at most.
 const PORTIONS: usize = 8;
@@ -65,9 +66,9 @@ impl Portion {
         self.taken.push((file, held));
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&self, most: usize) -> bool {
         let bytes = self.events.bytes() + self.refused_bytes;
-        self.taken.len() >= PORTION || bytes >= PORTION_BYTES
+        self.taken.len() >= most || bytes >= PORTION_BYTES
     }
 
     fn hand_on(self, take: &mut Taker<'_>) -> Result<(), ReplayError> {
@@ -96,6 +97,7 @@ pub(super) fn read_ahead(
     (feeds, taken): (&mut [Feed<'_>], u64),
     normaliser: &Normaliser,
     selection: &Selection<'_>,
+    portion: usize,
     take: &mut Taker<'_>,
 ) -> Result<(), ReplayError> {
     thread::scope(|scope| {
@@ -105,6 +107,7 @@ pub(super) fn read_ahead(
                 sender,
                 selection,
                 portion: Portion::default(),
+                most: portion,
                 taken,
                 place_at: taken + PLACE_EVERY,
             };
@@ -126,6 +129,8 @@ struct Ahead<'s> {
     sender: SyncSender<Portion>,
     selection: &'s Selection<'s>,
     portion: Portion,
+    /// So many are handed over at once.
+    most: usize,
     taken: u64,
     /// When to say the place again.
     place_at: u64,
@@ -134,7 +139,7 @@ struct Ahead<'s> {
 impl Ahead<'_> {
     fn push(&mut self, file: usize, taken: Taken<'_>) -> Result<(), ReplayError> {
         self.portion.push(file, taken);
-        match self.portion.is_full() {
+        match self.portion.is_full(self.most) {
             true => self.send(),
             false => Ok(()),
         }

@@ -121,7 +121,7 @@ pub enum ReplayError {
 }
 
 /// The exit status of what Ctrl-C ended, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 impl ReplayError {
     /// The exit status for it: 2 for usage and configuration, 130 if interrupted, 1 for everything else.

@@ -30,6 +30,8 @@ pub(super) struct Log<'c> {
     sequences: Vec<Vec<PathBuf>>,
     opener: Opener,
     normaliser: Normaliser,
+    /// So many records are read before they are handed on.
+    portion: usize,
 }
 
 impl<'c> Log<'c> {
@@ -52,7 +54,19 @@ impl<'c> Log<'c> {
                 progress,
             },
             normaliser,
+            portion: ahead::PORTION,
         })
+    }
+
+    /// Hands on each record for itself: for who lets time pass between them, and does not want all to be read long
+    /// before.
+    pub(super) fn hand_on_singly(&mut self) {
+        self.portion = 1;
+    }
+
+    /// How far it is read.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.opener.progress
     }
 
     /// The files it is in.
@@ -90,6 +104,7 @@ impl<'c> Log<'c> {
             (&mut feeds, before),
             &self.normaliser,
             &selection,
+            self.portion,
             &mut |file, taken| {
                 if !matches!(taken, Taken::Drift(_) | Taken::Place(_)) {
                     progress.events(before, since);

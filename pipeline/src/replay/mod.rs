@@ -23,11 +23,14 @@
 //! once and leaves no result. Either is gone on with where that is asked for ([`resume`]), as is what was killed.
 //!
 //! **Several configurations** can be replayed in one pass ([`replay_sides`]).
+//!
+//! **Into Kafka**: the same log can be written for a service to judge ([`into_kafka`](mod@into_kafka)).
 
 mod ahead;
 mod error;
 mod feed;
 mod inputs;
+pub mod into_kafka;
 pub mod labels;
 mod log;
 mod merge;
@@ -53,6 +56,7 @@ use plumbline_schemas::archive::is_in_bucket;
 
 use crate::config::{Config, ReplayConfig};
 use crate::run::Shutdown;
+use error::INTERRUPTED;
 pub use error::ReplayError;
 pub(crate) use log::events;
 use pass::Start;

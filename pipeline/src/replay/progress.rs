@@ -88,6 +88,13 @@ impl Progress {
         }
     }
 
+    /// Shows this beside the bar.
+    pub(super) fn tell(&self, text: impl FnOnce() -> String) {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(text());
+        }
+    }
+
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -9,9 +9,9 @@ use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::Counters;
-use super::raw_record::RawRecord;
+use super::raw_record::{DeadLetter, LogRecord, RawRecord};
 use crate::config::TopicsConfig;
-use crate::kafka::{Deliveries, Origin, close, dead_letter, headers};
+use crate::kafka::{Deliveries, Origin, Place, close, dead_letter, headers};
 
 /// How long is waited for room in the producer's queue at a time.
 const ROOM_POLL: Duration = Duration::from_millis(5);
@@ -21,49 +21,47 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A producer, and what it has yet to deliver: in two epochs that take turns, so that offsets can be
 /// committed while more is sent.
-pub(super) struct LogWriter<'s> {
-    pub(super) producer: BaseProducer<Deliveries>,
-    pub(super) topics: &'s TopicsConfig,
-    pub(super) counters: &'s Counters,
-    pub(super) stop: &'s AtomicBool,
-    pub(super) epoch: usize,
+pub(crate) struct LogWriter<'s> {
+    pub(crate) producer: BaseProducer<Deliveries>,
+    pub(crate) topics: &'s TopicsConfig,
+    pub(crate) counters: &'s Counters,
+    pub(crate) stop: &'s AtomicBool,
+    pub(crate) epoch: usize,
 }
 
 impl LogWriter<'_> {
     /// Sends everything that a raw record holds on its way.
     pub(super) fn write(&self, record: &RawRecord, origin: Origin<'_>) -> Result<(), KafkaError> {
-        for event in &record.events {
-            let sent = BaseRecord::with_opaque_to(&self.topics.events, self.epoch)
-                .key(event.key.as_bytes())
-                .payload(event.value.as_slice());
-            match self.send(sent)? {
-                Sent::Yes => self.counters.normalised(),
-                Sent::Oversized => {
-                    let (value, pairs) = dead_letter(&event.value, &oversized(), 1, origin);
-                    self.dead_letter(Reason::TooLarge, event.key.as_bytes(), &value, &pairs)?;
-                }
+        let mut events = record.events.iter();
+        events.try_for_each(|event| self.event(event, origin.into()))?;
+        let letter = record.dead_letter.as_ref();
+        letter.map_or(Ok(()), |letter| self.dead_letter(letter))
+    }
+
+    /// Sends an event on its way into the log.
+    pub(crate) fn event(&self, event: &LogRecord, place: Place<'_>) -> Result<(), KafkaError> {
+        let sent = BaseRecord::with_opaque_to(&self.topics.events, self.epoch)
+            .key(event.key.as_bytes())
+            .payload(event.value.as_slice());
+        match self.send(sent)? {
+            Sent::Yes => {
+                self.counters.normalised();
+                Ok(())
             }
-        }
-        match &record.dead_letter {
-            Some(letter) => {
-                self.dead_letter(letter.reason, &letter.key, &letter.value, &letter.headers)
+            Sent::Oversized => {
+                let key = event.key.as_bytes();
+                self.dead_letter(&DeadLetter::of(key, &event.value, &oversized(), 1, place))
             }
-            None => Ok(()),
         }
     }
 
-    fn dead_letter(
-        &self,
-        reason: Reason,
-        key: &[u8],
-        value: &[u8],
-        pairs: &[(&'static str, String)],
-    ) -> Result<(), KafkaError> {
-        self.counters.refused(reason);
+    /// Sends what could not be read on its way into the dead letter.
+    pub(crate) fn dead_letter(&self, letter: &DeadLetter) -> Result<(), KafkaError> {
+        self.counters.refused(letter.reason);
         let record = BaseRecord::with_opaque_to(&self.topics.deadletter, self.epoch)
-            .key(key)
-            .payload(value)
-            .headers(headers(pairs));
+            .key(letter.key.as_slice())
+            .payload(letter.value.as_slice())
+            .headers(headers(&letter.headers));
         self.send(record).map(|_| ())
     }
 
@@ -97,7 +95,7 @@ impl LogWriter<'_> {
     }
 
     /// Takes note of what has been delivered and what has not.
-    pub(super) fn take_deliveries(&self) -> Result<(), KafkaError> {
+    pub(crate) fn take_deliveries(&self) -> Result<(), KafkaError> {
         let deliveries = self.producer.context();
         // One poll takes the report of one batch, and batches are small where identities alternate.
         let mut outstanding = deliveries.outstanding();
@@ -143,15 +141,15 @@ impl LogWriter<'_> {
     }
 
     /// Whether everything that was sent in this epoch has arrived.
-    pub(super) fn is_delivered(&self, epoch: usize) -> bool {
+    pub(crate) fn is_delivered(&self, epoch: usize) -> bool {
         self.producer.context().is_complete(epoch)
     }
 
-    pub(super) fn is_all_delivered(&self) -> bool {
+    pub(crate) fn is_all_delivered(&self) -> bool {
         self.is_delivered(0) && self.is_delivered(1)
     }
 
-    pub(super) fn close(self) {
+    pub(crate) fn close(self) {
         close(self.producer, CLOSE_TIMEOUT);
     }
 }

@@ -23,7 +23,9 @@ use crate::log_format::FormatError;
 
 pub(crate) use counters::Counters;
 pub use counters::{Counts, Tally};
+pub(crate) use log_writer::LogWriter;
 pub(crate) use metrics::Standing;
+pub(crate) use raw_record::{DeadLetter, LogRecord};
 pub use shutdown::Shutdown;
 pub(crate) use supervise::span;
 

@@ -7,7 +7,7 @@ use plumbline_schemas::reject::{Reason, Reject};
 use rdkafka::message::{BorrowedMessage, Message};
 
 use super::Counters;
-use crate::kafka::{Origin, dead_letter, too_far_ahead};
+use crate::kafka::{Origin, Place, dead_letter, too_far_ahead};
 use crate::normalise::Normaliser;
 
 /// What reads the records of one raw topic.
@@ -31,18 +31,47 @@ pub(super) struct RawRecord {
 
 /// A record of the log.
 #[derive(Debug)]
-pub(super) struct LogRecord {
+pub(crate) struct LogRecord {
     pub(super) key: String,
     pub(super) value: Vec<u8>,
 }
 
+impl LogRecord {
+    /// An event as it stands in the log.
+    pub(crate) fn of(event: &Event<'_>) -> Result<Self, Reject> {
+        let value = serde_json::to_vec(event)
+            .map_err(|error| Reject::new(Reason::NotJson, error.to_string()))?;
+        let key = log_key(event.tenant(), &event.identity.id);
+        Ok(Self { key, value })
+    }
+}
+
 /// What could not be read, with its headers.
 #[derive(Debug)]
-pub(super) struct DeadLetter {
+pub(crate) struct DeadLetter {
     pub(super) reason: Reason,
     pub(super) key: Vec<u8>,
     pub(super) value: Vec<u8>,
     pub(super) headers: Vec<(&'static str, String)>,
+}
+
+impl DeadLetter {
+    /// That of a raw record with this key, of which so many parts were refused, this one first.
+    pub(crate) fn of<'r>(
+        key: &[u8],
+        raw: &'r [u8],
+        reject: &Reject,
+        refused: usize,
+        place: impl Into<Place<'r>>,
+    ) -> Self {
+        let (value, headers) = dead_letter(raw, reject, refused, place);
+        Self {
+            reason: reject.reason,
+            key: key.to_vec(),
+            value: value.into_owned(),
+            headers,
+        }
+    }
 }
 
 impl Source {
@@ -83,13 +112,8 @@ impl Source {
                 partition: message.partition(),
                 offset: message.offset(),
             };
-            let (value, headers) = dead_letter(raw, &reject, refused, origin);
-            DeadLetter {
-                reason: reject.reason,
-                key: message.key().unwrap_or_default().to_vec(),
-                value: value.into_owned(),
-                headers,
-            }
+            let key = message.key().unwrap_or_default();
+            DeadLetter::of(key, raw, &reject, refused, origin)
         });
         record
     }
@@ -111,10 +135,7 @@ impl Source {
 
 impl RawRecord {
     fn push(&mut self, event: &Event<'_>) -> Result<(), Reject> {
-        let value = serde_json::to_vec(event)
-            .map_err(|error| Reject::new(Reason::NotJson, error.to_string()))?;
-        let key = log_key(event.tenant(), &event.identity.id);
-        self.events.push(LogRecord { key, value });
+        self.events.push(LogRecord::of(event)?);
         let time = event.time.as_millis();
         self.time = Some(self.time.map_or(time, |first| first.min(time)));
         Ok(())

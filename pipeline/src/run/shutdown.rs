@@ -23,6 +23,11 @@ impl Shutdown {
         self.requested.load(Ordering::Relaxed)
     }
 
+    /// The same for who is only to look.
+    pub(crate) fn flag(&self) -> &AtomicBool {
+        &self.requested
+    }
+
     /// Lets SIGTERM and SIGINT ask for it. A second signal ends the process at once: nothing is lost
     /// by that, what is not committed is done again.
     pub fn on_signals() -> io::Result<Self> {

@@ -9,6 +9,7 @@ mod clocks;
 mod dead_letters;
 mod endings;
 mod exactly_once;
+mod into_kafka;
 mod live_and_replay;
 mod main_job;
 mod outages;

@@ -364,6 +364,13 @@ impl Facts {
         self.access.as_ref().map_or(&[], |access| &access.held)
     }
 
+    /// Whether one of these was answered within the day before.
+    pub(crate) fn was_answered(&self, of: DetectorSet, time: EventTime) -> bool {
+        let within = |tactic: &Tactic| (1..=KEPT_MS).contains(&time.since(tactic.time));
+        let mut tactics = self.tactics().iter();
+        tactics.any(|tactic| within(tactic) && tactic.detectors & of != 0)
+    }
+
     /// Remembers which detectors were answered.
     pub(crate) fn answered(&mut self, detectors: DetectorSet, time: EventTime) {
         let tactic = Tactic { detectors, time };

@@ -4,7 +4,9 @@ mod story;
 
 use plumbline_detectors::config::{Config, SeparationRule, Span};
 use plumbline_schemas::command::{Action, Mode};
-use plumbline_schemas::event::{ActionClass, Delegate, EventKind, IdentityKind, Outcome, Verdict};
+use plumbline_schemas::event::{
+    ActionClass, Anonymizer, Delegate, EventKind, IdentityKind, Outcome, Verdict,
+};
 use plumbline_schemas::finding::Finding;
 use story::*;
 
@@ -512,5 +514,34 @@ fn a_stolen_key_that_is_used_abroad_while_its_owner_rests() {
         assert!(!abroad(4, FRANKFURT.asn).found("new_network"));
         let busy = abroad(200, LIMA.asn);
         assert_eq!(busy.actions()[0], Action::StepUp, "{:?}", busy.findings());
+    }
+}
+
+#[test]
+fn who_passes_the_challenge_and_turns_to_what_is_sensitive_is_asked_again() {
+    for (device, name, class, asked) in [
+        ("stranger", "vault", ActionClass::Secret, 2),
+        ("stranger", "roles", ActionClass::Admin, 2),
+        ("stranger", "mail", ActionClass::Read, 1),
+        ("laptop", "vault", ActionClass::Secret, 0),
+    ] {
+        let mut story = Story::new();
+        story.office_days("ann", &OSLO, 14);
+        let at = |minute: i64| monday(14 * DAY + 12 * HOUR + minute * MINUTE);
+        let say = |name: &str, class: ActionClass| {
+            let call = call("ann", name).class(class).session("away");
+            match device {
+                "laptop" => call.from(&OSLO).on(device),
+                _ => call.on(device).through(Anonymizer::Vpn),
+            }
+        };
+        story.tell(say("login", ActionClass::Login).at(at(0)));
+        story.tell(say("mfa", ActionClass::Mfa).at(at(3)));
+        for minute in [5, 6, 7] {
+            story.tell(say(name, class).at(at(minute)));
+        }
+        let actions = story.actions();
+        assert_eq!(actions.len(), asked, "{name}: {:?}", story.findings());
+        assert!(actions.iter().all(|action| *action == Action::StepUp));
     }
 }

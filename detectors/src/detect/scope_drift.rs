@@ -8,7 +8,8 @@
 //! session add up with a half-life of six hours: sensitive ones fully, ordinary ones by half after the
 //! first, because a new release brings several at once; of people, who turn to administration as a
 //! whole, sensitive ones of a class by half after its first too. What an agent's task names is no drift, nor what
-//! three peers of its group do as ever.
+//! three peers of its group do as ever. In a session that was asked where it is, or with what, and has passed, the first
+//! sensitive novelty is asked about whatever it weighs: who holds the second factor too changes tactics then.
 //!
 //! **Evidence:** what was new, when, each with its bits; N, K, n1, n2, θ and the class share of the
 //! formula; the endpoints in usual use. **Configuration:** mode only.
@@ -16,19 +17,20 @@
 //! **Blind spots:** log-ins, renewed passwords and what gives a token up; misuse inside the usual scope;
 //! the first days of an identity; paths that are not templated make an explorer of everybody.
 
+use plumbline_schemas::command::Action;
 use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
 use serde_json::json;
 
-use super::{DetectorId, Moment, Subject};
+use super::{DetectorId, Group, Moment, Subject};
 use crate::event_id::EventId;
-use crate::facts::task_key;
+use crate::facts::{Facts, task_key};
 use crate::glob;
 use crate::names::Name;
 use crate::profile::Profile;
 use crate::profile::data::PASSED_HOURS;
 use crate::profile::scope::{Novelty, is_sensitive};
 use crate::session::{Novel, Session};
-use crate::signal::{Alone, Signal, evidence};
+use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::{Bits, round_to};
 
 /// Below this a novelty is nothing to remember.
@@ -94,10 +96,27 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let (newest, novelty) =
         last.filter(|(_, novelty)| novelty.observations >= LEAST_OBSERVATIONS)?;
     let bits = session.drift();
-    if !moment.may_count(bits) {
+    // What is a finding by itself is answered by what all of it comes to, which is no less.
+    let after = bits < moment.threshold && is_after_challenge(moment, session, subject.facts);
+    if !after && !moment.may_count(bits) {
         return None;
     }
-    Some(signal(moment, profile, session, (newest, &novelty), bits))
+    let mut signal = signal(moment, profile, session, (newest, &novelty), bits);
+    if after {
+        signal.demand = Some(Demand::of(Action::StepUp));
+        signal.summary.push_str(", in a session that has passed a challenge");
+        signal.evidence.insert("after_a_challenge".to_owned(), json!(true));
+    }
+    Some(signal)
+}
+
+/// Whether the first thing that is sensitive comes in a session that was asked where it is, or with what, and has passed:
+/// who holds the second factor too gets no further by it.
+fn is_after_challenge(moment: &Moment<'_>, session: &Session, facts: &Facts) -> bool {
+    let strange = DetectorId::of_group(Group::Location) | DetectorId::of_group(Group::Device);
+    is_sensitive(moment.class)
+        && session.was_vouched_for()
+        && facts.was_answered(strange, moment.time())
 }
 
 /// Whether somebody has said that it may: an agent's task, an approval, or who granted it. What belongs to

@@ -241,6 +241,12 @@ impl Session {
         })
     }
 
+    /// Whether somebody has vouched for anything of it, as by passing a challenge.
+    pub(crate) fn was_vouched_for(&self) -> bool {
+        let odd = self.odd.as_ref();
+        odd.is_some_and(|odd| odd.is_vouched_for(self.last()))
+    }
+
     /// The steps out of order that add up.
     pub(crate) fn odd_steps(&self) -> &[OddStep] {
         self.odd.as_ref().map_or(&[], |odd| &odd.steps)

@@ -12,7 +12,7 @@ use crate::facts::{Facts, Gain, is_authentication, is_machine};
 use crate::identity::Identity;
 use crate::judge::{group_actions, is_told_to_peers};
 use crate::names::{Name, Names, stable_hash};
-use crate::profile::habits::{Trait, off_hours};
+use crate::profile::habits::{Habits, Trait, off_hours};
 use crate::profile::peaks::{LEVEL, Of};
 use crate::profile::places::{Bearer, Place};
 use crate::profile::scope::{Trust, is_sensitive};
@@ -365,13 +365,18 @@ impl Learnt {
     /// A machine was asked about somewhere else, where it does what it always does.
     fn learn_move(&self, profile: &mut Profile, event: &Event<'_>) {
         let (habits, time) = (&mut profile.habits, event.time);
-        self.setting.learn(habits, time, true);
-        if let Some(country) = country_key(event, self.kind) {
-            let is_new = !habits.is_known(Trait::Country, country, time);
-            habits.learn(Trait::Country, country, time, is_new);
-        }
+        self.learn_setting(habits, event, true);
         if let Some(place) = &self.place {
             habits.learn(Trait::Place, place.cell | 1, time, true);
+        }
+    }
+
+    /// With what and from where, and in which country.
+    fn learn_setting(&self, habits: &mut Habits, event: &Event<'_>, surprised: bool) {
+        self.setting.learn(habits, event.time, surprised);
+        if let Some(country) = country_key(event, self.kind) {
+            let strange = surprised && !habits.is_known(Trait::Country, country, event.time);
+            habits.learn(Trait::Country, country, event.time, strange);
         }
     }
 
@@ -485,12 +490,7 @@ impl Learnt {
         if !again {
             let odd = DetectorId::NewNetwork.bit() | DetectorId::DeviceDrift.bit();
             let surprised = self.raised & odd != 0 || session.changed().is_some();
-            self.setting
-                .learn(&mut profile.habits, event.time, surprised);
-            if let Some(country) = country_key(event, self.kind) {
-                let habits = &mut profile.habits;
-                habits.learn(Trait::Country, country, event.time, surprised);
-            }
+            self.learn_setting(&mut profile.habits, event, surprised);
             if let Some(anonymizer) = anonymizer_key(event, self.kind, &self.setting) {
                 let surprised = self.raised & DetectorId::AnonymizedNetwork.bit() != 0;
                 profile

@@ -334,7 +334,9 @@ fn is_stranger(moment: &Moment<'_>, profile: &Profile, spot: &Spot) -> bool {
 fn is_known_address(moment: &Moment<'_>, profile: &Profile) -> bool {
     let (habits, now) = (&profile.habits, moment.time());
     let address = moment.setting.get(Trait::Address);
-    habits.is_known(Trait::Address, address, now) && habits.days(Trait::Address, address, now) > 0
+    address != 0
+        && habits.is_known(Trait::Address, address, now)
+        && habits.days(Trait::Address, address, now) > 0
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {

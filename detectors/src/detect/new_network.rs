@@ -133,15 +133,16 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
 /// Whether a machine is in a country it never was in, and on nothing that it ever used.
 fn is_abroad(moment: &Moment<'_>, profile: &Profile) -> bool {
     let (habits, now) = (&profile.habits, moment.time());
-    let is_new = |what| moment.setting.get(what) == 0 || !moment.setting.is_known(what, habits, now);
-    let Some(country) = country_key(moment.event, moment.kind) else {
+    let is_used = |what| moment.setting.get(what) != 0 && moment.setting.is_known(what, habits, now);
+    // Nearly every event ends here.
+    if !moment.is_machine() || moment.setting.is_known(Trait::Network, habits, now) {
         return false;
-    };
-    !habits.is_known(Trait::Country, country, now)
-        && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS
-        && profile.earlier_days(now) >= SETTLED_DAYS
-        && moment.setting.get(Trait::Network) != 0
-        && [Trait::Network, Trait::Host, Trait::Region].into_iter().all(is_new)
+    }
+    let is_elsewhere = profile.earlier_days(now) >= SETTLED_DAYS
+        && ![Trait::Host, Trait::Region].into_iter().any(is_used)
+        && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS;
+    let country = country_key(moment.event, moment.kind).filter(|_| is_elsewhere);
+    country.is_some_and(|country| !habits.is_known(Trait::Country, country, now))
 }
 
 /// Whether the session was elsewhere so lately that nobody can have come here since.

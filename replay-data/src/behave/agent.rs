@@ -93,6 +93,8 @@ pub(super) fn perform(_: &World, who: &Profile, agent: &Agent, bout: &Bout, pen:
                 object: 0,
             },
         );
+        // With the approval comes a token for what is approved.
+        pen.setting.authenticated = time;
         time += 5 * SECOND;
         use_tool(tool, time, object, pen);
     }

@@ -3,7 +3,7 @@
 use plumbline_schemas::event::{ActionClass, CredentialKind, Delegate, Event, IdentityKind};
 use plumbline_schemas::time::EventTime;
 
-use super::{Opening, open, some};
+use super::{Opening, open, some, time};
 use crate::catalogue::names::uuid;
 use crate::catalogue::tools::{Tool, VAULT};
 use crate::clock::HOUR;
@@ -35,6 +35,7 @@ pub(super) fn event(
     let started = EventTime::from_millis(setting.session_start);
     event.session.id = some(format!("run-{:016x}", setting.session));
     event.session.started_at = Some(started);
+    event.session.authenticated_at = time(setting.authenticated);
     event.session.expires_at = Some(started.plus_millis(HOUR));
     event.credential.id = some(uuid(setting.credential));
     event.credential.kind = CredentialKind::AccessToken.into();

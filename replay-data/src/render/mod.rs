@@ -203,3 +203,8 @@ pub(crate) fn network(setting: Setting) -> Network<'static> {
 fn some(text: impl Into<Text<'static>>) -> Option<Text<'static>> {
     Some(text.into())
 }
+
+/// A moment in milliseconds; none where the log does not say.
+fn time(millis: i64) -> Option<EventTime> {
+    (millis != 0).then_some(EventTime::from_millis(millis))
+}

@@ -3,9 +3,8 @@
 use plumbline_schemas::event::{
     ActionClass, CredentialKind, Delegate, Event, EventKind, IdentityKind, Posture,
 };
-use plumbline_schemas::time::EventTime;
 
-use super::{Opening, open, some};
+use super::{Opening, open, some, time};
 use crate::catalogue::deeds::Deed;
 use crate::clock::{DAY, HOUR, SECOND};
 use crate::draft::{Draft, FOREIGN, LAPTOP, PHONE};
@@ -186,8 +185,4 @@ fn credential_id(who: &Profile, number: u64) -> String {
         "sha256:{:016x}",
         hash([who.seed, who.index.into(), number, 96])
     )
-}
-
-fn time(millis: i64) -> Option<EventTime> {
-    (millis != 0).then_some(EventTime::from_millis(millis))
 }

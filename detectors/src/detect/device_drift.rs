@@ -26,11 +26,15 @@ use crate::event_id::EventId;
 use crate::names::Name;
 use crate::profile::habits::{Strange, Trait};
 use crate::session::{Changed, Session};
+use crate::setting::NON_COMPLIANT;
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::Bits;
 
 /// What it weighs when posture or assurance falls in mid-session.
 const FELL_BITS: f64 = 8.0;
+
+/// What is known of a device at login is told within this time.
+const SILENT_MS: i64 = 5 * 60_000;
 
 /// Who has used so many clients may change them in mid-session.
 const MANY_CLIENTS: u32 = 3;
@@ -71,7 +75,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             new.push((name, strange, !moment.entered.begins && before.get(what) != 0));
         }
     }
-    let posture = !moment.entered.begins && moment.setting.posture_fell(&before);
+    let posture = !moment.entered.begins && posture_falls(moment, subject);
     let assurance = !moment.entered.begins && moment.setting.assurance_fell(&before);
     if new.is_empty() && !posture && !assurance {
         return None;
@@ -190,6 +194,19 @@ pub(crate) fn posture_fell(
 /// shown many.
 fn is_pinned(name: &str, strange: &Strange) -> bool {
     matches!(name, "device" | "TLS fingerprint") && strange.distinct < MANY_CLIENTS
+}
+
+/// Whether the device is not compliant, as it was or might have been until now. Nothing was known where a session
+/// has gone on for minutes without a word, and is taken from what the identity's devices were last said to be.
+fn posture_falls(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
+    let (before, profile) = (&subject.session.setting, subject.profile);
+    if before.posture() != 0 {
+        return moment.setting.posture_fell(before);
+    }
+    moment.setting.posture() == NON_COMPLIANT
+        && profile.posture != NON_COMPLIANT
+        && profile.earlier_days(moment.time()) > 0
+        && moment.time().since(subject.session.started()) >= SILENT_MS
 }
 
 /// What a change in a privileged session asks for at once.

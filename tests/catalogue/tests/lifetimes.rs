@@ -10,8 +10,14 @@ use plumbline_catalogue::{Action, Actor, Place, Ran, Story, each_seed};
 
 /// An admin whose console session has changed a policy minutes after its log-in.
 fn console(story: &mut Story) -> (Person, Actor, i64) {
+    console_on(story, "compliant")
+}
+
+fn console_on(story: &mut Story, posture: &str) -> (Person, Actor, i64) {
     let days = story.history_days();
-    let admin = Person::new(story, "admin").who_also("admin", "PUT /policies/{id}");
+    let mut admin = Person::new(story, "admin").who_also("admin", "PUT /policies/{id}");
+    admin.laptop = admin.laptop.with("device.posture", posture);
+    admin.phone = admin.phone.with("device.posture", posture);
     admin.lives(story, days);
     let start = admin.morning(days);
     let session = admin.logs_in(story, &admin.laptop, start);
@@ -94,6 +100,38 @@ fn e4_a_console_on_a_device_that_drifts_is_ended() {
         story.add(drifted.does(class, name).at(now));
         let ran = story.run();
         is_ended_once(&ran, &admin, &session, now, now);
+    });
+}
+
+/// Who manages devices often speaks of those only that are not as they should be.
+#[test]
+fn e4_a_console_on_a_device_of_which_nothing_was_known_and_now_nothing_good_is_ended() {
+    each_seed("E4", |story| {
+        let (admin, session, last) = console_on(story, "unknown");
+        let now = last + story.dice.between(4, 25) * MINUTE;
+        story.begins(now);
+        let drifted = session.clone().with("device.posture", "non_compliant");
+        story.add(drifted.does("read", "GET /tickets").at(now));
+        let ran = story.run();
+        is_ended_once(&ran, &admin, &session, now, now);
+    });
+}
+
+#[test]
+fn e4_twin_a_device_that_never_was_compliant() {
+    each_seed("E4", |story| {
+        let (_, session, last) = console_on(story, "non_compliant");
+        let silent = session.clone().with("device.posture", "unknown");
+        story.add(silent.does("read", "GET /tickets").at(last + 4 * MINUTE));
+        story.add(session.does("read", "GET /tickets").at(last + 9 * MINUTE));
+        let next = last + 40 * MINUTE;
+        let again = silent.session_since("s-again", next);
+        story.add(again.does("login", "user.login").at(next));
+        let told = again.with("device.posture", "non_compliant");
+        story.add(told.does("admin", "PUT /policies/{id}").at(next + MINUTE));
+        story.add(session.does("logout", "logout").at(last + 10 * MINUTE));
+        story.add(told.does("logout", "logout").at(next + 10 * MINUTE));
+        story.run().silent();
     });
 }
 

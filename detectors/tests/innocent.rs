@@ -107,6 +107,39 @@ fn an_address_that_the_database_has_moved() {
 }
 
 #[test]
+fn one_address_of_an_office_that_the_database_has_moved() {
+    let city = |ip: &'static str, city: &'static City| City {
+        ip,
+        asn: OSLO.asn,
+        ..*city
+    };
+    let (first, second) = (city("84.33.209.2", &OSLO), city("84.33.209.201", &OSLO));
+    let (moved, far) = (city("84.33.209.201", &LIMA), city("84.33.210.201", &SYDNEY));
+    let mut story = Story::new();
+    let mut work = |days: std::ops::Range<i64>, second: &City| {
+        for day in days {
+            for hour in 8..17 {
+                for (city, minute) in [(&first, 0), (second, 8)] {
+                    let call = call("ann", "mail").from(city).on("laptop");
+                    let time = monday(day * DAY + hour * HOUR + minute * MINUTE);
+                    story.tell(call.session(&format!("s-{day}")).at(time));
+                }
+            }
+        }
+    };
+    work(0..12, &second);
+    work(14..17, &moved);
+    left_alone(&story);
+    // What is routed elsewhere may be elsewhere.
+    let thief = call("ann", "mail")
+        .from(&far)
+        .on("stranger")
+        .session("s-16");
+    story.tell(thief.at(monday(16 * DAY + 16 * HOUR + 12 * MINUTE)));
+    assert!(story.found("impossible_travel"), "{:?}", story.findings());
+}
+
+#[test]
 fn a_telephone_whose_sim_is_of_another_country() {
     let mut story = Story::new();
     for day in 0..40 {

@@ -38,6 +38,21 @@ pub fn is_reserved(address: IpAddr) -> bool {
     }
 }
 
+/// Whether the internet routes both addresses as one: nothing longer than a /24 or a /48 is accepted between networks
+/// (RFC 7454, section 6.1.3), so wherever one is, the other is too. Not where the texts of tests and manuals live.
+pub fn is_one_route(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            one.octets()[..3] == other.octets()[..3] && !one.is_documentation()
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            let route = &one.segments()[..3];
+            route == &other.segments()[..3] && route[..2] != [0x2001, 0xdb8]
+        }
+        _ => false,
+    }
+}
+
 fn is_reserved_v4(address: Ipv4Addr) -> bool {
     match address.octets() {
         // "This network" (RFC 791), with the unspecified address.
@@ -102,6 +117,21 @@ mod tests {
         assert_eq!(read("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(read("::ffff:c000:207"), "192.0.2.7");
         assert_eq!(read("[::ffff:192.0.2.7]:443"), "192.0.2.7");
+    }
+
+    #[test]
+    fn what_is_routed_as_one_is_in_one_place() {
+        let one_route = |one: &str, other: &str| match (parse(one), parse(other)) {
+            (Some(one), Some(other)) => is_one_route(one, other),
+            _ => panic!("{one} and {other} are addresses"),
+        };
+        assert!(one_route("84.33.209.2", "84.33.209.201"));
+        assert!(!one_route("84.33.209.2", "84.33.210.2"));
+        assert!(one_route("2a02:8010:6::1", "2a02:8010:6:77::9"));
+        assert!(!one_route("2a02:8010:6::1", "2a02:8010:7::1"));
+        assert!(!one_route("84.33.209.2", "2a02:8010:6::1"));
+        assert!(!one_route("192.0.2.1", "192.0.2.200"));
+        assert!(!one_route("2001:db8::1", "2001:db8::2"));
     }
 
     #[test]

@@ -30,7 +30,8 @@
 //! than a finding. **What raises it:** one session or token in both places, and
 //! a device never seen, let it revoke by itself.
 //!
-//! One address that is located elsewhere than before has not travelled: silent. Of a machine, whose addresses are
+//! One address that is located elsewhere than before has not travelled: silent. Nor has a device used on an earlier day
+//! between addresses that the internet routes as one (a /24, a /48). Of a machine, whose addresses are
 //! remembered, nor has one of an earlier day while another of its addresses is where both were.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
@@ -42,6 +43,7 @@
 //! **Blind spots:** an attacker within the radii, or who waits as long as the flight takes, or who
 //! leaves through the owner's own egress.
 
+use plumbline_schemas::address;
 use plumbline_schemas::event::{EventKind, Outcome};
 use plumbline_schemas::time::EventTime;
 use serde_json::json;
@@ -102,7 +104,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     }
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     // At home only somebody else who is elsewhere matters.
-    let with = |spot: &Spot| !at_home || is_stranger(moment, profile, spot);
+    let with = |spot: &Spot| {
+        let is_other = !at_home || is_stranger(moment, profile, spot);
+        is_other && !(device_days > 0 && is_next_door(moment, spot))
+    };
     let conflict = profile
         .places
         .worst_conflict(event, place, max_speed, SKEW_MS, with)?;
@@ -327,6 +332,14 @@ fn is_stranger(moment: &Moment<'_>, profile: &Profile, spot: &Spot) -> bool {
         && places.days_with(there.device, time) == 0
         && places.days_at(spot.place.cell, time) == 0
         && !spot.is_egress
+}
+
+/// Whether a device is where it was on the internet, wherever a database has put half of that since.
+fn is_next_door(moment: &Moment<'_>, spot: &Spot) -> bool {
+    let here = moment.event.network.ip.as_deref().and_then(address::parse);
+    let there = || spot.address().as_deref().and_then(address::parse);
+    let routed = || here.zip(there()).is_some_and(|(here, there)| address::is_one_route(here, there));
+    moment.bearer.device == spot.bearer.device && routed()
 }
 
 /// Whether it comes from an address that the machine used on an earlier day. Where that is located elsewhere now, the

@@ -206,11 +206,10 @@ impl Places {
     ) -> Option<Conflict<'_>> {
         let ip = event.network.ip.as_deref();
         let mut worst: Option<Conflict<'_>> = None;
-        for spot in self.recent.iter().filter(|spot| with(spot)) {
+        for spot in &self.recent {
             let conflict = spot.conflict(place, event.time, max_speed_kmh, skew_ms);
-            let Some(conflict) =
-                conflict.filter(|_| ip.is_none() || spot.address().as_deref() != ip)
-            else {
+            let counts = || with(spot) && (ip.is_none() || spot.address().as_deref() != ip);
+            let Some(conflict) = conflict.filter(|_| counts()) else {
                 continue;
             };
             let rank = |conflict: &Conflict<'_>| (!conflict.spot.is_egress, conflict.excess.0);

@@ -8,7 +8,7 @@ use crate::alone::{Odd, Only};
 use crate::answer::{Given, Publisher};
 use crate::config::{Config, DetectorMode};
 use crate::context::News;
-use crate::detect::{DetectorId, Moment, Subject};
+use crate::detect::{DetectorId, Moment, Subject, is_out_of_country};
 use crate::engine::{Engine, Output};
 use crate::facts::{is_machine, task_key};
 use crate::feedback;
@@ -23,7 +23,7 @@ use crate::profile::scope::is_sensitive;
 use crate::profile::sequence::{Symbol, symbol};
 use crate::risk::DetectorSet;
 use crate::session::{Session, session_key};
-use crate::setting::{Setting, describe, shared_network};
+use crate::setting::{Setting, describe, machines_network, shared_network};
 use crate::shared::{Amounts, NETWORK_USERS, PEERS};
 use crate::signal::Signal;
 
@@ -42,6 +42,7 @@ struct Known {
     is_listed: bool,
     is_outage: bool,
     peers_take: Option<Amounts>,
+    are_peers_here: bool,
     /// The change it makes to a contended object, and those by others that it meets.
     change: Option<Change>,
     contenders: Vec<Change>,
@@ -107,6 +108,10 @@ impl Engine {
         let peers_take = group_actions(event, kind, class)
             .filter_map(|action| self.shared.shared(action, hash, event.time, PEERS))
             .reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])]);
+        let is_abroad = is_out_of_country(event, kind, &identity.profile.habits);
+        let network_of_peers = machines_network(event).filter(|_| is_abroad);
+        let are_peers_here = network_of_peers
+            .is_some_and(|it| self.shared.shared(it, hash, event.time, PEERS).is_some());
         let is_listed = is_listed(&self.config, event.network.ip.as_deref());
         let is_egress = is_listed || hides(event) || network.is_some_and(shared);
         let is_outage = !identity.facts.failures().is_empty() && {
@@ -133,6 +138,7 @@ impl Engine {
             is_listed,
             is_outage,
             peers_take,
+            are_peers_here,
             change,
             contenders,
         }
@@ -193,6 +199,7 @@ impl Engine {
             is_timer: false,
             is_outage: known.is_outage,
             peers_do: known.peers_take.is_some(),
+            are_peers_here: known.are_peers_here,
             is_egress: known.is_egress,
             is_listed: known.is_listed,
             weight,

@@ -20,7 +20,7 @@ use crate::profile::sequence::{Context, Step, Symbol};
 use crate::profile::{Profile, hour};
 use crate::risk::DetectorSet;
 use crate::session::{Entered, Session, Sessions};
-use crate::setting::{Setting, key};
+use crate::setting::{Setting, key, machines_network};
 use crate::shared::{Amounts, amounts};
 
 /// From so much surprise on something new is learnt only when it stays.
@@ -67,6 +67,12 @@ impl Engine {
         let surfaces = new_hour && learnt.surfaces_here(profile, event, max_speed);
         let network = learnt.network.filter(|_| surfaces).map(|it| (it, [0; 2]));
         let mut shared: Vec<(u64, Amounts)> = network.into_iter().collect();
+        let is_at_home = new_hour && learnt.is_machine_at_home(profile, event);
+        shared.extend(
+            machines_network(event)
+                .filter(|_| is_at_home)
+                .map(|it| (it, [0; 2])),
+        );
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
         if (tells || is_rare) && learnt.does_as_ever(profile, event) {
             let took = amounts(event);
@@ -217,6 +223,15 @@ impl Learnt {
                     .places
                     .surfaces_at(&place, event.time, max_speed_kmh)
             })
+    }
+
+    /// Whether a machine is on a network that it used on two earlier days.
+    fn is_machine_at_home(&self, profile: &Profile, event: &Event<'_>) -> bool {
+        let network = self.setting.get(Trait::Network);
+        event.outcome() == Outcome::Success
+            && is_machine(self.kind)
+            && !self.suspect
+            && profile.habits.days(Trait::Network, network, event.time) >= 2
     }
 
     fn learn(

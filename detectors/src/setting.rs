@@ -211,6 +211,17 @@ pub(crate) fn shared_network(event: &Event<'_>, place: Option<Place>) -> Option<
     Some(prefix_of(event)? ^ cell.rotate_left(32) ^ stable_hash(event.tenant()))
 }
 
+/// What stands for the network of a machine among those where a tenant's machines are: it, in its country.
+pub(crate) fn machines_network(event: &Event<'_>) -> Option<u64> {
+    let country = key_of(event.network.country.as_deref());
+    let network = network_of(event);
+    let is_known = country != 0 && network != 0;
+    is_known.then(|| {
+        (u64::from(network) << 32 | u64::from(country))
+            ^ stable_hash(event.tenant()).rotate_left(17)
+    })
+}
+
 /// `aal2` over `aal1`, a second factor over none.
 fn assurance_of(event: &Event<'_>) -> u8 {
     let session = &event.session;

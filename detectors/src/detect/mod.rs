@@ -50,6 +50,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) is_outage: bool,
     /// Whether several peers of its group do this as ever.
     pub(crate) peers_do: bool,
+    /// Whether a machine is on a network, in a country, where it never was and several others of its tenant are as ever.
+    pub(crate) are_peers_here: bool,
     /// Whether its network is an egress: listed, learnt, or a known VPN, proxy, relay or satellite network.
     pub(crate) is_egress: bool,
     /// Whether the operator lists it under `[[policy.egress]]`.
@@ -295,6 +297,7 @@ pub(crate) use enforcement_gap::gap_before;
 pub(crate) use failure_burst::refused_approvals;
 pub(crate) use fresh_privilege::pair;
 pub(crate) use jit_expiry::expired as jit_expired;
+pub(crate) use new_network::is_out_of_country;
 pub(crate) use related_compromise::{Relation, related};
 pub(crate) use session_inactivity::rested;
 pub(crate) use task_drift::is_upkeep;

@@ -2,21 +2,22 @@
 //!
 //! **Catches** a token or password that surfaces somewhere else (T1078). By itself it is a finding at
 //! most; it marks the session as changed, which `context_change` answers when something sensitive
-//! follows, and at once where a machine's session has been privileged. A machine that is in another country on a network,
-//! a host and in a region that it never used is always told of: a second oddity, such as more calls than usual, has it
-//! asked. Where events state no session, another address in an environment and network that are used as ever is another
-//! runner, and no session has moved.
+//! follows, and at once where a machine's session has been privileged. A machine that is in another country, at an address,
+//! on a host and in a region that it never used is asked at once, but where three others of its tenant are in that country
+//! and network as on earlier days: an organisation's other region is where its machines fail over to. Where events state no
+//! session, another address in an environment and network that are used as ever is another runner, and no session has moved.
 //!
 //! **Model.** Good–Turing over days of use (`profile/habits.rs`); in the middle of a session 4 bits more,
 //! because sessions seldom move. A machine that is wholly elsewhere is worth 12 bits: in simulated organisations one moves
-//! in about four thousand days. Of network and address the more surprising counts. A configured egress
-//! is nobody's new network. **Evidence:** network, days, distinct values, values used once.
+//! in about four thousand days, nearly always to where others are. Of network and address the more surprising counts. A
+//! configured egress is nobody's new network. **Evidence:** network, days, distinct values, values used once.
 //! **Configuration:** mode only.
 //!
 //! **Blind spots:** a network the identity shares with the attacker; the first day of an identity, but for a session
 //! that is at once where nobody can have come to.
 
 use plumbline_schemas::command::Action;
+use plumbline_schemas::event::{Event, IdentityKind};
 use serde_json::json;
 
 use super::changes::{self, LEAST_CHANGE_BITS, MOVED_BITS};
@@ -24,7 +25,7 @@ use super::{DetectorId, Moment, Subject};
 use crate::event_id::EventId;
 use crate::learn::country_key;
 use crate::profile::Profile;
-use crate::profile::habits::{Strange, Trait};
+use crate::profile::habits::{Habits, Strange, Trait};
 use crate::session::Changed;
 use crate::signal::{Alone, Demand, Signal, evidence};
 use crate::units::Bits;
@@ -72,7 +73,6 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         Trait::Address => "address",
         _ => "network",
     };
-    let mut demand = None;
     // On the first day nothing is surprising, but for a session that is at once where nobody can have come to.
     let is_young = subject.profile.earlier_days(moment.time()) == 0;
     // An account's second region shows in its first days.
@@ -94,28 +94,28 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             setting: moment.setting,
         };
         changes::mark(subject.session, changed);
-        if moment.is_machine() && subject.session.privileged {
-            demand = Some(Demand::of(Action::StepUp));
-        }
     }
+    let is_abroad_now = is_abroad && differs;
+    let is_privileged = is_notable && moment.is_machine() && subject.session.privileged;
+    let demand = (is_privileged || is_abroad_now).then(|| Demand::of(Action::StepUp));
     let (after, before) = (
         moment.names.text(moment.described),
         subject.session.described.map(|name| moment.names.text(name)),
     );
-    let summary = match (&demand, before.filter(|_| stated)) {
-        (Some(_), Some(before)) => {
-            format!("a privileged session moved from {before} to {after}, never used before")
+    let summary = match before.filter(|_| stated) {
+        Some(before) => {
+            let session = if is_privileged { "a privileged" } else { "the" };
+            format!("{session} session moved from {before} to {after}, never used before")
         }
-        (None, Some(before)) => format!("the session moved from {before} to {after}, never used before"),
-        (_, None) if is_abroad => format!("{after}: nothing of it was ever used before, nor its country"),
-        (_, None) => format!("{after}: a {name} never used before"),
+        None if is_abroad => format!("{after}: nothing of it was ever used before, nor its country"),
+        None => format!("{after}: a {name} never used before"),
     };
     Some(Signal {
         detector: DetectorId::NewNetwork,
         bits,
         alone: Alone::Finding,
         demand,
-        is_notable: is_notable || is_abroad && differs,
+        is_notable: is_notable || is_abroad_now,
         technique: TECHNIQUE,
         summary,
         evidence: evidence(json!({
@@ -124,25 +124,38 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "used_on_one_day_only": strange.once, "in_mid_session": stated, "country_is_new_too": is_abroad,
             "formula": "chance = (used_on_one_day_only + 1/2) / (days_of_use + 1); 4 bits more in mid-session, \
                         or 12 where the country is new too",
-            "silent_if": format!("this {name} had been used on an earlier day, or were listed under [[policy.egress]]"),
+            "silent_if": match is_abroad {
+                true => "it had been in this country on an earlier day, or three others of the tenant had been there, on \
+                         this network, on two, or that were listed under [[policy.egress]]".to_owned(),
+                false => format!("this {name} had been used on an earlier day, or were listed under [[policy.egress]]"),
+            },
         })),
         other_events: Vec::new(),
     })
 }
 
-/// Whether a machine is in a country it never was in, and on nothing that it ever used.
+/// Whether a machine is in a country it never was in, on nothing of its own, and none of the tenant's others are there.
 fn is_abroad(moment: &Moment<'_>, profile: &Profile) -> bool {
     let (habits, now) = (&profile.habits, moment.time());
     let is_used = |what| moment.setting.get(what) != 0 && moment.setting.is_known(what, habits, now);
     // Nearly every event ends here.
-    if !moment.is_machine() || moment.setting.is_known(Trait::Network, habits, now) {
+    if !is_out_of_country(moment.event, moment.kind, habits) || moment.are_peers_here {
         return false;
     }
-    let is_elsewhere = profile.earlier_days(now) >= SETTLED_DAYS
-        && ![Trait::Host, Trait::Region].into_iter().any(is_used)
-        && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS;
-    let country = country_key(moment.event, moment.kind).filter(|_| is_elsewhere);
-    country.is_some_and(|country| !habits.is_known(Trait::Country, country, now))
+    profile.earlier_days(now) >= SETTLED_DAYS
+        && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS
+        && ![Trait::Address, Trait::Host, Trait::Region].into_iter().any(is_used)
+        // A cloud's addresses are all of one network, and databases err about them.
+        && (!is_used(Trait::Network) || moment.setting.get(Trait::Region) != 0)
+}
+
+/// Whether a machine is in a country where it was on no earlier day.
+pub(crate) fn is_out_of_country(event: &Event<'_>, kind: IdentityKind, habits: &Habits) -> bool {
+    let was_here = |country| {
+        habits.is_known(Trait::Country, country, event.time)
+            || habits.days(Trait::Country, country, event.time) > 0
+    };
+    country_key(event, kind).is_some_and(|country| !was_here(country))
 }
 
 /// Whether the session was elsewhere so lately that nobody can have come here since.

@@ -390,6 +390,52 @@ fn a3_travel_alone_gets_a_step_up() {
     });
 }
 
+/// Hours after the account's own work, so that it may have travelled.
+#[test]
+fn a3_a_new_place_alone_gets_a_step_up() {
+    each_seed("A3", |story| {
+        let (account, _, last) = account_of_one_api(story);
+        let start = last + story.dice.between(20, 23) * HOUR;
+        story.begins(start);
+        let own = account.actor.clone();
+        let elsewhere = match story.dice.between(0, 1) {
+            0 => own
+                .from(&Place::far_region(&mut story.dice), 33)
+                .with("workload.host", "vm-77"),
+            _ => own
+                .from(&Place::far_away(&mut story.dice), 33)
+                .without("workload"),
+        };
+        let thief = account.opens_as(story, elsewhere, start);
+        account.works(story, &thief, start + MINUTE, start + HOUR);
+        let ran = story.run();
+        ran.expect(account.id()).answer(&[Action::StepUp]);
+        if ran.strongest(account.id(), start, i64::MAX) > Some(Action::StepUp) {
+            ran.fail("a place alone gets no more than a step-up");
+        }
+    });
+}
+
+/// An account is moved to where others of its organisation are.
+#[test]
+fn a3_twin_failover_to_a_region_where_others_are() {
+    each_seed("A3", |story| {
+        let (account, _, last) = account_of_one_api(story);
+        let place = Place::far_region(&mut story.dice);
+        for _ in 0..4 {
+            let mut other = Machine::new(story, "service_account", "svc-there", &ORDERS);
+            other.place = place.clone();
+            other.actor = other.on_host(&other.actor, &place, 3);
+            other.lives(story, 40);
+        }
+        let start = last + story.dice.between(20, 23) * HOUR;
+        let elsewhere = account.on_host(&account.actor, &place, 9);
+        let failed_over = account.opens_as(story, elsewhere, start);
+        account.works(story, &failed_over, start + MINUTE, start + HOUR);
+        story.run().silent();
+    });
+}
+
 #[test]
 fn a3_order_alone_gets_a_step_up() {
     each_seed("A3", |story| {

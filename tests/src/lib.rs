@@ -35,9 +35,11 @@ pub mod reaper;
 pub mod story;
 pub mod vendor;
 pub mod wait;
+pub mod window;
 
 pub use broker::{Broker, Brokers};
 pub use keycloak::Keycloak;
 pub use line::Line;
 pub use program::{Ended, Running};
 pub use random::Random;
+pub use window::Window;

@@ -22,6 +22,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
+use crate::PARTITIONS;
+
 /// Nothing is measured before this: groups form, profiles are made, and the broker's code is compiled.
 const WARM_UP: Duration = Duration::from_secs(20);
 /// One in so many events is the second half of an impossible travel.
@@ -54,7 +56,7 @@ pub(crate) struct Answered {
 pub(crate) struct Record {
     key: String,
     value: Vec<u8>,
-    victim: Option<String>,
+    pub(crate) victim: Option<String>,
 }
 
 impl Record {
@@ -64,6 +66,15 @@ impl Record {
             value: serde_json::to_vec(event)?,
             victim: None,
         })
+    }
+
+    /// One half of the impossible travel of this victim.
+    pub(crate) fn of_victim(nth: usize, far: bool, time: EventTime) -> Self {
+        Self {
+            key: log_key("acme", &victim(nth)),
+            value: travel(nth, far, time),
+            victim: far.then(|| victim(nth)),
+        }
     }
 }
 
@@ -82,12 +93,7 @@ fn records(count: usize) -> Result<Vec<Record>, Box<dyn Error>> {
         // The first half is some hundred events ahead of the second, as a session that goes on is.
         let (nth, within) = (at / EVENTS_PER_VICTIM, at % EVENTS_PER_VICTIM);
         if within == 50 || within == 250 {
-            let far = within == 250;
-            records.push(Record {
-                key: log_key("acme", &victim(nth)),
-                value: travel(nth, far, event.time),
-                victim: far.then(|| victim(nth)),
-            });
+            records.push(Record::of_victim(nth, within == 250, event.time));
         }
     }
     Ok(records)
@@ -115,12 +121,13 @@ fn travel(nth: usize, far: bool, time: EventTime) -> Vec<u8> {
 /// Writes so many events a second for so long, and measures from the moment at which the second half
 /// of a travel is handed to the producer to the one at which its command is read, committed.
 pub(crate) fn answer(
+    line: Line,
     entrance: Entrance,
     rate: usize,
     duration: Duration,
 ) -> Result<Answered, Box<dyn Error>> {
     let records = records(rate * (WARM_UP + duration).as_secs() as usize)?;
-    let line = Line::new("bench", 4).source("native").created();
+    let line = line.source("native").created();
     let topic = match entrance {
         Entrance::Raw => line.topic("raw-native"),
         Entrance::Log => line.topic("events"),
@@ -192,7 +199,7 @@ fn stamps_of(records: impl IntoIterator<Item = Read>) -> HashMap<String, u64> {
 }
 
 /// The time of day, as records are stamped with it, in microseconds.
-fn now_micros() -> u64 {
+pub(crate) fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_micros() as u64)
 }
@@ -200,7 +207,7 @@ fn now_micros() -> u64 {
 /// Lets the service work off a log that is there already. Events, wall and CPU time.
 pub(crate) fn drain(events: usize) -> Result<(usize, Duration, Duration), Box<dyn Error>> {
     let records = records(events)?;
-    let line = Line::new("bench", 4).created();
+    let line = Line::new("bench", PARTITIONS).created();
     let producer = producer(line.bootstrap())?;
     for record in &records {
         send(&producer, &line.topic("events"), record)?;
@@ -262,17 +269,17 @@ fn cpu_time(service: &Running) -> Result<Duration, Box<dyn Error>> {
 }
 
 /// Microseconds since 1970.
-type Seen = HashMap<String, u64>;
+pub(crate) type Seen = HashMap<String, u64>;
 
 /// Reads the control topic as a bot does, and notes when each identity was first commanded.
-struct Answers {
+pub(crate) struct Answers {
     seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl Answers {
-    fn read(bootstrap: &str, topic: &str) -> Result<Self, KafkaError> {
+    pub(crate) fn read(bootstrap: &str, topic: &str) -> Result<Self, KafkaError> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", "plumbline-bench")
@@ -313,7 +320,7 @@ impl Answers {
     }
 
     /// Waits for the answers that are still out.
-    fn finish(self, expected: &Seen) -> Result<Seen, Box<dyn Error>> {
+    pub(crate) fn finish(self, expected: &Seen) -> Result<Seen, Box<dyn Error>> {
         let deadline = Instant::now() + PATIENCE;
         let all_there = || {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,24 +5,34 @@
 
 mod decode;
 mod engine;
+mod failover;
 mod kafka;
 mod log;
 mod restore;
+mod soak;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use plumbline_replay_data::Options;
+use plumbline_tests::{Brokers, Line};
 
 use engine::Measured;
+use failover::End;
 use kafka::{Answered, Entrance};
+
+/// Of the log.
+const PARTITIONS: u32 = 4;
+/// Who is killed is missed after this.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Measures the parser, the engine, its state, and the line over a real Apache Kafka.
 #[derive(Debug, Parser)]
 struct Bench {
-    /// Only these parts.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    /// Only these parts; otherwise all but the soak.
+    #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
     /// Events per second for the latencies.
     #[arg(long, default_value_t = 10_000)]
@@ -30,7 +40,13 @@ struct Bench {
     /// Seconds for which latencies are measured.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// How many identities are restored.
+    /// Minutes of the soak.
+    #[arg(long, default_value_t = 30)]
+    minutes: u64,
+    /// Where the soak is drawn.
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// How many identities are restored or taken over.
     #[arg(long, default_value_t = 200_000)]
     identities: u32,
 }
@@ -47,28 +63,32 @@ enum Part {
     Kafka,
     /// From the state that a killed process has left, on Kafka.
     Restore,
-}
-
-impl Part {
-    const ALL: [Self; 5] = [
-        Self::Engine,
-        Self::Decode,
-        Self::State,
-        Self::Kafka,
-        Self::Restore,
-    ];
+    /// From the end of one process to the answers of another that has stood by.
+    Failover,
+    /// Over three brokers that each keep every record.
+    Cluster,
+    /// Half an hour of work, and the memory that it takes.
+    Soak,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let bench = Bench::parse();
     machine();
-    for part in &bench.only {
+    let all = Part::value_variants().iter();
+    let mut parts: Vec<Part> = all.copied().filter(|part| *part != Part::Soak).collect();
+    if !bench.only.is_empty() {
+        parts.clone_from(&bench.only);
+    }
+    for part in parts {
         match part {
             Part::Engine => engines()?,
             Part::Decode => decoded()?,
             Part::State => state()?,
             Part::Kafka => line(&bench)?,
             Part::Restore => restored(&restore::restore(bench.identities)?),
+            Part::Failover => taken_over(bench.identities)?,
+            Part::Cluster => cluster(&bench)?,
+            Part::Soak => soaked(&bench)?,
         }
     }
     Ok(())
@@ -190,8 +210,21 @@ fn line(bench: &Bench) -> Result<(), Box<dyn Error>> {
         (Entrance::Log, "event in the log to command"),
         (Entrance::Raw, "raw record to command, both stages"),
     ] {
-        answered(name, &kafka::answer(entrance, bench.rate, duration)?);
+        let line = Line::new("bench", PARTITIONS);
+        answered(name, &kafka::answer(line, entrance, bench.rate, duration)?);
     }
+    Ok(())
+}
+
+fn cluster(bench: &Bench) -> Result<(), Box<dyn Error>> {
+    let brokers = Brokers::start(3)?;
+    println!(
+        "three brokers on the same machine, three replicas, two of them in sync, exactly once, one worker"
+    );
+    let line = Line::among(&brokers.bootstrap(), "bench", PARTITIONS).replicated(3);
+    let duration = Duration::from_secs(bench.seconds);
+    let run = kafka::answer(line, Entrance::Log, bench.rate, duration)?;
+    answered("event in the log to command", &run);
     Ok(())
 }
 
@@ -222,6 +255,48 @@ fn answered(name: &str, run: &Answered) {
             ms(1.0)
         );
     }
+}
+
+fn soaked(bench: &Bench) -> Result<(), Box<dyn Error>> {
+    let samples = soak::soak(bench.rate, Duration::from_secs(bench.minutes * 60))?;
+    let title = format!(
+        "{} events/s, 4 000 identities, {PARTITIONS} partitions, one worker",
+        bench.rate
+    );
+    println!(
+        "{title}\n{:>8} {:>14} {:>11} {:>8}",
+        "minutes", "resident MiB", "state MiB", "lag"
+    );
+    for sample in samples.iter().step_by(12) {
+        println!(
+            "{:>8.0} {:>14.0} {:>11.1} {:>8.0}",
+            sample.at.as_secs_f64() / 60.0,
+            sample.resident,
+            sample.state,
+            sample.lag
+        );
+    }
+    if let Some(to) = &bench.plot {
+        soak::draw(&samples, &title, to)?;
+    }
+    Ok(())
+}
+
+fn taken_over(identities: u32) -> Result<(), Box<dyn Error>> {
+    for (end, how) in [(End::Told, "SIGTERM"), (End::Killed, "SIGKILL")] {
+        let run = failover::take_over(identities, SESSION_TIMEOUT, end)?;
+        println!(
+            "one of two processes with {} identities ends by {how}, the other stands by, session.timeout.ms {}: the \
+             longest wait of an answer was {:.1} s (before that {:.1} s); {} of {} answered",
+            run.identities,
+            SESSION_TIMEOUT.as_millis(),
+            run.after.as_secs_f64(),
+            run.before.as_secs_f64(),
+            run.answered,
+            run.asked,
+        );
+    }
+    Ok(())
 }
 
 fn restored(run: &restore::Restored) {

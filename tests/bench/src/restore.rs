@@ -8,10 +8,9 @@ use plumbline_replay_data::Simulation;
 use plumbline_tests::Line;
 
 use crate::kafka::{Record, producer, send};
-use crate::population;
+use crate::{PARTITIONS, population};
 
 const LIMIT: Duration = Duration::from_secs(900);
-const PARTITIONS: u32 = 4;
 /// As many as there are cores of the machines on which this is measured.
 const WORKERS: &str = "2";
 

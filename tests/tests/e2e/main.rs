@@ -24,4 +24,3 @@ mod signals;
 mod state;
 mod stories;
 mod told;
-mod window;

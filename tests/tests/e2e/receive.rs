@@ -8,10 +8,8 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use plumbline_tests::http::{Reply, ask};
 use plumbline_tests::line::WORK_LIMIT;
-use plumbline_tests::{Broker, Ended, Line, Running, wait};
+use plumbline_tests::{Broker, Ended, Line, Running, Window, wait};
 use serde_json::{Value, json};
-
-use crate::window::Window;
 
 const RECEIVE: [&str; 3] = ["receive", "--config", "plumbline.toml"];
 const TOKEN_TYPE: &str = "secevent+jwt";

@@ -4,10 +4,9 @@ use std::net::TcpListener;
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::{Broker, Line, feed, wait};
+use plumbline_tests::{Broker, Line, Window, feed, wait};
 
 use crate::stories::impersonations;
-use crate::window::Window;
 
 const PEOPLE: i64 = 6;
 

@@ -5,10 +5,9 @@ use plumbline_tests::cluster::Raw;
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::Told;
-use plumbline_tests::{Line, admin, feed, wait};
+use plumbline_tests::{Line, Window, admin, feed, wait};
 
 use crate::stories::impersonations;
-use crate::window::Window;
 
 const OFTEN: &str = "[run]\ncheckpoint_interval = \"200ms\"";
 
@@ -68,16 +67,7 @@ fn who_stands_by_has_read_the_state_before_it_is_needed() {
     let flags = [&flags[..], &["--standby", "--listen", &port]].concat();
     let standby = line.start_with(&flags, &[("PLUMBLINE_INSTANCE", "standby")]);
     line.await_members(2);
-    wait::until("the state of the others to be followed", WORK_LIMIT, || {
-        let (own, others) = (
-            window.sum("plumbline_partitions"),
-            window.sum("plumbline_standby_partitions"),
-        );
-        match own > 0.0 && own + others == f64::from(PARTITIONS) {
-            true => Ok(()),
-            false => Err(format!("{own} own, {others} of others")),
-        }
-    });
+    window.await_standby(PARTITIONS);
     let (second, third) = rest.split_at(rest.len() / 2);
     feed::write(&line, second);
     line.await_log(first.len() + second.len());

@@ -203,6 +203,52 @@ fn one_file_and_the_same_events_over_five_give_the_same_bytes() {
 }
 
 #[test]
+fn more_files_than_a_program_may_open_give_the_same_bytes() {
+    const FILES: usize = 900;
+    let place = Place::new();
+    let lines = office();
+    place
+        .replay(&[place.write("log.ndjson", &lines)], "whole")
+        .unwrap();
+    let name = |split: &str, file: usize| format!("{split}/{file:04}.ndjson.gz");
+    for file in 0..FILES {
+        let dealt: Vec<&str> = lines[file..]
+            .iter()
+            .step_by(FILES)
+            .map(|it| &**it)
+            .collect();
+        place.bytes(&name("dealt", file), &gzip(dealt.join("\n").as_bytes()));
+    }
+    for (file, line) in lines.iter().enumerate() {
+        place.bytes(&name("cut", file), &gzip(line.as_bytes()));
+    }
+    // A file of each half is open all the time, and others are reopened where they were.
+    for (file, lines) in lines.chunks(lines.len() / 2 + 1).enumerate() {
+        place.bytes(
+            &name("mixed", FILES + file),
+            &gzip(lines.join("\n").as_bytes()),
+        );
+    }
+    for (file, line) in lines.iter().take(FILES).enumerate() {
+        place.bytes(&name("mixed", file), &gzip(line.as_bytes()));
+    }
+    let replayed = |split: &str| {
+        let few = "ulimit -n 700; exec \"$0\" \"$@\"";
+        let ended = Command::new("sh")
+            .args(["-c", few, env!("CARGO_BIN_EXE_plumbline"), "replay"])
+            .args(["--format", "native", "--input"])
+            .args([place.path(split), "--out".into(), place.path("split")])
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        place.results("split")
+    };
+    for split in ["dealt", "cut", "mixed"] {
+        assert_eq!(replayed(split), place.results("whole"), "{split}");
+    }
+}
+
+#[test]
 fn every_wrapping_of_the_same_log_gives_the_same_bytes() {
     let place = Place::new();
     let lines = office();

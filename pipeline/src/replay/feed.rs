@@ -91,13 +91,8 @@ pub(super) struct Feed<'o> {
 }
 
 impl<'o> Feed<'o> {
-    /// From a place on. Of a sequence the first is opened now, and each of the others in its turn: there may be
-    /// thousands.
-    pub(super) fn open(
-        files: &[PathBuf],
-        opener: &'o Opener,
-        place: &FeedPlace,
-    ) -> Result<Self, ReplayError> {
+    /// From a place on. Each file is opened in its turn: there may be thousands.
+    pub(super) fn at(files: &[PathBuf], opener: &'o Opener, place: &FeedPlace) -> Self {
         let (before, rest) = files.split_at(place.file.min(files.len()));
         let mut following = VecDeque::from_iter(rest.iter().cloned());
         let path = following.pop_front().unwrap_or_default();
@@ -106,11 +101,11 @@ impl<'o> Feed<'o> {
             // What was read before need not be unpacked again.
             true => {
                 opener.pass(std::slice::from_ref(&path));
-                Reader::ended()
+                Reader::Ended(0)
             }
-            false => opener.open(&path, place.at)?,
+            false => Reader::Resting(place.at),
         };
-        Ok(Self {
+        Self {
             reader,
             path,
             opener,
@@ -122,7 +117,17 @@ impl<'o> Feed<'o> {
             jump: None,
             mark: *place,
             again: place.since,
-        })
+        }
+    }
+
+    /// Whether its file is open.
+    pub(super) fn is_open(&self) -> bool {
+        self.reader.is_open()
+    }
+
+    /// Closes its file, to go on from there when it is its turn again.
+    pub(super) fn rest(&mut self) {
+        self.reader = Reader::Resting(self.reader.at());
     }
 
     /// From where it can be read on.
@@ -182,6 +187,9 @@ impl<'o> Feed<'o> {
             jump,
             ..
         } = self;
+        if let Reader::Resting(at) = reader {
+            *reader = self.opener.open(path, *at)?;
+        }
         let next = reader.next(path, record)?;
         let line = self.lines_before + reader.line();
         match next {
@@ -211,13 +219,18 @@ impl<'o> Feed<'o> {
                 take(Taken::Rejected(line, reject, Cow::Borrowed(b""))).map(|()| true)
             }
             Next::End if let Some(following) = self.following.pop_front() => {
-                *reader = self.opener.open(&following, At::START)?;
+                self.opener.ended(path);
+                *reader = Reader::Resting(At::START);
                 *path = following;
                 self.files_before += 1;
                 self.lines_before = line;
                 Ok(true)
             }
             Next::End => {
+                if reader.is_open() {
+                    self.opener.ended(path);
+                }
+                *reader = Reader::Ended(reader.line());
                 if let Some(jump) = jump.take() {
                     let behind = clock.map_or(0, |clock| jump.time.since(clock));
                     end_jump(jump, behind <= LONGEST_LAST_JUMP_MILLIS, clock, take)?;

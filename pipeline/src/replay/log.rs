@@ -11,6 +11,7 @@ use super::ReplayError;
 use super::ahead;
 use super::feed::{Feed, Taken};
 use super::inputs::{self, Inputs};
+use super::merge::MOST_OPEN;
 use super::place::{FeedPlace, Place};
 use super::progress::Progress;
 use super::reader::Opener;
@@ -45,6 +46,7 @@ impl<'c> Log<'c> {
         let decoder = LogFormat::open(&config.format, config.program.as_deref())?;
         let normaliser = Normaliser::new(decoder, config.tenant.as_deref(), enricher)?;
         let progress = Progress::new(inputs.total_bytes(sequences.iter().flatten()));
+        let reopens = sequences.len() > MOST_OPEN;
         Ok(Self {
             config,
             sequences,
@@ -52,6 +54,7 @@ impl<'c> Log<'c> {
                 inputs,
                 format: config.format.clone(),
                 progress,
+                uncounted: reopens.then(Progress::hidden),
             },
             normaliser,
             portion: ahead::PORTION,
@@ -80,11 +83,11 @@ impl<'c> Log<'c> {
     }
 
     /// Its inputs, opened at a place in it.
-    pub(super) fn feeds(&self, place: &Place) -> Result<Vec<Feed<'_>>, ReplayError> {
+    pub(super) fn feeds(&self, place: &Place) -> Vec<Feed<'_>> {
         let places = place.feeds.iter().chain(iter::repeat(&FeedPlace::START));
         let sequences = self.sequences.iter().zip(places);
         sequences
-            .map(|(files, place)| Feed::open(files, &self.opener, place))
+            .map(|(files, place)| Feed::at(files, &self.opener, place))
             .collect()
     }
 
@@ -133,7 +136,7 @@ pub(crate) fn events(
 ) -> Result<(), ReplayError> {
     let log = Log::new(config, Inputs::expand(&config.input)?, enricher)?;
     log.read(
-        (log.feeds(&Place::default())?, 0),
+        (log.feeds(&Place::default()), 0),
         &mut |_, taken| match taken {
             Taken::Event(event) => Ok(take(&event)),
             _ => Ok(ControlFlow::Continue(())),

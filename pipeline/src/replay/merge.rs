@@ -4,7 +4,8 @@
 //! with the shorter event id, then the smaller (so that `e9` comes before `e10`), then that of the file
 //! named first. So the events of one log come out in one order, however they were split over files.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use plumbline_schemas::event::Event;
 use plumbline_schemas::flat::Flat;
@@ -13,6 +14,9 @@ use plumbline_schemas::time::EventTime;
 use super::ReplayError;
 use super::feed::{Feed, Taken};
 use crate::normalise::Normaliser;
+
+/// So many files are open at once: most systems let a program open a thousand.
+pub(super) const MOST_OPEN: usize = 512;
 
 /// An event that waits for those of other files.
 struct Waiting {
@@ -69,24 +73,18 @@ pub(super) fn merge(
 ) -> Result<(), ReplayError> {
     let mut queues: Vec<VecDeque<Waiting>> = feeds.iter().map(|_| VecDeque::new()).collect();
     // Where there is only one file nothing ever waits.
-    if feeds.len() > 1 {
-        for (file, queue) in queues.iter_mut().enumerate() {
-            fill(feeds, file, normaliser, queue, None, sink)?;
-        }
+    if let [queue] = &mut *queues {
+        return fill(feeds, 0, normaliser, queue, Some(None), sink);
     }
-    let mut open: Vec<usize> = (0..feeds.len()).collect();
-    open.retain(|file| feeds.len() == 1 || !queues[*file].is_empty());
-    while let Some(next) =
-        (0..open.len()).min_by(|a, b| head(&queues, open[*a]).cmp(&head(&queues, open[*b])))
-    {
-        let file = open[next];
-        let limit = open
-            .iter()
-            .filter(|other| **other != file)
-            .filter_map(|other| head(&queues, *other))
-            .min()
-            .cloned();
-        let within = |key: &Key| limit.as_ref().is_none_or(|limit| key <= limit);
+    let mut turns = BinaryHeap::with_capacity(feeds.len());
+    for file in 0..feeds.len() {
+        make_room(feeds, &queues, file);
+        fill(feeds, file, normaliser, &mut queues[file], None, sink)?;
+        turns.extend(head(&queues, file).cloned().map(Reverse));
+    }
+    while let Some(Reverse(Key { file, .. })) = turns.pop() {
+        let limit = turns.peek().map(|Reverse(next)| next);
+        let within = |key: &Key| limit.is_none_or(|limit| key <= limit);
         while let Some(waiting) = queues[file].pop_front_if(|waiting| within(&waiting.key)) {
             for event in waiting.event.events() {
                 sink.take(file, Taken::Event(Box::new(event)))?;
@@ -94,18 +92,32 @@ pub(super) fn merge(
             }
         }
         if queues[file].is_empty() {
-            let limit = Some(limit.as_ref());
-            fill(feeds, file, normaliser, &mut queues[file], limit, sink)?;
+            make_room(feeds, &queues, file);
+            let queue = &mut queues[file];
+            fill(feeds, file, normaliser, queue, Some(limit), sink)?;
         }
-        if queues[file].is_empty() {
-            open.swap_remove(next);
-        }
+        turns.extend(head(&queues, file).cloned().map(Reverse));
     }
     Ok(())
 }
 
 fn head(queues: &[VecDeque<Waiting>], file: usize) -> Option<&Key> {
     queues[file].front().map(|waiting| &waiting.key)
+}
+
+/// Before a file is read: where as many as may are open already, that whose turn comes last of all rests.
+fn make_room(feeds: &mut [Feed<'_>], queues: &[VecDeque<Waiting>], file: usize) {
+    if feeds.len() <= MOST_OPEN || feeds[file].is_open() {
+        return;
+    }
+    let open = (0..feeds.len()).filter(|other| feeds[*other].is_open());
+    if open.clone().count() < MOST_OPEN {
+        return;
+    }
+    let last = open.max_by(|a, b| head(queues, *a).cmp(&head(queues, *b)));
+    if let Some(last) = last {
+        feeds[last].rest();
+    }
 }
 
 /// Reads on until an event has to wait or the file ends. With a limit, what comes no later than that

@@ -32,9 +32,7 @@ impl Progress {
     /// For so many bytes of input; 0 where that is not known.
     pub(super) fn new(bytes: u64) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self {
-                bar: ProgressBar::hidden(),
-            };
+            return Self::hidden();
         }
         let (bar, template) = match bytes {
             0 => (
@@ -76,6 +74,17 @@ impl Progress {
             self.bar.inc(bytes);
             self.bar.reset_eta();
         }
+    }
+
+    /// Shows nothing.
+    pub(super) fn hidden() -> Self {
+        let bar = ProgressBar::hidden();
+        Self { bar }
+    }
+
+    /// So many bytes were read.
+    pub(super) fn read(&self, bytes: u64) {
+        self.bar.inc(bytes);
     }
 
     /// Shows how many events have been applied, the first of them by a process before.

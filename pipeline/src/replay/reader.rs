@@ -1,6 +1,5 @@
 //! One input file as raw records: text cut into records, or the rows of a Parquet file.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ReplayError;
@@ -16,11 +15,21 @@ pub(super) struct Opener {
     pub(super) inputs: Inputs,
     pub(super) format: String,
     pub(super) progress: Progress,
+    /// Where files may be opened more than once they are shown as read at their end, and not as they are.
+    pub(super) uncounted: Option<Progress>,
 }
 
 impl Opener {
     pub(super) fn open(&self, path: &Path, at: At) -> Result<Reader, ReplayError> {
-        Reader::open(&self.inputs, path, at, &self.format, &self.progress)
+        let progress = self.uncounted.as_ref().unwrap_or(&self.progress);
+        Reader::open(&self.inputs, path, at, &self.format, progress)
+    }
+
+    /// A file was read to its end.
+    pub(super) fn ended(&self, path: &Path) {
+        if self.uncounted.is_some() {
+            self.progress.read(self.inputs.bytes(path).unwrap_or(0));
+        }
     }
 
     /// What was read by the process before counts as read.
@@ -33,15 +42,17 @@ impl Opener {
 /// An input file that is read.
 pub(super) enum Reader {
     Text(Records),
-    Parquet { rows: Rows, counter: Counter },
+    Parquet {
+        rows: Rows,
+        counter: Counter,
+    },
+    /// Closed, to be read on from there.
+    Resting(At),
+    /// Closed, and read to its end, of so many lines.
+    Ended(u64),
 }
 
 impl Reader {
-    /// Of a file that was read to its end before.
-    pub(super) fn ended() -> Self {
-        Self::Text(Records::new(Box::new(io::empty()), Openings::None))
-    }
-
     /// Opens a file, from there on. Parquet is known by its first bytes, whatever the name says.
     pub(super) fn open(
         inputs: &Inputs,
@@ -97,7 +108,13 @@ impl Reader {
                     source,
                 }),
             },
+            Self::Resting(_) | Self::Ended(_) => Ok(Next::End),
         }
+    }
+
+    /// Whether it takes a file descriptor.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Parquet { .. })
     }
 
     /// Where the next record is looked for.
@@ -105,6 +122,8 @@ impl Reader {
         match self {
             Self::Text(records) => At::Text(records.position()),
             Self::Parquet { rows, .. } => At::Row(rows.row()),
+            Self::Resting(at) => *at,
+            Self::Ended(_) => At::START,
         }
     }
 
@@ -113,6 +132,9 @@ impl Reader {
         match self {
             Self::Text(records) => records.line,
             Self::Parquet { rows, .. } => rows.row(),
+            Self::Resting(At::Text(position)) => position.line,
+            Self::Resting(At::Row(row)) => *row,
+            Self::Ended(lines) => *lines,
         }
     }
 
@@ -120,8 +142,8 @@ impl Reader {
     /// others.
     pub(super) fn is_archive(&self) -> bool {
         match self {
-            Self::Text(_) => false,
             Self::Parquet { rows, .. } => rows.is_archive(),
+            Self::Text(_) | Self::Resting(_) | Self::Ended(_) => false,
         }
     }
 }

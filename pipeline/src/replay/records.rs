@@ -82,7 +82,7 @@ pub(super) struct Records {
 pub(super) struct Position {
     /// Bytes before it, after decompression.
     pub(super) offset: u64,
-    line: u64,
+    pub(super) line: u64,
     next_line: u64,
     framing: Framing,
     in_envelope: bool,
@@ -120,10 +120,6 @@ const WHOLES: [&[u8]; 3] = [
 ];
 
 impl Records {
-    pub(super) fn new(input: Box<dyn BufRead + Send>, openings: Openings) -> Self {
-        Self::from(input, openings, Position::START)
-    }
-
     /// Goes on with an input of which so much was read before.
     pub(super) fn from(
         input: Box<dyn BufRead + Send>,
@@ -409,7 +405,8 @@ mod tests {
     use super::*;
 
     fn cut(text: &'static str, openings: Openings) -> Vec<String> {
-        let mut records = Records::new(Box::new(text.as_bytes()), openings);
+        let input = Box::new(text.as_bytes());
+        let mut records = Records::from(input, openings, Position::START);
         let (mut found, mut record) = (Vec::new(), Vec::new());
         while records.next(&mut record).expect("readable") == Next::Record {
             found.push(String::from_utf8_lossy(&record).trim().to_owned());
@@ -574,7 +571,8 @@ mod tests {
 
     #[test]
     fn an_array_that_is_cut_off_is_said() {
-        let mut records = Records::new(Box::new("[{\"a\":1},{\"b\"".as_bytes()), Openings::Records);
+        let input = Box::new("[{\"a\":1},{\"b\"".as_bytes());
+        let mut records = Records::from(input, Openings::Records, Position::START);
         let mut record = Vec::new();
         let found: Vec<_> = (0..4)
             .map(|_| records.next(&mut record).expect("readable"))

@@ -30,7 +30,7 @@ lint: ## formatting and clippy alone
 BROKER := -server -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
 	-XX:+ExplicitGCInvokesConcurrent -XX:MaxInlineLevel=15 -Djava.awt.headless=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn
 
-bench: setup ## events/s, bytes per identity, latency on a real broker; a quarter of an hour
+bench: setup ## events/s, bytes per identity, latency and failover on real brokers; half an hour
 	PLUMBLINE_KAFKA_OPTIONS="$(BROKER)" GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(CARGO) run --locked --release -p plumbline-bench
 
 chaos: setup ## kills, cuts and sleepers on three brokers, PLUMBLINE_CHAOS of them; some minutes

@@ -8,13 +8,14 @@
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::{Machine, Person, Told, in_order};
 use plumbline_tests::vendor::{LONDON, OSLO};
 use plumbline_tests::{Brokers, Line, Random, Running, feed, wait};
+use serde_json::Value;
 
 /// One of each kind.
 const FEW: usize = 4;
@@ -105,11 +106,21 @@ fn whatever_is_killed_or_cut_the_same_is_published_once() {
     let outputs = Outputs::of(&world.line);
     outputs.assert_none_twice();
     outputs.assert_same(&world.line.replay());
-    assert_eq!(
-        outputs.commands.len(),
-        attacks,
-        "who is attacked is commanded"
+    // Days are told in seconds: a source whose reader sleeps may fall behind another by more than is judged.
+    let late = late(&world.line);
+    let commanded = outputs.commands.len();
+    assert!(
+        commanded <= attacks && commanded + late >= attacks,
+        "{attacks} are attacked, {commanded} commanded; {late} events were late"
     );
+}
+
+/// How many events of the log were too late to be judged, in its replay as in the service.
+fn late(line: &Line) -> usize {
+    let summary = fs::read_to_string(line.path("replayed/summary.json")).expect("a summary");
+    let summary: Value = serde_json::from_str(&summary).expect("JSON");
+    let late = summary["late"].as_u64().expect("a number");
+    late.try_into().expect("a few")
 }
 
 impl World {

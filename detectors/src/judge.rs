@@ -100,20 +100,15 @@ impl Engine {
         let place = Place::of(event);
         let agent = self.agents.key_of(event);
         let network = shared_network(event, place);
-        let shared = |network| {
-            self.shared
-                .shared(network, hash, event.time, NETWORK_USERS)
-                .is_some()
-        };
+        let shared = |what, least| self.shared.shared(what, hash, event.time, least);
         let peers_take = group_actions(event, kind, class)
-            .filter_map(|action| self.shared.shared(action, hash, event.time, PEERS))
+            .filter_map(|action| shared(action, PEERS))
             .reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])]);
-        let is_abroad = is_out_of_country(event, kind, &identity.profile.habits);
-        let network_of_peers = machines_network(event).filter(|_| is_abroad);
-        let are_peers_here = network_of_peers
-            .is_some_and(|it| self.shared.shared(it, hash, event.time, PEERS).is_some());
+        let are_peers_here = is_out_of_country(event, kind, &identity.profile.habits)
+            && machines_network(event).is_some_and(|it| shared(it, PEERS).is_some());
         let is_listed = is_listed(&self.config, event.network.ip.as_deref());
-        let is_egress = is_listed || hides(event) || network.is_some_and(shared);
+        let is_used_by_many = network.is_some_and(|it| shared(it, NETWORK_USERS).is_some());
+        let is_egress = is_listed || hides(event) || is_used_by_many;
         let is_outage = !identity.facts.failures().is_empty() && {
             let tenant = stable_hash(event.tenant());
             self.outages.is_outage(tenant, hash, event.time)

@@ -67,12 +67,9 @@ impl Engine {
         let surfaces = new_hour && learnt.surfaces_here(profile, event, max_speed);
         let network = learnt.network.filter(|_| surfaces).map(|it| (it, [0; 2]));
         let mut shared: Vec<(u64, Amounts)> = network.into_iter().collect();
-        let is_at_home = new_hour && learnt.is_machine_at_home(profile, event);
-        shared.extend(
-            machines_network(event)
-                .filter(|_| is_at_home)
-                .map(|it| (it, [0; 2])),
-        );
+        if new_hour && learnt.is_machine_at_home(profile, event) {
+            shared.extend(machines_network(event).map(|it| (it, [0; 2])));
+        }
         let is_rare = matches!(class, ActionClass::Export | ActionClass::Deploy);
         if (tells || is_rare) && learnt.does_as_ever(profile, event) {
             let took = amounts(event);

@@ -232,20 +232,26 @@ fn more_files_than_a_program_may_open_give_the_same_bytes() {
     for (file, line) in lines.iter().take(FILES).enumerate() {
         place.bytes(&name("mixed", file), &gzip(line.as_bytes()));
     }
-    let replayed = |split: &str| {
+    let replayed = |split: &str, more: Option<&str>| {
         let few = "ulimit -n 700; exec \"$0\" \"$@\"";
         let ended = Command::new("sh")
             .args(["-c", few, env!("CARGO_BIN_EXE_plumbline"), "replay"])
             .args(["--format", "native", "--input"])
-            .args([place.path(split), "--out".into(), place.path("split")])
+            .arg(place.path(split))
+            .args(more)
+            .arg("--out")
+            .arg(place.path("split"))
+            .stdin(fs::File::open(place.path("log.ndjson")).unwrap())
             .output()
             .unwrap();
         assert!(ended.status.success(), "{ended:?}");
         place.results("split")
     };
     for split in ["dealt", "cut", "mixed"] {
-        assert_eq!(replayed(split), place.results("whole"), "{split}");
+        assert_eq!(replayed(split, None), place.results("whole"), "{split}");
     }
+    // What cannot be opened again stays open.
+    assert_eq!(replayed("cut", Some("-")), place.results("whole"));
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Jump {
 pub(super) struct Feed<'o> {
     path: PathBuf,
     reader: Reader,
+    may_be_reopened: bool,
     opener: &'o Opener,
     /// What comes behind it, and how many files and lines came before.
     following: VecDeque<PathBuf>,
@@ -107,6 +108,7 @@ impl<'o> Feed<'o> {
         };
         Self {
             reader,
+            may_be_reopened: false,
             path,
             opener,
             following,
@@ -123,6 +125,11 @@ impl<'o> Feed<'o> {
     /// Whether its file is open.
     pub(super) fn is_open(&self) -> bool {
         self.reader.is_open()
+    }
+
+    /// Whether it could do without its file for a while.
+    pub(super) fn may_rest(&self) -> bool {
+        self.is_open() && self.may_be_reopened
     }
 
     /// Closes its file, to go on from there when it is its turn again.
@@ -188,6 +195,7 @@ impl<'o> Feed<'o> {
             ..
         } = self;
         if let Reader::Resting(at) = reader {
+            self.may_be_reopened = self.opener.inputs.may_be_reopened(path);
             *reader = self.opener.open(path, *at)?;
         }
         let next = reader.next(path, record)?;

@@ -147,6 +147,12 @@ impl Inputs {
         Ok(input)
     }
 
+    /// Whether it holds the same when it is opened again: a pipe does not.
+    pub(super) fn may_be_reopened(&self, path: &Path) -> bool {
+        let is_file = || path.metadata().is_ok_and(|metadata| metadata.is_file());
+        path != Path::new(STDIN) && (self.buckets_of(path).is_some() || is_file())
+    }
+
     fn buckets_of(&self, path: &Path) -> Option<&Buckets> {
         self.buckets.as_ref().filter(|_| is_in_bucket(path))
     }

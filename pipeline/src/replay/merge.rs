@@ -110,11 +110,11 @@ fn make_room(feeds: &mut [Feed<'_>], queues: &[VecDeque<Waiting>], file: usize) 
     if feeds.len() <= MOST_OPEN || feeds[file].is_open() {
         return;
     }
-    let open = (0..feeds.len()).filter(|other| feeds[*other].is_open());
-    if open.clone().count() < MOST_OPEN {
+    if feeds.iter().filter(|feed| feed.is_open()).count() < MOST_OPEN {
         return;
     }
-    let last = open.max_by(|a, b| head(queues, *a).cmp(&head(queues, *b)));
+    let may_rest = (0..feeds.len()).filter(|other| feeds[*other].may_rest());
+    let last = may_rest.max_by(|a, b| head(queues, *a).cmp(&head(queues, *b)));
     if let Some(last) = last {
         feeds[last].rest();
     }

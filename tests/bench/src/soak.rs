@@ -80,7 +80,8 @@ fn sample(service: &Running, window: &Window, at: Duration) -> Result<Sample, Bo
         at,
         resident: kib / 1024.0,
         state: window.sum("plumbline_state_bytes") / f64::from(1 << 20),
-        lag: window.sum("plumbline_log_lag_records"),
+        // The sum of nothing is −0.
+        lag: window.sum("plumbline_log_lag_records").max(0.0),
     })
 }
 

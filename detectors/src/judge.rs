@@ -42,7 +42,7 @@ struct Known {
     is_listed: bool,
     is_outage: bool,
     peers_take: Option<Amounts>,
-    are_peers_here: bool,
+    is_abroad: bool,
     /// The change it makes to a contended object, and those by others that it meets.
     change: Option<Change>,
     contenders: Vec<Change>,
@@ -104,8 +104,8 @@ impl Engine {
         let peers_take = group_actions(event, kind, class)
             .filter_map(|action| shared(action, PEERS))
             .reduce(|a, b| [a[0].max(b[0]), a[1].max(b[1])]);
-        let are_peers_here = is_out_of_country(event, kind, &identity.profile.habits)
-            && machines_network(event).is_some_and(|it| shared(it, PEERS).is_some());
+        let is_abroad = is_out_of_country(event, kind, &identity.profile.habits)
+            && machines_network(event).is_none_or(|it| shared(it, PEERS).is_none());
         let is_listed = is_listed(&self.config, event.network.ip.as_deref());
         let is_used_by_many = network.is_some_and(|it| shared(it, NETWORK_USERS).is_some());
         let is_egress = is_listed || hides(event) || is_used_by_many;
@@ -133,7 +133,7 @@ impl Engine {
             is_listed,
             is_outage,
             peers_take,
-            are_peers_here,
+            is_abroad,
             change,
             contenders,
         }
@@ -194,7 +194,7 @@ impl Engine {
             is_timer: false,
             is_outage: known.is_outage,
             peers_do: known.peers_take.is_some(),
-            are_peers_here: known.are_peers_here,
+            is_abroad: known.is_abroad,
             is_egress: known.is_egress,
             is_listed: known.is_listed,
             weight,

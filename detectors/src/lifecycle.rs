@@ -410,7 +410,7 @@ impl Engine {
             is_timer: true,
             is_outage: false,
             peers_do: false,
-            are_peers_here: false,
+            is_abroad: false,
             is_egress: false,
             is_listed: false,
             weight: 1.0,

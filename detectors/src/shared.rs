@@ -1,5 +1,5 @@
-//! What many share, learnt from who uses it: a network such as a VPN or a carrier's gateway, and what the
-//! peers of a group do.
+//! What many share, learnt from who uses it: a network such as a VPN or a carrier's gateway, what the peers of a
+//! group do, and where a tenant's machines are (a network in a country, by those that were there on two earlier days).
 //!
 //! A network (a /24, or a /48 of IPv6, in one place) is an egress of a tenant as long as so many
 //! established people of it have surfaced there on several days of the last two weeks, sooner after they

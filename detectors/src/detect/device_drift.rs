@@ -4,7 +4,8 @@
 //! **Catches** a session or token that goes on elsewhere, and a device that lost its protection (T1550,
 //! T1539). By itself a finding at most. It marks the session as changed, which `context_change` answers
 //! when something sensitive follows; a machine's privileged session is asked at once, and a person's
-//! privileged session ends when its device stops being compliant.
+//! privileged session ends when its device stops being compliant, or is said not to be where nothing was known of it for
+//! minutes: many who manage devices speak only of those that are not.
 //!
 //! **Model.** Good–Turing over days of use for each trait (`profile/habits.rs`), the most surprised of
 //! them, 4 bits more in mid-session; a client's id or fingerprint that changes in mid-session is a change
@@ -196,8 +197,8 @@ fn is_pinned(name: &str, strange: &Strange) -> bool {
     matches!(name, "device" | "TLS fingerprint") && strange.distinct < MANY_CLIENTS
 }
 
-/// Whether the device is not compliant, as it was or might have been until now. Nothing was known where a session
-/// has gone on for minutes without a word, and is taken from what the identity's devices were last said to be.
+/// Whether the device is not compliant any more, or for all that was known: of a session that went on for minutes
+/// without a word, what was last said of any device of the identity.
 fn posture_falls(moment: &Moment<'_>, subject: &Subject<'_>) -> bool {
     let (before, profile) = (&subject.session.setting, subject.profile);
     if before.posture() != 0 {

@@ -50,8 +50,8 @@ pub(crate) struct Moment<'m> {
     pub(crate) is_outage: bool,
     /// Whether several peers of its group do this as ever.
     pub(crate) peers_do: bool,
-    /// Whether a machine is on a network, in a country, where it never was and several others of its tenant are as ever.
-    pub(crate) are_peers_here: bool,
+    /// Whether a machine is in a country where it was on no earlier day, and no others of its tenant are as ever.
+    pub(crate) is_abroad: bool,
     /// Whether its network is an egress: listed, learnt, or a known VPN, proxy, relay or satellite network.
     pub(crate) is_egress: bool,
     /// Whether the operator lists it under `[[policy.egress]]`.

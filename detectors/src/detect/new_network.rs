@@ -125,8 +125,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             "formula": "chance = (used_on_one_day_only + 1/2) / (days_of_use + 1); 4 bits more in mid-session, \
                         or 12 where the country is new too",
             "silent_if": match is_abroad {
-                true => "it had been in this country on an earlier day, or three others of the tenant had been there, on \
-                         this network, on two, or that were listed under [[policy.egress]]".to_owned(),
+                true => "it had been in this country on an earlier day, or three other machines of the tenant had been \
+                         there, on this network, on two earlier days, or it were listed under [[policy.egress]]".to_owned(),
                 false => format!("this {name} had been used on an earlier day, or were listed under [[policy.egress]]"),
             },
         })),
@@ -134,15 +134,13 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     })
 }
 
-/// Whether a machine is in a country it never was in, on nothing of its own, and none of the tenant's others are there.
+/// Whether a machine is abroad on nothing of its own.
 fn is_abroad(moment: &Moment<'_>, profile: &Profile) -> bool {
     let (habits, now) = (&profile.habits, moment.time());
     let is_used = |what| moment.setting.get(what) != 0 && moment.setting.is_known(what, habits, now);
     // Nearly every event ends here.
-    if !is_out_of_country(moment.event, moment.kind, habits) || moment.are_peers_here {
-        return false;
-    }
-    profile.earlier_days(now) >= SETTLED_DAYS
+    moment.is_abroad
+        && profile.earlier_days(now) >= SETTLED_DAYS
         && habits.strange(Trait::Country).bits.0 >= LEAST_COUNTRY_BITS
         && ![Trait::Address, Trait::Host, Trait::Region].into_iter().any(is_used)
         // A cloud's addresses are all of one network, and databases err about them.
@@ -152,8 +150,8 @@ fn is_abroad(moment: &Moment<'_>, profile: &Profile) -> bool {
 /// Whether a machine is in a country where it was on no earlier day.
 pub(crate) fn is_out_of_country(event: &Event<'_>, kind: IdentityKind, habits: &Habits) -> bool {
     let was_here = |country| {
-        habits.is_known(Trait::Country, country, event.time)
-            || habits.days(Trait::Country, country, event.time) > 0
+        habits.days(Trait::Country, country, event.time) > 0
+            || habits.is_known(Trait::Country, country, event.time)
     };
     country_key(event, kind).is_some_and(|country| !was_here(country))
 }

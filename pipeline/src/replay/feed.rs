@@ -122,6 +122,15 @@ impl<'o> Feed<'o> {
         }
     }
 
+    /// Opens its file before its turn: one that cannot be is known then.
+    pub(super) fn open(&mut self) -> Result<(), ReplayError> {
+        if let Reader::Resting(at) = self.reader {
+            self.may_be_reopened = self.opener.inputs.may_be_reopened(&self.path);
+            self.reader = self.opener.open(&self.path, at)?;
+        }
+        Ok(())
+    }
+
     /// Whether its file is open.
     pub(super) fn is_open(&self) -> bool {
         self.reader.is_open()
@@ -186,6 +195,7 @@ impl<'o> Feed<'o> {
     }
 
     fn read(&mut self, normaliser: &Normaliser, take: &mut Taker<'_>) -> Result<bool, ReplayError> {
+        self.open()?;
         let Self {
             path,
             reader,
@@ -194,10 +204,6 @@ impl<'o> Feed<'o> {
             jump,
             ..
         } = self;
-        if let Reader::Resting(at) = reader {
-            self.may_be_reopened = self.opener.inputs.may_be_reopened(path);
-            *reader = self.opener.open(path, *at)?;
-        }
         let next = reader.next(path, record)?;
         let line = self.lines_before + reader.line();
         match next {

@@ -82,13 +82,19 @@ impl<'c> Log<'c> {
         &self.opener.inputs
     }
 
-    /// Its inputs, opened at a place in it.
-    pub(super) fn feeds(&self, place: &Place) -> Vec<Feed<'_>> {
+    /// Its inputs at a place in it. One that cannot be opened is known now, before anything else is done.
+    pub(super) fn feeds(&self, place: &Place) -> Result<Vec<Feed<'_>>, ReplayError> {
         let places = place.feeds.iter().chain(iter::repeat(&FeedPlace::START));
         let sequences = self.sequences.iter().zip(places);
-        sequences
-            .map(|(files, place)| Feed::at(files, &self.opener, place))
-            .collect()
+        let opened = |(files, place): (&Vec<PathBuf>, &FeedPlace)| {
+            let mut feed = Feed::at(files, &self.opener, place);
+            feed.open()?;
+            if self.opener.uncounted.is_some() && feed.may_rest() {
+                feed.rest();
+            }
+            Ok(feed)
+        };
+        sequences.map(opened).collect()
     }
 
     /// Hands on what they hold, in one order, until it is enough; so many things came `before`.
@@ -136,7 +142,7 @@ pub(crate) fn events(
 ) -> Result<(), ReplayError> {
     let log = Log::new(config, Inputs::expand(&config.input)?, enricher)?;
     log.read(
-        (log.feeds(&Place::default()), 0),
+        (log.feeds(&Place::default())?, 0),
         &mut |_, taken| match taken {
             Taken::Event(event) => Ok(take(&event)),
             _ => Ok(ControlFlow::Continue(())),

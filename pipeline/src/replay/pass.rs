@@ -73,7 +73,7 @@ pub(super) fn replay(
             std::mem::take(&mut known.drift),
         ),
     };
-    let feeds = log.feeds(&place);
+    let feeds = log.feeds(&place)?;
     let mut runs = Vec::with_capacity(sides.len());
     for ((side, enricher), seed) in sides.iter().zip(enrichers.own).zip(seeds) {
         if resumed.is_none() {

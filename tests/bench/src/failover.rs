@@ -1,12 +1,12 @@
 //! How long an answer waits when who judges goes away, and somebody has stood by.
 
 use std::error::Error;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use plumbline_replay_data::Simulation;
 use plumbline_schemas::time::EventTime;
-use plumbline_tests::{Line, Running, Window};
+use plumbline_tests::{Ended, Line, Running, Window};
 use rdkafka::producer::Producer;
 
 use crate::kafka::{Answers, Record, Seen, now_micros, producer, send};
@@ -15,9 +15,10 @@ use crate::{PARTITIONS, population};
 const LIMIT: Duration = Duration::from_secs(900);
 /// Somebody travels impossibly so often.
 const EVERY: Duration = Duration::from_millis(20);
-/// Nothing happens before this, and nothing is asked after as long again and what was lost.
+/// People travel for so long before the end,
 const CALM: Duration = Duration::from_secs(5);
-const LOST: Duration = Duration::from_secs(10);
+/// and for so long from it on.
+const AFTER: Duration = Duration::from_secs(15);
 
 /// How the process goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,7 @@ pub(crate) fn take_over(
     let answers = Answers::read(line.bootstrap(), &line.topic("control"))?;
     let mut leaving = Some(first);
     let (mut sent, mut gone_at) = (Seen::new(), u64::MAX);
+    let mut going = None;
     let begun = Instant::now();
     for nth in 0.. {
         let at = begun.elapsed();
@@ -83,9 +85,9 @@ pub(crate) fn take_over(
             && let Some(process) = leaving.take()
         {
             gone_at = now_micros();
-            go(process, end);
+            going = go(process, end);
         }
-        if at >= CALM * 2 + LOST {
+        if at >= CALM + AFTER {
             break;
         }
         let time = last.plus_millis(i64::try_from(at.as_millis())?);
@@ -101,18 +103,24 @@ pub(crate) fn take_over(
     }
     producer.flush(LIMIT)?;
     let seen = answers.finish(&sent)?;
+    if let Some(going) = going {
+        going.join().map_err(|_| "the process did not end well")?;
+    }
     other.terminate();
     other.wait(LIMIT).well();
     Ok(outcome(identities, &sent, &seen, gone_at))
 }
 
-fn go(process: Running, end: End) {
+/// Its end is not waited for here: what others do meanwhile is what is measured.
+fn go(process: Running, end: End) -> Option<JoinHandle<Ended>> {
     match end {
-        End::Killed => process.kill(),
-        // It is not waited for: what others do meanwhile is what is measured.
+        End::Killed => {
+            process.kill();
+            None
+        }
         End::Told => {
             process.terminate();
-            thread::spawn(move || process.wait(LIMIT).well());
+            Some(thread::spawn(move || process.wait(LIMIT).well()))
         }
     }
 }

@@ -89,32 +89,27 @@ fn e4_a_machines_console_session_is_ended_only_when_it_resumes() {
 
 #[test]
 fn e4_a_console_on_a_device_that_drifts_is_ended() {
-    each_seed("E4", |story| {
-        let (admin, session, last) = console(story);
-        let now = last + story.dice.between(1, 25) * MINUTE;
-        story.begins(now);
-        let drifted = session.clone().with("device.posture", "non_compliant");
-        let (class, name) = story
-            .dice
-            .pick(&[("posture", "device.posture"), ("read", "GET /tickets")]);
-        story.add(drifted.does(class, name).at(now));
-        let ran = story.run();
-        is_ended_once(&ran, &admin, &session, now, now);
-    });
+    each_seed("E4", |story| drifts_from(story, "compliant", 1));
 }
 
 /// Who manages devices often speaks of those only that are not as they should be.
 #[test]
 fn e4_a_console_on_a_device_of_which_nothing_was_known_and_now_nothing_good_is_ended() {
-    each_seed("E4", |story| {
-        let (admin, session, last) = console_on(story, "unknown");
-        let now = last + story.dice.between(4, 25) * MINUTE;
-        story.begins(now);
-        let drifted = session.clone().with("device.posture", "non_compliant");
-        story.add(drifted.does("read", "GET /tickets").at(now));
-        let ran = story.run();
-        is_ended_once(&ran, &admin, &session, now, now);
-    });
+    each_seed("E4", |story| drifts_from(story, "unknown", 4));
+}
+
+/// After so many minutes at the least the device of a live console is not compliant.
+fn drifts_from(story: &mut Story, posture: &str, minutes: i64) {
+    let (admin, session, last) = console_on(story, posture);
+    let now = last + story.dice.between(minutes, 25) * MINUTE;
+    story.begins(now);
+    let drifted = session.clone().with("device.posture", "non_compliant");
+    let (class, name) = story
+        .dice
+        .pick(&[("posture", "device.posture"), ("read", "GET /tickets")]);
+    story.add(drifted.does(class, name).at(now));
+    let ran = story.run();
+    is_ended_once(&ran, &admin, &session, now, now);
 }
 
 #[test]

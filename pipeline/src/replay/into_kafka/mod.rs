@@ -61,7 +61,7 @@ pub fn into_kafka_until(config: &Config, shutdown: &Shutdown) -> Result<Fed, Int
         log.hand_on_singly();
     }
     // A file that cannot be opened is known before anything is written.
-    let feeds = log.feeds(&super::place::Place::default());
+    let feeds = log.feeds(&super::place::Place::default())?;
     let topics = &config.kafka.topics;
     let clients = Clients::new(&config.kafka).map_err(ConnectError::from)?;
     let observer = connect(

@@ -222,7 +222,7 @@ fn written(hash: u64) -> String {
     format!("{hash:016x}")
 }
 
-/// Whether the record lets time go on.
-pub(crate) fn is_tick(event: &Event<'_>) -> bool {
-    event.action.name == TICK
+/// Whether it is what another partition tells, which says nothing of how far time has come in this one.
+pub fn is_news(event: &Event<'_>) -> bool {
+    event.kind == EventKind::Context && event.action.name != TICK
 }

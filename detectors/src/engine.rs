@@ -147,7 +147,7 @@ impl Engine {
     }
 
     fn take(&mut self, event: &Event<'_>, outputs: &mut Vec<Output>) -> Disposition {
-        if event.kind == EventKind::Context && !context::is_tick(event) {
+        if context::is_news(event) {
             let clock = self.clock.unwrap_or(event.time);
             self.apply_context(event, clock, outputs);
             return Disposition::Told;

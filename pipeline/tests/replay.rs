@@ -202,6 +202,43 @@ fn one_file_and_the_same_events_over_five_give_the_same_bytes() {
     }
 }
 
+/// What another partition, whose readers are days ahead or behind, has told the partition that a file was read from.
+fn told(number: usize, time: EventTime) -> String {
+    json!({
+        "id": format!("plumbline.used/{number:016x}"), "time": time, "kind": "context", "tenant": "acme",
+        "identity": { "id": "p9" },
+        "action": { "name": "plumbline.used", "resource": format!("{number:016x}") },
+        "task": { "id": "elsewhere" },
+    })
+    .to_string()
+}
+
+#[test]
+fn what_partitions_told_each_other_holds_no_partition_back() {
+    let place = Place::new();
+    let (some, others): (Vec<String>, Vec<String>) = office()
+        .into_iter()
+        .partition(|line| line.contains("\"p2\"") || line.contains("\"p4\""));
+    let others = place.write("others.ndjson", &others);
+    let alone = [place.write("some.ndjson", &some), others.clone()];
+    place.replay(&alone, "alone").unwrap();
+
+    let end = time_of(some.last().unwrap());
+    for (at, day) in [(0, 0), (0, 11), (100, 11), (100, 0), (some.len(), 11)] {
+        let time = end.plus_millis(-(11 - day) * 86_400_000);
+        let mut with = some.clone();
+        // Two of them: the second confirms the first.
+        let news = (0..2).map(|number| told(number, time.plus_millis(number as i64)));
+        with.splice(at..at, news);
+        let inputs = [place.write("with.ndjson", &with), others.clone()];
+        let summary = place.replay(&inputs, "told").unwrap();
+        let which = format!("told of day {day} before event {at}");
+        assert_eq!(place.results("told"), place.results("alone"), "{which}");
+        assert_eq!(summary.late, 0, "{which}");
+        assert_eq!(summary.events, 963, "{which}");
+    }
+}
+
 #[test]
 fn more_files_than_a_program_may_open_give_the_same_bytes() {
     const FILES: usize = 900;

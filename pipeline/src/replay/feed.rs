@@ -5,12 +5,14 @@
 //! ahead of all before it in its file is a *jump*, and is believed only when the next valid record
 //! confirms it by being no more than 24 hours behind it. Otherwise it is refused, and moves no clock.
 //! The first record of a file jumps from nowhere and needs no confirmation. A jump that ends its file
-//! is believed too, unless it is more than three years.
+//! is believed too, unless it is more than three years. What other partitions have told this one neither jumps nor
+//! confirms.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use plumbline_detectors::context::is_news;
 use plumbline_schemas::drift::Drift;
 use plumbline_schemas::event::{Event, MAX_AHEAD_MILLIS};
 use plumbline_schemas::flat::Flat;
@@ -284,6 +286,10 @@ fn settle(
         Decoded::Skipped(_) => return take(Taken::Skipped),
         Decoded::Drift(drift) => return take(Taken::Drift(drift)),
     };
+    // Other partitions may be days ahead.
+    if is_news(&event) {
+        return take(Taken::Event(event));
+    }
     if let Some(jump) = jump.as_mut().filter(|jump| jump.is(&event)) {
         jump.add(&event, line, raw);
         return Ok(());

@@ -3,10 +3,13 @@
 //! Of the next events of all files the one with the smallest time goes first; of equal times the one
 //! with the shorter event id, then the smaller (so that `e9` comes before `e10`), then that of the file
 //! named first. So the events of one log come out in one order, however they were split over files.
+//! What other partitions have told that of a file goes first: its time is theirs, and to wait for it would make all
+//! that stands behind it late.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use plumbline_detectors::context::is_news;
 use plumbline_schemas::event::Event;
 use plumbline_schemas::flat::Flat;
 use plumbline_schemas::time::EventTime;
@@ -137,11 +140,11 @@ fn fill(
             let Taken::Event(event) = taken else {
                 return sink.take(file, taken);
             };
-            let goes_first = match limit {
+            let has_turn = match limit {
                 Some(limit) => limit.is_none_or(|limit| limit.is_at_least(&event, file)),
                 None => false,
             };
-            if goes_first && queue.is_empty() {
+            if queue.is_empty() && (has_turn || is_news(&event)) {
                 at_once += 1;
                 return sink.take(file, Taken::Event(event));
             }

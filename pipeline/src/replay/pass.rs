@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use plumbline_detectors::context::is_news;
 use plumbline_schemas::archive::is_in_bucket;
 use plumbline_schemas::drift::DriftCounts;
 
@@ -194,7 +195,7 @@ impl Pass<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         let time = match next {
-            Taken::Event(event) => Some(event.time),
+            Taken::Event(event) if !is_news(event) => Some(event.time),
             _ => None,
         };
         if self.runs.iter().all(|run| run.is_settled(time)) {

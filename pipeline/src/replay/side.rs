@@ -4,6 +4,7 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plumbline_detectors::context::is_news;
 use plumbline_detectors::{Disposition, Engine, Output};
 use plumbline_schemas::event::Event;
 use plumbline_schemas::time::EventTime;
@@ -151,6 +152,10 @@ impl Run {
         self.results.event(event)?;
         if let Some(seed) = &mut self.seed {
             seed.take(event);
+        }
+        // Whoever has the whole log knows it already.
+        if is_news(event) {
+            return Ok(());
         }
         match self.engine.apply(event, &mut self.outputs) {
             Disposition::Applied | Disposition::Told => {}

@@ -1,11 +1,13 @@
 //! State survives its process: what the next owner of a partition knows comes from `plumbline.state` and from
 //! what of the log came after it.
 
+use jiff::Timestamp;
 use plumbline_tests::cluster::Raw;
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
-use plumbline_tests::story::Told;
-use plumbline_tests::{Line, Window, admin, feed, wait};
+use plumbline_tests::story::{HOUR, MONDAY, Told};
+use plumbline_tests::{Line, Window, admin, feed};
+use serde_json::{Value, json};
 
 use crate::stories::impersonations;
 
@@ -167,36 +169,51 @@ fn the_state_of_a_log_that_is_there_is_created_as_the_log_is_divided() {
 
 #[test]
 fn a_partition_does_not_wait_for_the_backlog_of_another() {
-    const BACKLOG: usize = 150_000;
+    const BACKLOG: i64 = 150_000;
     let line = Line::new("backlog-beside", 4).created();
-    let event = |number: usize, partition: i32| Raw {
-        partition: Some(partition),
-        ..Raw::new(
-            "acme/svc",
-            format!(
-                r#"{{"id":"{partition}-{number}","time":"2026-11-02T09:{:02}:{:02}Z","kind":"api","tenant":"acme",
-                "identity":{{"id":"svc-{number}","kind":"service_account"}},"action":{{"name":"GET /"}}}}"#,
-                number / 60 % 60,
-                number % 60
-            ),
+    let event = |partition: i32, number: i64, identity: Value, action: Value| {
+        let time = |millis| {
+            Timestamp::from_millisecond(MONDAY + millis)
+                .expect("a time")
+                .to_string()
+        };
+        let event = json!({
+            "id": format!("{partition}-{number}"), "time": time(number * 20), "kind": "api", "tenant": "acme",
+            "identity": identity, "session": { "authenticated_at": time(-HOUR) }, "action": action,
+        });
+        Raw {
+            partition: Some(partition),
+            ..Raw::new("acme/svc", event.to_string())
+        }
+    };
+    let call = |number| {
+        let identity = json!({ "id": format!("svc-{}", number % 500), "kind": "service_account" });
+        event(0, number, identity, json!({ "name": "GET /" }))
+    };
+    // Whoever pays is asked for a fresh authentication at once.
+    let payment = |partition, number| {
+        let identity = json!({ "id": format!("payer-of-{partition}") });
+        event(
+            partition,
+            number,
+            identity,
+            json!({ "name": "pay", "class": "payment" }),
         )
     };
     let events = line.topic("events");
-    let backlog: Vec<Raw> = (0..BACKLOG).map(|number| event(number % 500, 0)).collect();
+    let backlog: Vec<Raw> = (0..BACKLOG)
+        .map(call)
+        .chain([payment(0, BACKLOG)])
+        .collect();
     line.writer.write(&events, &backlog);
-    let others: Vec<Raw> = (1..4).map(|partition| event(0, partition)).collect();
+    let others: Vec<Raw> = (1..4).map(|partition| payment(partition, 0)).collect();
     line.writer.write(&events, &others);
     let service = line.start_service(&[]);
-    let committed = wait::until("the small partitions to be judged", WORK_LIMIT, || {
-        let committed = line.reader.committed(line.group(), &events)?;
-        match committed[1..].iter().all(|at| *at > 0) {
-            true => Ok(committed),
-            false => Err(format!("{committed:?}")),
-        }
-    });
-    assert!(
-        committed[0] < BACKLOG as i64,
-        "only after the backlog: {committed:?}"
-    );
+    let control = line.topic("control");
+    let mut commands = line.reader.await_count(&control, 4, WORK_LIMIT);
     service.kill();
+
+    commands.sort_by_key(|command| command.millis);
+    let order: Vec<&str> = commands.iter().map(|command| &*command.key).collect();
+    assert_eq!(order.last(), Some(&"acme/payer-of-0"), "{order:?}");
 }

@@ -271,10 +271,15 @@ impl Line {
 
     /// Waits until detection has so many workers that agree on who owns what.
     pub fn await_members(&self, count: usize) {
+        self.await_members_of(self.group(), count);
+    }
+
+    /// The same of any group.
+    pub fn await_members_of(&self, group: &str, count: usize) {
         wait::until(
             &format!("{count} members of the group"),
             WORK_LIMIT,
-            || match self.reader.members(self.group()) {
+            || match self.reader.members(group) {
                 (members, true) if members == count => Ok(()),
                 members => Err(format!("{members:?}")),
             },

@@ -26,8 +26,6 @@ const CALM: Duration = Duration::from_secs(3);
 /// Longer than the session timeout of the tests: who sleeps so long is given up.
 const SLEEP: Duration = Duration::from_secs(5);
 const CUT: Duration = Duration::from_secs(4);
-/// Days are told in seconds: while who reads one source sleeps, another process reads days of the other.
-const PATIENT: &str = "[engine]\nlateness = \"30d\"";
 
 /// People who are impersonated and machines whose keys are stolen, each once, all along the log.
 fn story() -> (Vec<Told>, usize) {
@@ -76,7 +74,6 @@ fn whatever_is_killed_or_cut_the_same_is_published_once() {
         .source("cloudtrail")
         .at(&brokers.cut_bootstrap())
         .with("[run]\nworkers = 2\ncommit_interval = \"20ms\"\ncheckpoint_interval = \"500ms\"")
-        .with(PATIENT)
         .created();
     let mut world = World {
         brokers,

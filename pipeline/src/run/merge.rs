@@ -95,6 +95,20 @@ impl<P> Merge<P> {
         self.lanes.get_mut(number).map(|lane| &mut lane.partition)
     }
 
+    /// The time of the record that waits, if it tells one.
+    pub(super) fn head(&self, number: usize) -> Option<i64> {
+        let head = self.lanes.get(number)?.head;
+        head.filter(|time| *time > i64::MIN)
+    }
+
+    /// The time of what this partition gives next: of the record that waits, else, as far as is known, of what it has
+    /// given.
+    pub(super) fn next_time(&self, number: usize) -> Option<i64> {
+        let reached = self.lanes.get(number)?.reached;
+        let head = self.head(number);
+        head.or(Some(reached).filter(|time| *time > i64::MIN))
+    }
+
     /// The next partition at or after this one of which no record waits.
     pub(super) fn next_open(&self, from: usize) -> Option<usize> {
         let open = self

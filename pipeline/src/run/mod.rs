@@ -6,6 +6,7 @@ mod log_writer;
 mod merge;
 mod metrics;
 mod normalise_stage;
+mod others;
 mod raw_partition;
 mod raw_record;
 mod shutdown;

@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::log_writer::LogWriter;
 use super::merge::{Merge, Turn};
+use super::others::{self, ASK_EVERY, Others};
 use super::raw_partition::{Given, RawPartition};
 use super::raw_record::Source;
 use super::{Counters, RunError};
@@ -149,6 +150,9 @@ struct Session<'s> {
     /// a fetch that waits for records.
     observer: BaseConsumer<Context>,
     partitions: Merge<RawPartition>,
+    others: Others,
+    /// Whether what is next waits for others.
+    is_held: bool,
     log: LogWriter<'s>,
     /// Offsets that may be committed once their epoch is complete.
     closing: Option<(usize, TopicPartitionList)>,
@@ -173,6 +177,8 @@ impl<'s> Session<'s> {
                 .observer(&clients.normalise_group())
                 .map_err(hopeless)?,
             partitions: Merge::new(stage.lateness),
+            others: Others::new(stage.lateness),
+            is_held: false,
             log: LogWriter {
                 producer: clients.producer().map_err(hopeless)?,
                 topics: &stage.topics,
@@ -219,12 +225,26 @@ impl<'s> Session<'s> {
         for _ in 0..RECORDS_PER_ROUND {
             self.poll_partitions()?;
             match self.partitions.turn(Instant::now()) {
-                Turn::Take(number) => self.write(number)?,
+                Turn::Take(number) if self.may_pass(number) => self.write(number)?,
                 Turn::Ask(numbers) => self.ask_for_ends(&numbers)?,
-                Turn::Wait => return Ok(true),
+                Turn::Take(_) | Turn::Wait => return Ok(true),
             }
         }
         Ok(false)
+    }
+
+    /// Whether the record that waits there would not be too far ahead of what other processes read.
+    fn may_pass(&mut self, number: usize) -> bool {
+        let others = &mut self.others;
+        let passes = self.partitions.head(number).is_none_or(|time| {
+            let known = others.let_pass(time, Instant::now());
+            known.unwrap_or_else(|| {
+                others.ask(&self.observer, time);
+                others.let_pass(time, Instant::now()).unwrap_or(true)
+            })
+        });
+        self.is_held = !passes;
+        passes
     }
 
     /// Has every partition of which no record waits give its next one.
@@ -307,7 +327,11 @@ impl<'s> Session<'s> {
     /// Waits until a partition has given something, no longer than it may take to notice the rest.
     fn wait_for_records(&mut self) {
         let awaiting = self.closing.is_some() || !self.log.is_all_delivered();
-        let patience = if awaiting { BUSY_POLL } else { IDLE_POLL };
+        let patience = match (awaiting, self.is_held) {
+            (true, _) => BUSY_POLL,
+            (false, true) => ASK_EVERY,
+            (false, false) => IDLE_POLL,
+        };
         let begun = Instant::now();
         thread::park_timeout(patience);
         let waited = begun.elapsed();
@@ -369,7 +393,12 @@ impl<'s> Session<'s> {
                 return Ok(());
             }
         }
-        if self.epoch_begun.elapsed() < self.stage.commit_interval {
+        // Who waits tells at once how far it has come: others may wait for that.
+        let interval = match self.is_held {
+            true => ASK_EVERY.min(self.stage.commit_interval),
+            false => self.stage.commit_interval,
+        };
+        if self.epoch_begun.elapsed() < interval {
             return Ok(());
         }
         self.epoch_begun = Instant::now();
@@ -382,30 +411,47 @@ impl<'s> Session<'s> {
     }
 
     /// Offsets below which everything has been handed to the producer: what has been polled, except
-    /// for the records that wait for their turn.
+    /// for the records that wait for their turn. With each its event time, for the other processes.
     fn uncommitted(&self) -> Result<TopicPartitionList, SessionError> {
         let mut list = TopicPartitionList::new();
         for (topic, partition, polled) in positions(self.consumer.client())? {
-            let mut owned = self.partitions.partitions();
-            let waiting = owned
-                .find(|owned| owned.partition == partition && owned.topic == topic)
-                .and_then(|owned| owned.waiting.as_ref());
+            let number = self.number_of(&topic, partition);
+            let owned = number.and_then(|number| self.partitions.partition(number));
+            let waiting = owned.and_then(|owned| owned.waiting.as_ref());
             let offset = waiting.map_or(polled, |record| record.offset.min(polled));
-            if self.stage.progress.is_new(&topic, partition, offset) {
-                list.add_partition_offset(&topic, partition, Offset::Offset(offset))?;
+            let time = number.and_then(|number| self.partitions.next_time(number));
+            let is_told = owned.is_none_or(|owned| owned.told == Some((offset, time)));
+            if self.stage.progress.is_new(&topic, partition, offset)
+                || self.others.are_there() && !is_told
+            {
+                let mut element = list.add_partition(&topic, partition);
+                element.set_offset(Offset::Offset(offset))?;
+                if let Some(time) = time {
+                    element.set_metadata(others::told(time));
+                }
             }
         }
         Ok(list)
     }
 
-    fn commit(&self, offsets: &TopicPartitionList) {
+    fn number_of(&self, topic: &str, partition: i32) -> Option<usize> {
+        let mut owned = self.partitions.partitions();
+        owned.position(|owned| owned.partition == partition && owned.topic == topic)
+    }
+
+    fn commit(&mut self, offsets: &TopicPartitionList) {
         match self.consumer.client().commit(offsets, CommitMode::Sync) {
             Ok(()) => {
                 self.stage.counters.standing().failing = false;
                 for element in offsets.elements() {
                     if let Offset::Offset(offset) = element.offset() {
-                        let progress = &self.stage.progress;
-                        progress.committed(element.topic(), element.partition(), offset);
+                        let (topic, partition) = (element.topic(), element.partition());
+                        self.stage.progress.committed(topic, partition, offset);
+                        let number = self.number_of(topic, partition);
+                        if let Some(owned) = number.and_then(|it| self.partitions.partition_mut(it))
+                        {
+                            owned.told = Some((offset, others::read(element.metadata())));
+                        }
                     }
                 }
             }
@@ -418,7 +464,9 @@ impl<'s> Session<'s> {
     }
 
     fn answer_rebalances(&mut self) -> Result<(), SessionError> {
+        let mut is_shared_anew = false;
         while let Some(rebalance) = self.consumer.next_rebalance() {
+            is_shared_anew = true;
             match rebalance {
                 Rebalance::Assigned(partitions) => {
                     self.own(&partitions);
@@ -435,6 +483,15 @@ impl<'s> Session<'s> {
                     self.consumer.unassign(&partitions)?;
                 }
             }
+        }
+        if is_shared_anew {
+            let topics = self.stage.sources.iter().map(|source| &*source.topic);
+            let owned: Vec<_> = self.partitions.partitions().collect();
+            let is_own = |topic: &str, partition| {
+                let mut owned = owned.iter();
+                owned.any(|owned| owned.partition == partition && owned.topic == topic)
+            };
+            self.others.share(&self.observer, topics, is_own);
         }
         Ok(())
     }

@@ -29,6 +29,8 @@ pub(super) struct RawPartition {
     pub(super) partition: i32,
     /// The record that waits for its turn.
     pub(super) waiting: Option<RawRecord>,
+    /// The offset that was committed last, and the event time that was told with it.
+    pub(super) told: Option<(i64, Option<i64>)>,
     queue: PartitionQueue<Context>,
     /// Whether there may be something in the queue.
     filled: Arc<AtomicBool>,
@@ -52,6 +54,7 @@ impl RawPartition {
             topic: topic.to_owned(),
             partition,
             waiting: None,
+            told: None,
             queue,
             filled,
         })

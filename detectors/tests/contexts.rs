@@ -127,6 +127,28 @@ fn a_device_that_is_compromised_is_asked_about_in_every_partition() {
     assert_eq!(log.answered("adam"), [Action::StepUp]);
 }
 
+/// A partition that is ahead hears of it later, and still asks about what was in use then.
+#[test]
+fn a_session_is_related_by_what_it_was_at_that_time() {
+    let mut log = Partitions::new(Config::default());
+    log.tell(login("eve").on("laptop-7").session("eve").at(monday(0)));
+    let before = (0..12).map(|nth| (nth * 10, "before"));
+    let after = (2..12).map(|nth| (nth * 10 + 1, "after"));
+    for (minute, session) in before.chain(after) {
+        let used = call("adam", "mail.read").on("laptop-7").session(session);
+        log.tell(used.at(monday(minute * MINUTE)));
+    }
+    let stolen = call("eve", "report").session("eve");
+    let stolen = stolen.verdict(Verdict::TruePositive, None);
+    log.tell(stolen.at(monday(10 * MINUTE)));
+    let of_adam = log.commands.iter();
+    let of_adam = of_adam.filter(|command| command.target.identity == "adam");
+    let asked: Vec<_> = of_adam
+        .map(|command| command.target.session_id.as_deref())
+        .collect();
+    assert_eq!(asked, [Some("before")]);
+}
+
 #[test]
 fn agents_of_one_person_are_asked_about_when_one_is_compromised() {
     let mut log = Partitions::new(Config::default());

@@ -346,9 +346,9 @@ impl Session {
         last.map(ToString::to_string)
     }
 
-    /// Whether it is in use: not logged out, not expired, and active within half an hour.
-    pub(crate) fn is_live(&self, now: EventTime) -> bool {
-        !self.is_over(now) && now.since(self.last()).abs() <= PAUSE_MS
+    /// Whether it was in use then: begun, not logged out, not expired, and active within half an hour or since.
+    pub(crate) fn is_live(&self, at: EventTime) -> bool {
+        self.started() <= at && !self.is_over(at) && at.since(self.last()) <= PAUSE_MS
     }
 
     /// Its user has authenticated then. That may be before it began, as where one log-in opens many sessions.

@@ -3,6 +3,8 @@
 //! At least once is enough: the log knows each event by its id. Offsets of a source are committed
 //! once everything that was read from it has arrived in the log or in the dead letter.
 
+mod ownership;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,8 +24,8 @@ use super::{Counters, RunError};
 use crate::config::{Config, TopicsConfig};
 use crate::enrich::Enricher;
 use crate::kafka::{
-    Clients, ConnectError, Context, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, Rebalance,
-    close, ends_of, now_millis, positions, retry_after,
+    Clients, ConnectError, Context, Failure, GroupConsumer, IDLE_POLL, Origin, Progress, close,
+    ends_of, now_millis, positions, retry_after,
 };
 use crate::log_format::{FormatError, LogFormat};
 use crate::normalise::Normaliser;
@@ -32,8 +34,6 @@ use crate::normalise::Normaliser;
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// Deliveries are taken note of after so many records, if nothing else gives occasion to.
 const RECORDS_PER_ROUND: u32 = 64;
-/// How long is waited for deliveries when partitions are given away, or at the end.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 /// How long is waited for the brokers to say where partitions end.
 const ENDS_TIMEOUT: Duration = Duration::from_secs(1);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -461,82 +461,5 @@ impl<'s> Session<'s> {
                 tracing::debug!(%error, "offsets are not committed yet");
             }
         }
-    }
-
-    fn answer_rebalances(&mut self) -> Result<(), SessionError> {
-        let mut is_shared_anew = false;
-        while let Some(rebalance) = self.consumer.next_rebalance() {
-            is_shared_anew = true;
-            match rebalance {
-                Rebalance::Assigned(partitions) => {
-                    self.own(&partitions);
-                    self.consumer.assign(&partitions)?;
-                    self.stage.counters.standing().joined = true;
-                }
-                Rebalance::Revoked { partitions, lost } => {
-                    if lost {
-                        self.closing = None;
-                    } else {
-                        self.drain()?;
-                    }
-                    self.disown(&partitions);
-                    self.consumer.unassign(&partitions)?;
-                }
-            }
-        }
-        if is_shared_anew {
-            let topics = self.stage.sources.iter().map(|source| &*source.topic);
-            let owned: Vec<_> = self.partitions.partitions().collect();
-            let is_own = |topic: &str, partition| {
-                let mut owned = owned.iter();
-                owned.any(|owned| owned.partition == partition && owned.topic == topic)
-            };
-            self.others.share(&self.observer, topics, is_own);
-        }
-        Ok(())
-    }
-
-    fn own(&mut self, partitions: &TopicPartitionList) {
-        self.disown(partitions);
-        for element in partitions.elements() {
-            let (topic, partition) = (element.topic(), element.partition());
-            // Without a queue of its own it is read from the common one, whoever is ahead.
-            if let Some(partition) = RawPartition::new(&self.consumer, topic, partition) {
-                self.partitions.add(partition);
-            }
-        }
-    }
-
-    /// What waits of these has not been committed: their next owner reads it.
-    fn disown(&mut self, partitions: &TopicPartitionList) {
-        self.partitions.retain(|owned| {
-            let given = partitions.find_partition(&owned.topic, owned.partition);
-            given.is_none()
-        });
-    }
-
-    /// Waits until everything has been delivered, and commits it.
-    fn drain(&mut self) -> Result<(), SessionError> {
-        self.closing = None;
-        let deadline = Instant::now() + DRAIN_PATIENCE;
-        while !self.log.is_all_delivered() {
-            self.log.take_deliveries()?;
-            if Instant::now() >= deadline {
-                tracing::warn!("what is not delivered yet is read again by the next owner");
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        let offsets = self.uncommitted()?;
-        if offsets.count() > 0 {
-            self.commit(&offsets);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self) -> Result<(), SessionError> {
-        self.drain()?;
-        // The group waits for every answer, also of who leaves: to what it is still being given.
-        self.answer_rebalances()
     }
 }

@@ -24,6 +24,9 @@ pub(super) const ASK_EVERY: Duration = Duration::from_millis(50);
 const RECHECK: Duration = Duration::from_secs(1);
 /// How long is waited for a partition that has more and does not come further.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of a longer wait it is told for whom, and again from time to time.
+const REPORT_AFTER: Duration = Duration::from_secs(3);
+const REPORT_EVERY: Duration = Duration::from_secs(30);
 /// How long is waited for the brokers' answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -34,8 +37,9 @@ pub(super) struct Others {
     /// No record up to that time is too far ahead of anybody.
     free_until: i64,
     learnt: Option<Instant>,
-    /// Whether somebody was waited for when that was learnt.
-    is_waiting: bool,
+    /// Since when somebody is waited for.
+    waiting: Option<Instant>,
+    reported: Option<Instant>,
 }
 
 /// A partition of another process.
@@ -100,7 +104,8 @@ impl Others {
             lead: i64::try_from(lead.as_millis()).unwrap_or(i64::MAX),
             free_until: i64::MAX,
             learnt: None,
-            is_waiting: false,
+            waiting: None,
+            reported: None,
         }
     }
 
@@ -145,15 +150,18 @@ impl Others {
             return Some(true);
         }
         let age = now.saturating_duration_since(self.learnt?);
-        match self.is_waiting_with(time) {
-            true => (age < ASK_EVERY).then_some(false),
-            false => (age < RECHECK).then_some(true),
+        match self.awaited(time) {
+            Some(_) => (age < ASK_EVERY).then_some(false),
+            None => (age < RECHECK).then_some(true),
         }
     }
 
-    fn is_waiting_with(&self, time: i64) -> bool {
-        let mut others = self.list.iter();
-        others.any(|other| other.waited < PATIENCE && other.place.holds(time, self.lead))
+    /// Who is waited for with a record of that time: of several, who is furthest behind.
+    fn awaited(&self, time: i64) -> Option<&Other> {
+        let others = self.list.iter();
+        let awaited =
+            others.filter(|other| other.waited < PATIENCE && other.place.holds(time, self.lead));
+        awaited.min_by_key(|other| other.place.free_until(self.lead))
     }
 
     /// Asks how far they have come, for a record of that time. Where there is no answer they are where they were.
@@ -185,17 +193,24 @@ impl Others {
             });
             let mut ends = ends.iter();
             let end = ends.find(|(topic, at, _)| *topic == other.topic && *at == other.partition);
-            Place {
+            let mut place = Place {
                 offset,
                 time: committed.and_then(|it| read(it.metadata())),
                 end: end.map_or(i64::MAX, |(_, _, end)| *end),
+            };
+            // All that it ever held may have been deleted. Then nothing will ever be committed of that.
+            if offset.is_none() && place.end > 0 {
+                let (first, end) =
+                    observer.fetch_watermarks(&other.topic, other.partition, ANSWER_TIMEOUT)?;
+                place.offset = (first >= end).then_some(end);
             }
+            Ok(place)
         };
-        Ok(self.list.iter().map(place).collect())
+        self.list.iter().map(place).collect()
     }
 
     fn learn(&mut self, places: &[Place], time: i64, now: Instant) {
-        let before = self.learnt.replace(now).filter(|_| self.is_waiting);
+        let before = self.learnt.replace(now).filter(|_| self.waiting.is_some());
         let waited = before.map_or(Duration::ZERO, |before| {
             now.saturating_duration_since(before)
         });
@@ -218,7 +233,28 @@ impl Others {
             }
         }
         self.free_until = self.free();
-        self.is_waiting = self.is_waiting_with(time);
+        self.waiting = match self.awaited(time) {
+            Some(_) => self.waiting.or(Some(now)),
+            None => None,
+        };
+        self.report(time, now);
+    }
+
+    /// Says now and then for whom is waited, where that is long.
+    fn report(&mut self, time: i64, now: Instant) {
+        let since = |moment: Option<Instant>| moment.map(|it| now.saturating_duration_since(it));
+        let is_long = since(self.waiting).is_some_and(|waits| waits >= REPORT_AFTER);
+        let is_reported = since(self.reported).is_some_and(|ago| ago < REPORT_EVERY);
+        let Some(awaited) = self.awaited(time).filter(|_| is_long && !is_reported) else {
+            return;
+        };
+        tracing::info!(
+            topic = awaited.topic,
+            partition = awaited.partition,
+            left = awaited.place.end - awaited.place.offset.unwrap_or(0),
+            "waits for another process, which is further behind with this partition"
+        );
+        self.reported = Some(now);
     }
 }
 

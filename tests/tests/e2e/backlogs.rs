@@ -1,14 +1,19 @@
 //! Weeks of raw logs of several sources, there all at once when the line starts.
 
 use std::collections::HashMap;
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 use plumbline_tests::cluster::Raw;
+use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::{Machine, Person, Told, in_order};
 use plumbline_tests::vendor::{LONDON, OSLO};
-use plumbline_tests::{Line, feed};
+use plumbline_tests::{Ended, Line, Running, admin, feed};
 use serde_json::Value;
+
+/// Within the session timeout of the tests, and long enough for all of a story to be read.
+const ASLEEP: Duration = Duration::from_millis(1500);
 
 /// Three weeks in two sources. One of them is silent from Friday evening to Monday morning, the other never.
 fn three_weeks() -> Vec<Told> {
@@ -108,4 +113,77 @@ fn what_cannot_be_read_holds_nobody_back() {
         counted(&ended.stderr, "dead_letters"),
         unreadable.len() as u64
     );
+}
+
+/// Two processes that share the raw partitions of a line.
+fn two_normalise(line: &Line) -> [Running; 2] {
+    let start = || line.start_service(&["--stage", "normalise"]);
+    let services = [start(), start()];
+    line.await_members_of(&format!("{}-normalise", line.group()), services.len());
+    services
+}
+
+fn ended(service: Running) -> Ended {
+    service.terminate();
+    service.wait(WORK_LIMIT).well()
+}
+
+/// Raw topics are rarely divided as the log is.
+fn dealt(partitions: i32) -> Vec<Told> {
+    let mut story = three_weeks();
+    for (partition, told) in (0..partitions).cycle().zip(&mut story) {
+        told.raw.partition = Some(partition);
+    }
+    story
+}
+
+/// A process that has fallen behind, as one of many does, is waited for: nothing of its partitions is late in a log into
+/// which others could have written weeks meanwhile.
+#[test]
+fn no_process_runs_ahead_of_another_and_makes_it_late() {
+    let line = Line::new("side-by-side", 6)
+        .source("okta")
+        .source("cloudtrail")
+        .created();
+    let services = two_normalise(&line);
+    services[1].freeze();
+    let story = dealt(6);
+    feed::write(&line, &story);
+    thread::sleep(ASLEEP);
+    services[1].thaw();
+    line.await_log(story.len());
+    for service in services {
+        ended(service);
+    }
+    let detected = line.run_until_end(&["--stage", "detect"]);
+    assert_eq!(counted(&detected.stderr, "late"), 0, "{}", detected.stderr);
+    let published = Outputs::of(&line);
+    assert_eq!(published.commands.len(), 3, "{:?}", published.commands);
+    published.assert_same(&line.replay());
+}
+
+#[test]
+fn a_partition_of_which_all_was_deleted_is_not_waited_for() {
+    let line = Line::new("deleted-raw", 4)
+        .source("okta")
+        .source("cloudtrail")
+        .created();
+    let of_old = |partition| Raw {
+        partition: Some(partition),
+        ..Raw::new("old", "of old".to_owned())
+    };
+    line.write_raw("okta", &[of_old(3)]);
+    admin::delete_below(line.bootstrap(), &line.topic("raw-okta"), &[0, 0, 0, 1]);
+    let services = two_normalise(&line);
+    let story = dealt(3);
+    feed::write(&line, &story);
+    line.await_log(story.len());
+    for service in services {
+        let ended = ended(service);
+        assert!(
+            !ended.stderr.contains("nobody waits for it"),
+            "{}",
+            ended.stderr
+        );
+    }
 }

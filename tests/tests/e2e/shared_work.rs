@@ -1,19 +1,13 @@
 //! However the work is shared out, what is published is the same.
 
-use std::time::Duration;
-use std::{fs, thread};
-
 use plumbline_tests::line::WORK_LIMIT;
 use plumbline_tests::outputs::Outputs;
 use plumbline_tests::story::Told;
 use plumbline_tests::{Line, feed};
-use serde_json::Value;
 
 use crate::stories::impersonations;
 
 const PEOPLE: i64 = 12;
-/// Within the session timeout of the tests, and long enough for all of the story to be read.
-const ASLEEP: Duration = Duration::from_millis(1500);
 
 #[test]
 fn stages_in_two_processes_give_the_same_as_one_process() {
@@ -79,39 +73,6 @@ fn shared_by(processes: usize, workers: usize, story: &[Told]) -> Outputs {
     let outputs = Outputs::of(&line);
     outputs.assert_same(&line.replay());
     outputs
-}
-
-/// A process that has fallen behind with a backlog, as one of many does, is waited for: nothing of its partitions is
-/// late in a log into which others have written weeks meanwhile.
-#[test]
-fn processes_read_a_backlog_side_by_side() {
-    let line = Line::new("side-by-side", 6).source("okta").created();
-    let flags = ["--stage", "normalise"];
-    let services = [line.start_service(&flags), line.start_service(&flags)];
-    let normalising = format!("{}-normalise", line.group());
-    line.await_members_of(&normalising, services.len());
-    services[1].freeze();
-    let mut story = impersonations(PEOPLE);
-    // Raw topics are rarely divided as the log is.
-    for (partition, told) in (0..6).cycle().zip(&mut story) {
-        told.raw.partition = Some(partition);
-    }
-    feed::write(&line, &story);
-    thread::sleep(ASLEEP);
-    services[1].thaw();
-    line.await_log(story.len());
-    for service in services {
-        service.terminate();
-        service.wait(WORK_LIMIT).well();
-    }
-    line.run_until_end(&["--stage", "detect"]);
-
-    let published = Outputs::of(&line);
-    assert_eq!(published.commands.len(), PEOPLE as usize);
-    published.assert_same(&line.replay());
-    let summary = fs::read_to_string(line.path("replayed/summary.json")).expect("a summary");
-    let summary: Value = serde_json::from_str(&summary).expect("JSON");
-    assert_eq!(summary["late"], 0, "{summary}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a worker knows of a partition when it takes it over: the state of its last checkpoint, read while the
 //! worker goes on with what it has.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,9 +225,21 @@ pub(super) struct Reading {
     restorer: Restorer,
     /// What was written over since does not matter.
     unusable: BTreeMap<Vec<u8>, EntryError>,
+    /// Entries that are taken in at the end, the last of each key: most of a topic that was not compacted lately was
+    /// written over, and to take an entry in costs more than to keep it. Nothing for who follows a partition: it would
+    /// have to keep them for ever.
+    latest: Option<HashMap<Vec<u8>, Option<Vec<u8>>>>,
 }
 
 impl Reading {
+    /// To be read to its end.
+    fn whole(source: &Source) -> Self {
+        Self {
+            latest: Some(HashMap::new()),
+            ..Self::begin(source)
+        }
+    }
+
     pub(super) fn begin(source: &Source) -> Self {
         Self::of_partition(Arc::clone(&source.engine), source.partitions)
     }
@@ -236,10 +248,28 @@ impl Reading {
         Self {
             restorer: Restorer::new(engine, partitions.unsigned_abs()),
             unusable: BTreeMap::new(),
+            latest: None,
         }
     }
 
     pub(super) fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
+        let Some(latest) = &mut self.latest else {
+            return self.take_in(key, value);
+        };
+        match (latest.get_mut(key), value) {
+            (Some(Some(before)), Some(value)) => value.clone_into(before),
+            (Some(before), value) => *before = value.map(<[u8]>::to_vec),
+            (None, value) => drop(latest.insert(key.to_vec(), value.map(<[u8]>::to_vec))),
+        }
+    }
+
+    /// How many entries have been read, but for those that were written over.
+    fn entries(&self) -> usize {
+        let latest = self.latest.as_ref().map_or(0, HashMap::len);
+        latest + self.restorer.identities()
+    }
+
+    fn take_in(&mut self, key: &[u8], value: Option<&[u8]>) {
         match self.restorer.take(key, value) {
             Ok(()) if self.unusable.is_empty() => {}
             Ok(()) => drop(self.unusable.remove(key)),
@@ -247,7 +277,12 @@ impl Reading {
         }
     }
 
-    fn finish(self) -> Result<Option<(Engine, i64)>, EntryError> {
+    fn finish(mut self) -> Result<Option<(Engine, i64)>, EntryError> {
+        let mut latest: Vec<_> = self.latest.take().into_iter().flatten().collect();
+        latest.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (key, value) in latest {
+            self.take_in(&key, value.as_deref());
+        }
         match self.unusable.into_values().next() {
             Some(error) => Err(error),
             None => self.restorer.finish(),
@@ -262,7 +297,7 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
     let stood_by = follower.is_some();
     let (mut reading, from) = match follower {
         Some(follower) => (follower.reading, follower.next),
-        None => (Reading::begin(source), Offset::Beginning),
+        None => (Reading::whole(source), Offset::Beginning),
     };
     let (mut bytes, mut reported) = (0, Instant::now());
     reader.read(source, job, from, |key, value| {
@@ -270,8 +305,8 @@ fn try_restore(source: &Source, job: &Job, reader: &Reader) -> Result<Known, Fai
         reading.take(key, value);
         if reported.elapsed() >= REPORT_EVERY {
             reported = Instant::now();
-            let identities = reading.restorer.identities();
-            tracing::info!(partition, identities, bytes, "reading state");
+            let entries = reading.entries();
+            tracing::info!(partition, entries, bytes, "reading state");
         }
     })?;
     let unusable = match reading.finish() {

@@ -20,6 +20,9 @@ pub struct EventTime(i64);
 /// 2000-01-01T00:00:00Z: whatever claims to be older comes from an unset clock.
 pub const EARLIEST: EventTime = EventTime(946_684_800_000);
 
+/// 9999-12-31T23:59:59.999Z.
+const LATEST: EventTime = EventTime(253_402_300_799_999);
+
 impl EventTime {
     /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
@@ -101,11 +104,10 @@ fn parse_utc(text: &[u8]) -> Option<EventTime> {
     }
     let millis = match text.get(19) {
         None => 0,
-        Some(b'.') if text.len() > 20 => {
-            let digits = text.len() - 20;
-            number(20, text.len())
-                .filter(|_| digits <= 9)
-                .map(|fraction| fraction * 10_i64.pow(9 - digits as u32) / 1_000_000)?
+        // However many digits there are: three of them count.
+        Some(b'.') if text.len() > 20 && text[20..].iter().all(u8::is_ascii_digit) => {
+            let end = text.len().min(23);
+            number(20, end)? * 10_i64.pow(23 - end as u32)
         }
         Some(_) => return None,
     };
@@ -122,12 +124,26 @@ fn parse_utc(text: &[u8]) -> Option<EventTime> {
 }
 
 impl fmt::Display for EventTime {
-    /// RFC 3339 in UTC with milliseconds, always of the same width.
+    /// RFC 3339 in UTC with milliseconds, always of the same width. Years have four digits: what is later than all of
+    /// them is written as the last moment that has.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_millisecond(self.0) {
-            Ok(timestamp) => write!(f, "{timestamp:.3}"),
-            Err(_) => write!(f, "{}ms", self.0),
+        if let Ok(timestamp) = Timestamp::from_millisecond(self.0) {
+            return write!(f, "{timestamp:.3}");
         }
+        // jiff ends within the last two days of the year 9999, which some write where they mean for ever.
+        let millis = self.0.min(LATEST.0);
+        let day = if LATEST.0 - millis < 86_400_000 {
+            31
+        } else {
+            30
+        };
+        let of_day = millis.rem_euclid(86_400_000);
+        let (seconds, millis) = (of_day / 1000, of_day % 1000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(
+            f,
+            "9999-12-{day}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+        )
     }
 }
 
@@ -197,6 +213,33 @@ mod tests {
             "",
         ] {
             assert_eq!(EventTime::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_may_be_as_long_as_they_like() {
+        let expected = EventTime::parse("2026-11-20T10:15:30.999Z");
+        for digits in [9, 10, 19, 20, 40] {
+            let text = format!("2026-11-20T10:15:30.{}Z", "9".repeat(digits));
+            assert_eq!(EventTime::parse(&text), expected, "{text}");
+        }
+        assert_eq!(EventTime::parse("2026-11-20T10:15:30.1x0Z"), None);
+        let tenth = EventTime::parse("2026-11-20T10:15:30.1Z");
+        assert_eq!(tenth, EventTime::parse("2026-11-20T10:15:30.100Z"));
+    }
+
+    #[test]
+    fn for_ever_is_written_as_it_is_read() {
+        for text in [
+            "9999-12-30T21:59:59.999Z",
+            "9999-12-30T22:00:00.000Z",
+            "9999-12-30T23:59:59.999Z",
+            "9999-12-31T00:00:00.000Z",
+            "9999-12-31T23:59:59.999Z",
+        ] {
+            let time = EventTime::parse(text).expect("a time");
+            assert_eq!(time.to_string(), text);
+            assert_eq!(LATEST.plus_millis(1).to_string(), LATEST.to_string());
         }
     }
 

@@ -557,8 +557,17 @@ pub(crate) fn anonymizer_key(
     Some((anonymizer as u32 + 1).wrapping_mul(0x9E37_79B9) ^ network | 1)
 }
 
-/// The family of a tool: `tool:ticket.comment` belongs to `tool:ticket`.
+/// The family of a tool: `tool:ticket.comment` belongs to `tool:ticket`, `tool:mcp__jira__search` to `tool:mcp__jira`,
+/// and what every coding agent looks or edits with belongs together.
 pub(crate) fn family(name: &str) -> &str {
-    let end = name.rfind(['.', '/', ' ']).unwrap_or(name.len());
-    &name[..end]
+    match name.strip_prefix("tool:") {
+        Some(
+            "Read" | "Grep" | "Glob" | "LS" | "NotebookRead" | "TodoRead" | "TodoWrite" | "Task"
+            | "WebSearch" | "WebFetch",
+        ) => return "tool:Read",
+        Some("Edit" | "MultiEdit" | "Write" | "NotebookEdit") => return "tool:Edit",
+        _ => {}
+    }
+    let end = name.rfind(['.', '/', ' ']).or_else(|| name.rfind("__"));
+    &name[..end.unwrap_or(name.len())]
 }

@@ -244,6 +244,66 @@ fn a_renewed_password_and_a_token_that_is_given_up() {
     assert!(!story.found("scope_drift"), "{:?}", story.findings());
 }
 
+/// What every coding agent looks with is no tool outside its scope, nor another tool of a server that it uses; a shell is.
+#[test]
+fn an_agent_that_looks_with_another_tool_of_its_own() {
+    for (tool, pauses) in [
+        ("tool:WebSearch", false),
+        ("tool:mcp__jira__search", false),
+        ("permission_mode_changed", false),
+        ("tool:Bash", true),
+    ] {
+        let mut story = Story::new();
+        let using = |tool: &str, time: i64| {
+            let call = call("coder", tool).kind(IdentityKind::AiAgent);
+            let mut call = call.class(ActionClass::Read).session("s");
+            if tool == "permission_mode_changed" {
+                call = call.class(ActionClass::Other);
+                call.0.kind = EventKind::Session;
+            }
+            call.at(monday(time))
+        };
+        for hour in 0..24 * 20 {
+            for usual in ["tool:Read", "tool:Grep", "tool:mcp__jira__get_issue"] {
+                story.tell(using(usual, hour * HOUR));
+            }
+        }
+        story.outputs.clear();
+        story.tell(using(tool, 20 * DAY));
+        assert_eq!(
+            story.actions().contains(&Action::Pause),
+            pauses,
+            "{tool}: {:?}",
+            story.findings()
+        );
+    }
+}
+
+/// Each application of a browser's session has a token of its own, and that of a new one carries what no other did.
+#[test]
+fn an_application_that_is_opened_for_the_first_time_ends_no_session() {
+    for (token, answer) in [
+        ("of-notes", Action::StepUp),
+        ("of-mail", Action::RevokeSession),
+    ] {
+        let mut story = Story::new();
+        let used = |token: &str, scopes: &[&'static str], time: i64| {
+            let mut call = call("ann", "mail").from(&OSLO).on("laptop").session("s");
+            call.0.credential.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
+            call.credential(token).at(monday(time))
+        };
+        for hour in 0..6 * 24 {
+            story.tell(used("of-mail", &["mail.read"], hour * HOUR));
+        }
+        let new = ["notes.read", "notes.write", "sites.read", "files.read"];
+        for minute in 0..3 {
+            story.tell(used(token, &new, 6 * DAY + minute * MINUTE));
+        }
+        let strongest = story.actions().into_iter().max();
+        assert_eq!(strongest, Some(answer), "{token}");
+    }
+}
+
 #[test]
 fn a_proof_whose_clock_runs_ahead() {
     for (ahead, answers) in [(16_000, false), (10 * MINUTE, true)] {

@@ -6,7 +6,8 @@
 //!
 //! **Model.** A rule: a privilege that the identity has on no earlier day, without an approval within
 //! `policy.approval.within`; or, in an established identity's session, a new scope that is powerful by its
-//! words, or three new ones at once. **Evidence:** the privilege or scopes, what was held before.
+//! words, or three new ones at once; a person's session whose new token has them, as of an application that is opened
+//! for the first time, is asked and does not end. **Evidence:** the privilege or scopes, what was held before.
 //! **Configuration:** mode only. **Blind spots:** scopes whose names do not say what they are.
 
 use plumbline_schemas::command::Action;
@@ -96,15 +97,20 @@ fn scopes(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
     if (powerful.is_empty() && new.len() < MANY_SCOPES) || is_approved(moment, subject) {
         return None;
     }
-    // An agent waits, a session that already was ends, one that begins so is asked.
-    let demand = match (moment.kind, moment.entered.begins) {
-        (IdentityKind::AiAgent, _) => Action::Pause,
-        (_, false) => Action::RevokeSession,
-        (_, true) => Action::StepUp,
+    // An agent waits, a session that already was ends, one that begins so is asked. In the session of a person's
+    // browser each application has a token of its own: one that is new there has not been widened.
+    let (before, now) = (subject.session.credential, moment.bearer.credential);
+    let is_new = before != 0 && now != before;
+    let is_asked = subject.session.ledger.told(DetectorId::PrivilegeEscalation).is_some();
+    let is_new_token = moment.kind == IdentityKind::Human && (is_new || is_asked);
+    let demand = match moment.kind {
+        IdentityKind::AiAgent => Action::Pause,
+        _ if moment.entered.begins || is_new_token => Action::StepUp,
+        _ => Action::RevokeSession,
     };
     let before: Vec<&str> = held.iter().map(|scope| moment.names.text(scope.name)).collect();
     let evidence = json!({
-        "new_scopes": new, "powerful": powerful, "held_before": before, "in_mid_session": !moment.entered.begins,
+        "new_scopes": new, "powerful": powerful, "held_before": before, "in_mid_session": !moment.entered.begins, "new_token": is_new_token,
         "silent_if": "these scopes had been held before, or an approval had come before",
     });
     Some(Signal::rule(

@@ -11,7 +11,7 @@
 //! **Blind spots:** an objective in words alone.
 
 use plumbline_schemas::command::Action;
-use plumbline_schemas::event::{ActionClass, IdentityKind};
+use plumbline_schemas::event::{ActionClass, EventKind, IdentityKind};
 use serde_json::{Value, json};
 
 use super::{DetectorId, Moment, Subject};
@@ -29,6 +29,10 @@ const TECHNIQUE: &[&str] = &["AML.T0051", "AML.T0053"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     if moment.kind != IdentityKind::AiAgent || is_upkeep(moment.class) {
+        return None;
+    }
+    // Of the session itself is told, and nothing is done in it.
+    if moment.event.kind == EventKind::Session && moment.class == ActionClass::Other {
         return None;
     }
     after_end(moment, subject).or_else(|| outside(moment, subject))

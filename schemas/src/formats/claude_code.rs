@@ -172,13 +172,15 @@ fn meaning(
         }
         "permission_mode_changed" => {
             let mode = own.first(&["to_mode", "mode"]);
-            let asks = matches!(mode.as_deref(), Some("default" | "plan") | None);
-            let class = if asks {
-                ActionClass::Admin
-            } else {
-                ActionClass::Privilege
-            };
-            (EventKind::Admin, class, None)
+            let trigger = own.text("trigger");
+            let by_user = matches!(trigger.as_deref(), Some("user" | "shift_tab"));
+            match mode.as_deref() {
+                // It asks as before, or before all else.
+                Some("default" | "plan") | None => (EventKind::Session, ActionClass::Other, None),
+                // Who sits there lets it edit: nobody else could.
+                Some("acceptEdits") if by_user => (EventKind::Session, ActionClass::Other, None),
+                Some(_) => (EventKind::Admin, ActionClass::Privilege, None),
+            }
         }
         "auth" => {
             let out = own.text("action").is_some_and(|action| action == "logout");

@@ -100,7 +100,7 @@ fn scopes(moment: &Moment<'_>, subject: &Subject<'_>) -> Option<Signal> {
     // An agent waits, a session that already was ends, one that begins so is asked. In the session of a person's
     // browser each application has a token of its own: one that is new there has not been widened.
     let (before, now) = (subject.session.credential, moment.bearer.credential);
-    let is_new = before != 0 && now != before;
+    let is_new = before != 0 && now != 0 && now != before;
     let is_asked = subject.session.ledger.told(DetectorId::PrivilegeEscalation).is_some();
     let is_new_token = moment.kind == IdentityKind::Human && (is_new || is_asked);
     let demand = match moment.kind {

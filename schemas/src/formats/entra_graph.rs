@@ -53,11 +53,7 @@ fn class(method: &str, path: &str) -> ActionClass {
     if says(SECRETS) && (reads || path.contains("getpassword")) {
         ActionClass::Secret
     } else if reads && (path.ends_with("/content") || path.ends_with("/$value")) {
-        // To open one's own files and messages is everybody's daily work.
-        match path.starts_with("/me/") {
-            true => ActionClass::Read,
-            false => ActionClass::Export,
-        }
+        ActionClass::Export
     } else if reads {
         ActionClass::Read
     } else if says(ADMIN) || method == "POST" && path == "/users" {
@@ -147,9 +143,7 @@ mod tests {
     fn the_class_of_a_call_is_told_by_method_and_path() {
         for (method, path, expected) in [
             ("GET", "/users", "read"),
-            ("GET", "/me/messages/AAMk/$value", "read"),
-            ("GET", "/me/drive/items/01/content", "read"),
-            ("GET", "/users/7/messages/AAMk/$value", "export"),
+            ("GET", "/me/messages/AAMk/$value", "export"),
             ("POST", "/users", "admin"),
             ("POST", "/users/7/sendMail", "write"),
             ("GET", "/drives/b1/items/01/content", "export"),

@@ -23,7 +23,7 @@ use rustyline::{CompletionType, Config, Context, Editor, Helper};
 use super::completion::{FORMATS, Names};
 use super::statements::{is_ended, statements};
 use super::{AnswerError, format, rows_text};
-use crate::analyst::Database;
+use crate::analyst::{Database, QueryError};
 use crate::config::AnswerFormat;
 
 const PROMPT: &str = "plumbline> ";
@@ -145,23 +145,29 @@ impl Shell<'_> {
     }
 
     fn answer(&self, text: &str) {
+        if let Err(error) = self.answer_each(text) {
+            say(&told(&error));
+        }
+    }
+
+    fn answer_each(&self, text: &str) -> Result<(), QueryError> {
+        let mut interrupts = self.database.interrupts()?;
         for sql in statements(text) {
-            let format = format(self.format);
-            let answered = self
-                .database
-                .answer_unless_interrupted(&sql, format, &mut io::stdout());
-            match answered {
-                Ok(Some(rows)) => say(&rows_text(rows)),
-                Ok(None) => {
+            let answered = self.database.answer_unless_interrupted(
+                &sql,
+                format(self.format),
+                &mut interrupts,
+                &mut io::stdout(),
+            );
+            match answered? {
+                Some(rows) => say(&rows_text(rows)),
+                None => {
                     say("\nended; there may be more rows");
-                    break;
-                }
-                Err(error) => {
-                    say(&told(&error));
                     break;
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -16,6 +16,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub use error::{Mistake, QueryError};
 use output::Output;
@@ -65,6 +66,9 @@ pub struct Database {
     context: SessionContext,
     sources: Sources,
 }
+
+/// The interrupts since it was made: also one between two queries ends what comes next.
+pub struct Interrupts(Signal);
 
 impl Database {
     /// Opens the directories that replays or services wrote; a table holds the rows of all of them.
@@ -118,20 +122,25 @@ impl Database {
             .block_on(self.stream(sql, format, audience, out))
     }
 
-    /// The same for a terminal, until its user interrupts it (SIGINT, Ctrl-C): then there is no number.
+    /// Hears what interrupts (SIGINT, Ctrl-C) from now on.
+    pub fn interrupts(&self) -> Result<Interrupts, QueryError> {
+        let _signals_are_of = self.runtime.enter();
+        let signal = signal(SignalKind::interrupt()).map_err(QueryError::Threads)?;
+        Ok(Interrupts(signal))
+    }
+
+    /// The same for a terminal, until its user interrupts it: then there is no number.
     pub fn answer_unless_interrupted(
         &self,
         sql: &str,
         format: Format,
+        interrupts: &mut Interrupts,
         out: &mut (dyn Write + Send),
     ) -> Result<Option<u64>, QueryError> {
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
-                interrupted = tokio::signal::ctrl_c() => match interrupted {
-                    Ok(()) => Ok(None),
-                    Err(error) => Err(QueryError::Threads(error)),
-                },
+                _ = interrupts.0.recv() => Ok(None),
                 answered = self.stream(sql, format, Audience::Terminal, out) => answered.map(Some),
             }
         })
@@ -266,5 +275,35 @@ impl Database {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use nix::sys::signal::{Signal, raise};
+
+    use super::*;
+
+    #[test]
+    fn an_interrupt_between_two_queries_ends_the_second() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("findings.ndjson"), "").unwrap();
+        let database = Database::open(&[place.path().to_path_buf()]).unwrap();
+        let mut interrupts = database.interrupts().unwrap();
+        let mut answer = |sql: &str| {
+            let mut out = Vec::new();
+            database
+                .answer_unless_interrupted(sql, Format::Csv, &mut interrupts, &mut out)
+                .unwrap()
+        };
+        assert_eq!(answer("SELECT 1"), Some(1));
+        raise(Signal::SIGINT).unwrap();
+        // As long as whoever hears of signals may take to tell of it.
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(answer("SELECT 2"), None);
+        assert_eq!(answer("SELECT 3"), Some(1));
     }
 }

@@ -23,8 +23,8 @@ use crate::setting::{Setting, TRAITS};
 use crate::units::Bits;
 
 /// What may become a habit although it was asked about. Those of one set are about the same: what is new may take
-/// data with it, or be what a privilege was gained for.
-const MAY_BE_HABIT: [DetectorSet; 4] = [
+/// data with it, or be what a privilege was gained for; and many calls take much.
+const MAY_BE_HABIT: [DetectorSet; 5] = [
     DetectorId::ScopeDrift.bit()
         | DetectorId::DataExtraction.bit()
         | DetectorId::FreshPrivilege.bit()
@@ -33,6 +33,7 @@ const MAY_BE_HABIT: [DetectorSet; 4] = [
         | DetectorId::TaskDrift.bit(),
     DetectorId::EndpointSequence.bit(),
     DetectorId::CallVolume.bit(),
+    DetectorId::CallVolume.bit() | DetectorId::DataExtraction.bit(),
     DetectorId::OffSchedule.bit(),
 ];
 /// What a machine's move to another place may be found by.
@@ -61,7 +62,7 @@ pub(crate) struct Odd {
 pub(crate) struct Only {
     /// The detectors that found it, where it was asked about at most.
     pub(crate) asked: DetectorSet,
-    /// Whether a session was ended for it, of which data was taken out.
+    /// Whether a session was ended or a credential revoked for it, of which data was taken out.
     pub(crate) is_ended: bool,
     /// Whether a machine does somewhere else what it always does.
     pub(crate) is_moved: bool,
@@ -110,17 +111,18 @@ impl Odd {
                 ..Only::default()
             };
         }
-        let Some(alike) = MAY_BE_HABIT.into_iter().find(|alike| is_within(*alike)) else {
-            return Only::default();
-        };
+        let is_one_thing = MAY_BE_HABIT
+            .into_iter()
+            .any(|alike| is_within(alike) && !has_others(alike));
         let is_data = odd & DetectorId::DataExtraction.bit() != 0;
-        let is_ended = is_answered_more && commanded == Some(Action::RevokeSession) && is_data;
+        let ends = [Some(Action::RevokeSession), Some(Action::RevokeCredential)];
+        let is_ended = is_answered_more && ends.contains(&commanded) && is_data;
         // What an objective does not name, it does not name on any day.
         let is_outside =
             odd & DetectorId::TaskDrift.bit() != 0 && !moment.event.task.allowed.is_empty();
-        let is_usual = !is_outside
+        let is_usual = is_one_thing
+            && !is_outside
             && (!is_answered_more || is_ended)
-            && !has_others(alike)
             && session.changed().is_none()
             && comes_as_ever(&moment.setting, profile, moment.time());
         match is_usual {

@@ -187,3 +187,54 @@ fn an_export_of_every_day_from_the_first_on() {
     let days = commanded_days(&story);
     assert!(days.iter().all(|day| *day <= 4), "{days:?}");
 }
+
+/// On which of 125 days a job was answered for taking a great deal in twenty calls of those it makes every hour,
+/// a minute apart, and how.
+fn takes_much_on(days: impl Fn(i64) -> bool, has_sessions: bool) -> Vec<(i64, Action)> {
+    let mut story = Story::new();
+    let mut read = |hour: i64, minute: i64, bytes: u64| {
+        let mut read = job_call("svc", SA, "GET /reports/{id}/rows");
+        read.0.action.bytes_out = Some(bytes);
+        read.0.session.id = has_sessions.then(|| format!("{hour}").into());
+        story.tell(read.at(monday(hour * HOUR + minute * MINUTE)));
+    };
+    for hour in 0..125 * 24 {
+        for minute in 0..2 {
+            read(hour, minute, 10_000 + (hour % 7) as u64 * 1_000);
+        }
+        if hour % 24 == 13 && days(hour / 24) {
+            for minute in 7..27 {
+                read(hour, minute, 10_000_000);
+            }
+        }
+    }
+    let commands = story.commands().into_iter();
+    commands
+        .map(|it| (it.time.since(monday(0)) / DAY, it.action))
+        .collect()
+}
+
+#[test]
+fn much_at_the_end_of_every_month_from_where_it_is_always_taken() {
+    for (has_sessions, action) in [
+        (false, Action::RevokeCredential),
+        (true, Action::RevokeSession),
+    ] {
+        let answered = takes_much_on(|day| day % 30 == 28, has_sessions);
+        assert_eq!(answered, [(28, action)]);
+    }
+}
+
+#[test]
+fn much_once_a_week_or_every_day_from_where_it_is_always_taken() {
+    for (has_sessions, action) in [
+        (false, Action::RevokeCredential),
+        (true, Action::RevokeSession),
+    ] {
+        for apart in [7, 1] {
+            let answered = takes_much_on(|day| day >= 21 && day % apart == 0, has_sessions);
+            let expected = [21, 21 + apart, 21 + 2 * apart].map(|day| (day, action));
+            assert_eq!(answered, expected, "{has_sessions} {apart}");
+        }
+    }
+}

@@ -10,9 +10,9 @@
 //! records an hour, and [`PRIOR_DEVIATION`].
 //!
 //! An hour in which something was suspect is held back. Whoever clears the session that was suspected lets
-//! it be learnt. What was only asked about, where nothing else was odd, is learnt on the third day of it. That, and what
-//! ended a session with nothing else odd, is learnt after [`PASSED_HOURS`] in which nothing followed and nobody called it
-//! an attack: the next end of a month is like the last one.
+//! it be learnt. What was only asked about, or ended a session or a credential, with nothing else odd, is learnt on the
+//! third day of it; or after [`PASSED_HOURS`] in which nothing followed and nobody called it an attack: the next end of a
+//! month is like the last one.
 
 use plumbline_schemas::event::{Event, Outcome};
 use statrs::function::erf::erfc;
@@ -87,7 +87,7 @@ struct Sums {
     suspected: u32,
     /// Whether it is for a question only, and nothing else was odd.
     only_asked: bool,
-    /// Whether a session was ended for it, and nothing else was odd.
+    /// Whether a session or a credential was ended for it, and nothing else was odd.
     only_ended: bool,
     /// The session for which the last hour was held back,
     held_for: u32,
@@ -234,15 +234,15 @@ impl DataProfile {
 
 impl Sums {
     fn close(&mut self) {
-        for sums in [&mut self.bytes, &mut self.records] {
-            match self.suspected {
-                0 => sums.close(),
-                suspected => sums.hold(suspected == self.held_for),
-            }
-        }
-        if self.suspected != 0 {
+        if self.suspected == 0 {
+            self.bytes.close();
+            self.records.close();
+        } else {
+            let goes_on = self.suspected == self.held_for;
+            let [bytes, records] =
+                [&mut self.bytes, &mut self.records].map(|sums| sums.hold(goes_on));
             self.held_for = self.suspected;
-            self.ask();
+            self.ask(bytes || records);
         }
         (self.suspected, self.only_asked, self.only_ended) = (0, false, false);
     }
@@ -253,12 +253,14 @@ impl Sums {
         }
     }
 
-    /// Remembers whether the hour that was held back was only asked about, or ended a session with nothing else odd.
-    /// On the third day of what was asked about it is usual; the other waits for the next month.
-    fn ask(&mut self) {
-        if !self.only_asked {
-            self.asked_hour = if self.only_ended { self.hour } else { 0 };
-            self.asked_days = 0;
+    /// Remembers whether the hour that was held back was all that was odd. On the third day of as much it is usual.
+    fn ask(&mut self, is_as_much: bool) {
+        if !self.only_asked && !self.only_ended {
+            (self.asked_hour, self.asked_days) = (0, 0);
+            return;
+        }
+        // What follows under the command that was given is not it again.
+        if !is_as_much {
             return;
         }
         if self.hour / 24 > self.asked_hour / 24 {
@@ -324,12 +326,15 @@ impl Hourly {
         (self.now, self.calls, self.of_peers) = (0, 0, 0);
     }
 
-    /// Of the hours that one session is suspected for, the largest counts: it goes on as if nothing had been.
-    fn hold(&mut self, goes_on: bool) {
+    /// Of the hours that one session is suspected for, the largest counts: it goes on as if nothing had been. Whether
+    /// about as much was taken as in what was held back before.
+    fn hold(&mut self, goes_on: bool) -> bool {
+        let is_as_much = self.now > 0 && self.now as f32 >= self.held / 2.0;
         if !goes_on || self.now as f32 > self.held {
             (self.held, self.held_calls) = (self.now as f32, self.calls);
         }
         (self.now, self.calls, self.of_peers) = (0, 0, 0);
+        is_as_much
     }
 
     fn release(&mut self) {

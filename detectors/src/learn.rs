@@ -345,7 +345,7 @@ impl Learnt {
         }
     }
 
-    /// What was raised or done without an approval.
+    /// What was raised or done without an approval, or with a tool that is none of the agent's.
     fn learn_elevation(
         &self,
         event: &Event<'_>,
@@ -360,10 +360,13 @@ impl Learnt {
                 .habits
                 .learn(Trait::Privilege, privilege, time, true);
         }
-        if is_asked(DetectorId::UnapprovedElevation) && class.is_some_and(is_sensitive) {
-            let name = &*event.action.name;
-            let habits = &mut profile.habits;
+        let (name, habits) = (&*event.action.name, &mut profile.habits);
+        let elevated = is_asked(DetectorId::UnapprovedElevation) && class.is_some_and(is_sensitive);
+        if elevated {
             habits.learn(Trait::Pair, unapproved(name), time, true);
+        }
+        let is_tool = is_asked(DetectorId::TaskDrift) && !class.is_some_and(is_upkeep);
+        if elevated || is_tool {
             let tool = key(family(name));
             let is_new = !habits.is_known(Trait::Family, tool, time);
             habits.learn(Trait::Family, tool, time, is_new);

@@ -102,6 +102,40 @@ fn an_agent_that_reads_its_vault() {
     );
 }
 
+/// An agent that lists tickets every day, and uses this tool at noon of every third.
+fn agent_with(name: &str, tool: &str, class: ActionClass, allowed: &[&str]) -> Story {
+    let mut story = Story::new();
+    for day in 0..40 {
+        let at_work = |tool: &str, class: ActionClass| {
+            let mut call = call(name, tool).kind(AGENT).on("host-1").class(class);
+            call.0.task.allowed = allowed.iter().map(|&glob| glob.to_owned().into()).collect();
+            call.from(&FRANKFURT).session(&format!("{name}-{day}"))
+        };
+        for step in 0..20 {
+            let call = at_work("tool:ticket.list", ActionClass::Read);
+            story.tell(call.at(monday(day * DAY + 9 * HOUR + step * 5 * MINUTE)));
+        }
+        if day % 3 == 2 && day > 2 {
+            story.tell(at_work(tool, class).at(at_noon(day, 0)));
+        }
+    }
+    story
+}
+
+#[test]
+fn an_agent_that_looks_something_up_now_and_then() {
+    let story = agent_with("agent", "tool:wiki.search", ActionClass::Read, &[]);
+    assert_eq!(story.actions(), [Action::Pause; 3]);
+    assert_eq!(commanded_days(&story), [5, 8, 11]);
+}
+
+#[test]
+fn what_a_task_does_not_list_is_outside_it_on_every_day() {
+    let listed = ["tool:ticket.*"];
+    let story = agent_with("agent", "tool:wiki.search", ActionClass::Read, &listed);
+    assert_eq!(story.actions(), [Action::Pause; 12]);
+}
+
 /// A job that runs in another region for three hours of every third day, and does this there.
 fn fails_over(kind: IdentityKind, does: impl Fn(&'static str) -> Tell) -> Story {
     let mut story = Story::new();

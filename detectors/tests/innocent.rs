@@ -449,3 +449,23 @@ fn a_machines_first_use_of_a_satellite_is_told() {
     story.tell(call.at(monday(14 * DAY)));
     assert!(story.found("new_network"), "{:?}", story.findings());
 }
+
+#[test]
+fn an_account_at_home_in_two_regions_whose_tokens_are_said_to_be_bound() {
+    let mut story = Story::new();
+    for hour in 0..20 * 24 {
+        let (city, host, region) = match hour / 12 % 2 {
+            0 => (&FRANKFURT, "host-1", "eu-central-1"),
+            _ => (&LONDON, "host-2", "eu-west-2"),
+        };
+        for (step, endpoint) in JOB.into_iter().enumerate() {
+            let mut call = job_call("svc", IdentityKind::ServiceAccount, endpoint)
+                .from(city)
+                .on(host);
+            call.0.credential.bound_to = Some("svc".into());
+            call.0.workload.region = Some(region.into());
+            story.tell(call.at(monday(hour * HOUR + step as i64 * 2_000)));
+        }
+    }
+    assert!(!story.found("binding_change"), "{:?}", story.actions());
+}

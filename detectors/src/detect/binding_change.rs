@@ -5,7 +5,7 @@
 //! **Model.** A contradiction: what a token is bound to is opaque, so region, runtime and device are
 //! learnt from its first use; the host is free. Where the source states no binding, a workload's token is
 //! taken as bound to region and runtime, unless the identity uses the other one as well; service
-//! accounts are at home in several regions: `token_replay` looks at their tokens that are not bound. **Evidence:**
+//! accounts are at home in several regions: `token_replay` looks at their tokens. **Evidence:**
 //! bound to, before, now. **Configuration:** mode only. **Blind spots:** sources that state none of it.
 
 use plumbline_schemas::command::Action;
@@ -29,8 +29,7 @@ const TECHNIQUE: &[&str] = &["T1528"];
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let stated = moment.event.credential.bound_to.as_deref();
     let is_workload = moment.kind == IdentityKind::Workload;
-    let is_tracked = is_workload
-        || matches!(moment.kind, IdentityKind::ApiKey | IdentityKind::ServiceAccount);
+    let is_tracked = is_workload || moment.kind == IdentityKind::ApiKey;
     if !is_tracked || moment.bearer.credential == 0 || moment.was_refused() {
         return None;
     }

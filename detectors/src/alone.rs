@@ -9,7 +9,7 @@
 //! Where somebody has called something of the identity an attack, nothing does for a month.
 //!
 //! What is odd in both ways, what is odd in a third as well, and what was answered more strongly than that, never
-//! becomes usual by itself, but for data at the end of a month (`profile/data.rs`).
+//! becomes usual by itself, but for data, on its third day or at the end of a month (`profile/data.rs`).
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::time::EventTime;

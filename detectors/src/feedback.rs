@@ -2,7 +2,9 @@
 
 use plumbline_schemas::command::{Action, Mode};
 use plumbline_schemas::event::{ActionClass, Event, Outcome, Verdict};
+use plumbline_schemas::time::EventTime;
 
+use crate::detect::DetectorId;
 use crate::identity::Identity;
 use crate::names::Names;
 use crate::policy::standing::{Standing, StandingCommands};
@@ -104,6 +106,9 @@ pub(crate) fn apply(identity: &mut Identity, names: &Names, event: &Event<'_>) -
     let ended = identity
         .standing
         .end(|standing| meant(standing, event) && (clears || standing.action == Action::StepUp));
+    if !clears {
+        admit_pairs(&mut identity.profile, &ended, event.time);
+    }
     let left = if clears {
         AFTER_CLEARING
     } else {
@@ -198,7 +203,15 @@ fn release(profile: &mut Profile, session: &mut Session, names: &Names, event: &
     session.forget_steps();
 }
 
-/// A successful login or second factor in the session passes its `step_up`; whether one was passed. What the
+/// What was done with a privilege that was just gained belongs to whoever passed the challenge for it.
+pub(crate) fn admit_pairs(profile: &mut Profile, passed: &[Standing], time: EventTime) {
+    let is_pair = |passed: &Standing| passed.detectors & DetectorId::FreshPrivilege.bit() != 0;
+    if passed.iter().any(is_pair) {
+        profile.habits.admit(Trait::Pair, time);
+    }
+}
+
+/// A successful login or second factor in the session passes its `step_up`; what was passed. What the
 /// success itself comes with is judged first, and only then at home ([`make_at_home`]).
 pub(crate) fn pass_by_authentication(
     session: &mut Session,
@@ -206,26 +219,26 @@ pub(crate) fn pass_by_authentication(
     standing: &mut StandingCommands,
     bearer: Bearer,
     event: &Event<'_>,
-) -> bool {
+) -> Vec<Standing> {
     let authenticates = matches!(
         event.action.class.known(),
         Some(ActionClass::Login | ActionClass::Mfa)
     );
     if standing.is_empty() || !authenticates || event.outcome() != Outcome::Success {
-        return false;
+        return Vec::new();
     }
     let passed = |standing: &Standing| {
         standing.action == Action::StepUp
             && standing.covers(session.key, bearer.credential)
             && event.time > standing.given
     };
-    let is_passed = !standing.end(passed).is_empty();
-    if is_passed {
+    let passed = standing.end(passed);
+    if !passed.is_empty() {
         pass(session, event);
         session.ledger.relieve(AFTER_CHALLENGE, event.time);
         ledger.relieve(AFTER_CHALLENGE, event.time);
     }
-    is_passed
+    passed
 }
 
 /// The number behind a command's id.

@@ -161,7 +161,7 @@ impl Engine {
         let (number, entered) = sessions.enter(event);
         let (session, others) = sessions.split(number);
         let bearer = Bearer::in_setting(event, &known.setting);
-        let is_passed = feedback::pass_by_authentication(session, ledger, standing, bearer, event);
+        let passed = feedback::pass_by_authentication(session, ledger, standing, bearer, event);
         let described = described(&mut self.names, session, &known.setting, event);
         let weight = profile.landmark.weight(event.time);
         let witness = self.witness.as_deref_mut();
@@ -258,8 +258,9 @@ impl Engine {
             };
             publisher.publish(&mut signals)
         };
-        if is_passed && given.is_none() {
+        if !passed.is_empty() && given.is_none() {
             feedback::make_at_home(profile, session, event);
+            feedback::admit_pairs(profile, &passed, event.time);
         }
         let odd = Odd {
             found,

@@ -395,6 +395,15 @@ impl Learnt {
         }
     }
 
+    /// The addresses of people say nothing of who they are, but that of the database which has moved one.
+    fn learn_address(&self, habits: &mut Habits, event: &Event<'_>, surprised: bool) {
+        let is_far = self.raised & DetectorId::ImpossibleTravel.bit() != 0;
+        let address = event.network.ip.as_deref();
+        if let Some(address) = address.filter(|_| !is_far && !is_machine(self.kind)) {
+            habits.learn(Trait::Address, key(address), event.time, surprised);
+        }
+    }
+
     /// What is done with a privilege soon after it was gained.
     fn learn_pairs(
         &self,
@@ -506,6 +515,7 @@ impl Learnt {
             let odd = DetectorId::NewNetwork.bit() | DetectorId::DeviceDrift.bit();
             let surprised = self.raised & odd != 0 || session.changed().is_some();
             self.learn_setting(&mut profile.habits, event, surprised);
+            self.learn_address(&mut profile.habits, event, surprised);
             if let Some(anonymizer) = anonymizer_key(event, self.kind, &self.setting) {
                 let surprised = self.raised & DetectorId::AnonymizedNetwork.bit() != 0;
                 profile

@@ -6,7 +6,7 @@
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
-//! hosting 10, relay 6.5. Machines live in hosting networks: of one that was ever in
+//! hosting 10, relay 6.5. Machines live in hosting networks, where 4.5 bits are enough: of one that was ever in
 //! any, no other says anything. Of people and agents the second oddity weighs 2.5 bits more, a new device only
 //! after three days; the host of a machine changes with its network. What the operator lists under
 //! `[[policy.egress]]` hides nobody.
@@ -60,6 +60,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let rarity = match anonymizer {
         Anonymizer::Tor => 12.0,
         Anonymizer::Vpn | Anonymizer::Proxy => 11.0,
+        Anonymizer::Hosting if moment.is_machine() => 4.5,
         Anonymizer::Hosting => 10.0,
         Anonymizer::Relay => 6.5,
     };

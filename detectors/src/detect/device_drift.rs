@@ -35,7 +35,7 @@ use crate::units::Bits;
 const FELL_BITS: f64 = 8.0;
 
 /// What is known of a device at login is told within this time.
-const SILENT_MS: i64 = 5 * 60_000;
+const SILENT_MS: i64 = 60_000;
 
 /// Who has used so many clients may change them in mid-session.
 const MANY_CLIENTS: u32 = 3;

@@ -20,7 +20,7 @@
 //! the world: its network was, as with a VPN (8 bits at most, and no more than a finding), unless the
 //! session did something privileged, or both places were used by turns within a quarter of an hour. The
 //! same holds for another session on another credential where both places and both devices were used on
-//! earlier days, or where the identity has been here since. A place used on two earlier days, from a device
+//! earlier days, both places on two, or where the identity has been here since. A place used on two earlier days, from a device
 //! used on an earlier day or not known, is habit: silent, but for a device never seen that shares its session or token
 //! elsewhere: the thief may come first. In the first days of a person, two devices
 //! without a common session are no more than a finding, and what both are used with and where becomes usual on the second
@@ -31,8 +31,9 @@
 //! a device never seen, let it revoke by itself.
 //!
 //! One address that is located elsewhere than before has not travelled: silent. Nor has a device used on an earlier day
-//! between addresses that the internet routes as one (a /24, a /48). Of a machine, whose addresses are
-//! remembered, nor has one of an earlier day while another of its addresses is where both were.
+//! between addresses that the internet routes as one (a /24, a /48). An address that was used on more days than its
+//! place, of a machine on any, has been moved by the database: who uses it is at home, and was there to whoever is at a
+//! habitual place.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
 //! is silent, and so is a young machine's second place.
@@ -55,6 +56,7 @@ use crate::profile::places::{Place, label};
 use crate::judge::is_listed;
 use crate::profile::spot::{Conflict, REST_MS, Spot};
 use crate::session::{SKEW_MS, Session};
+use crate::setting::key;
 use crate::signal::{Alone, Signal, evidence};
 use crate::units::{Bits, round_to};
 
@@ -99,14 +101,18 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let device_days = profile.places.days_with(moment.bearer.device, event.time);
     let new_device = moment.bearer.device != 0 && device_days == 0;
     let at_home = is_habit(moment, profile, days_here, new_device);
-    if at_home && moment.is_machine() || is_known_address(moment, profile) {
+    let own = || Address::of(event.network.ip.as_deref(), moment, profile);
+    let at_home = at_home || own().is_moved(place, moment.is_machine());
+    if at_home && moment.is_machine() {
         return None;
     }
     let max_speed = moment.config.detectors.impossible_travel.max_speed_kmh;
     // At home only somebody else who is elsewhere matters.
     let with = |spot: &Spot| {
         let is_other = !at_home || is_stranger(moment, profile, spot);
-        is_other && !(device_days > 0 && is_next_door(moment, spot))
+        let there = || Address::of(spot.address().as_deref(), moment, profile);
+        let is_moved = || days_here >= HABIT_DAYS && there().is_moved(&spot.place, false);
+        is_other && !(device_days > 0 && is_next_door(moment, spot)) && !is_moved()
     };
     let conflict = profile
         .places
@@ -224,18 +230,20 @@ impl Ends<'_> {
         !self.at_home && self.days_here > 0 && self.profile.places.is_here_again(&self.conflict, self.place)
     }
 
-    /// Whether both places and both devices are those of earlier days.
+    /// Whether both places are those of earlier days, and both devices too where a place is no habit yet.
     fn are_usual(&self) -> bool {
         if self.at_home {
             return false;
         }
         let (places, spot) = (&self.profile.places, self.conflict.spot);
+        let days_there = places.days_at(spot.place.cell, self.time());
         let devices_known =
             || self.device_days > 0 && places.days_with(spot.bearer.device, self.time()) > 0;
+        let are_habits = || self.days_here.min(days_there) >= HABIT_DAYS;
         self.days_here > 0
-            && places.days_at(spot.place.cell, self.time()) > 0
+            && days_there > 0
             && self.both_devices()
-            && (self.is_young() || devices_known())
+            && (self.is_young() || devices_known() || are_habits())
     }
 
     /// Lowest possible speed, km/h.
@@ -261,7 +269,7 @@ struct Theft {
     switched: bool,
     /// Two devices of somebody of whom nothing is known yet: one of them may be behind a VPN.
     unproven: bool,
-    /// Both places and both devices are those of earlier days.
+    /// Both places are those of earlier days.
     usual: bool,
     contradiction: bool,
     /// Whether it is not only a little too fast.
@@ -342,14 +350,32 @@ fn is_next_door(moment: &Moment<'_>, spot: &Spot) -> bool {
     moment.bearer.device == spot.bearer.device && routed()
 }
 
-/// Whether it comes from an address that the machine used on an earlier day. Where that is located elsewhere now, the
-/// database has moved it.
-fn is_known_address(moment: &Moment<'_>, profile: &Profile) -> bool {
-    let (habits, now) = (&profile.habits, moment.time());
-    let address = moment.setting.get(Trait::Address);
-    address != 0
-        && habits.is_known(Trait::Address, address, now)
-        && habits.days(Trait::Address, address, now) > 0
+/// An address, and on how many earlier days the identity used it.
+struct Address<'p> {
+    days: u8,
+    profile: &'p Profile,
+    now: EventTime,
+}
+
+impl<'p> Address<'p> {
+    fn of(address: Option<&str>, moment: &Moment<'_>, profile: &'p Profile) -> Self {
+        let (habits, now) = (&profile.habits, moment.time());
+        let known = address
+            .map(key)
+            .filter(|address| habits.is_known(Trait::Address, *address, now));
+        let days = known.map_or(0, |address| habits.days(Trait::Address, address, now));
+        Self { days, profile, now }
+    }
+
+    /// Whether the database has moved it: the identity used it on more days than it was at this place, or a machine on
+    /// any.
+    fn is_moved(&self, place: &Place, of_machine: bool) -> bool {
+        let days_there = || match of_machine {
+            true => 0,
+            false => self.profile.places.days_at(place.cell, self.now),
+        };
+        self.days > 0 && self.days > days_there()
+    }
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {

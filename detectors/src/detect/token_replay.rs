@@ -19,6 +19,9 @@
 //! **Evidence:** both settings with times and events; their distance, where that told them apart.
 //! **Configuration:** mode; the speed is that of `impossible_travel`.
 //!
+//! In the first five days of an account whose events state a region, and neither environment nor runtime, it is asked
+//! first.
+//!
 //! **Blind spots:** the first five days of an identity, for a thief in the same environment and runtime; a
 //! thief on the owner's host, in an environment, region and network of the owner's, or behind an egress or a
 //! known VPN, proxy or relay; credentials that are shared by design; agents.
@@ -44,7 +47,8 @@ use crate::units::Bits;
 const AT_ONCE_MS: i64 = 3_600_000;
 /// An owner who was away for longer may have moved and come back; only the next use elsewhere tells.
 const BEAT_MS: i64 = 15 * 60_000;
-/// Days of history before another region of the same environment and runtime says anything.
+/// Days of history before another region of the same environment and runtime says anything, and before one where neither
+/// is stated ends the credential.
 const SETTLED_DAYS: u16 = 5;
 /// What a contradiction weighs beyond how strange the other place is.
 const RIVAL_BITS: f64 = 10.0;
@@ -63,6 +67,22 @@ const PLACE_TRAITS: [Trait; 5] = [
 ];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
+    let is_young = subject.profile.earlier_days(moment.time()) < SETTLED_DAYS;
+    let signal = two_places(moment, subject)?;
+    // In an account's first days another region may be its second one, where nothing else is stated that would tell.
+    let is_stated = |what| moment.setting.get(what) != 0;
+    let tells = is_stated(Trait::Environment) || is_stated(Trait::Runtime);
+    let may_be_second = is_young && is_stated(Trait::Region) && !tells;
+    Some(Signal {
+        demand: match may_be_second {
+            true => Some(Demand::of(Action::StepUp)),
+            false => signal.demand,
+        },
+        ..signal
+    })
+}
+
+fn two_places(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let is_tracked = moment.is_machine() && moment.bearer.credential != 0 && moment.succeeded();
     if !is_tracked || moment.is_shared_network() {
         return None;

@@ -17,7 +17,7 @@ use crate::units::Bits;
 pub(crate) enum Trait {
     /// The autonomous system, failing that the /24 or /48.
     Network = 0,
-    /// The address; of machines only, because those of people change by themselves.
+    /// The address. Those of people change by themselves: they tell only where the database has moved one.
     Address = 1,
     /// The device's own id.
     Device = 2,
@@ -295,6 +295,17 @@ impl Habits {
         self.learn(what, key, time, false);
         let known = |habit: &&mut Habit| habit.what == what && habit.key == key;
         if let Some(habit) = self.0.iter_mut().find(known) {
+            habit.probe(false);
+            habit.days = habit.days.max(2);
+        }
+    }
+
+    /// Whoever was asked about values of this trait today or yesterday has proven to be the identity.
+    pub(crate) fn admit(&mut self, what: Trait, time: EventTime) {
+        let today = hour(time) / 24;
+        let is_of_late = |habit: &Habit| today.abs_diff(u32::from(habit.last_day)) <= 1;
+        let waits = |habit: &&mut Habit| habit.what == what && habit.is_on_probation();
+        for habit in self.0.iter_mut().filter(waits).filter(|it| is_of_late(it)) {
             habit.probe(false);
             habit.days = habit.days.max(2);
         }

@@ -5,7 +5,8 @@
 //!
 //! How soon hours are a schedule depends on how clear they are: eight days of any regular bouts; five of one short
 //! bout; four where they are weeks apart. Days of the week are one when n runs on k of the seven would be rarer by
-//! chance than (k/7)^n, 4.5 bits.
+//! chance than (k/7)^n, 4.5 bits; of a bout that lasts for hours each must come on nearly every day: who works all day
+//! long may be called at a weekend.
 
 use plumbline_schemas::time::EventTime;
 
@@ -27,8 +28,10 @@ const AWAY_HOURS: i32 = 3;
 const MOST_HOURS: usize = 14;
 /// nor more bouts a day than these,
 const MOST_BOUTS: usize = 6;
-/// nor those that come on less than this share of the days.
+/// nor those that come on less than this share of the days,
 const REGULAR: f64 = 0.7;
+/// which is this for the hours of a long bout to tell on what days it comes.
+const REGULAR_ALL_DAY: f64 = 0.9;
 /// A bout of up to so many hours is one run that comes at times later or takes longer.
 const SHORT_HOURS: usize = 3;
 /// Days of the week say something from so many bits on,
@@ -86,12 +89,12 @@ impl Schedule {
         let missed = counts.missed(time);
         let missed = missed.filter(|bits| bits.0 >= WEEK_BITS && !since.is_within(WEEKS_MS, time));
         let least_away = if is_young { AWAY_HOURS } else { 2 };
-        let outside = match (nearest, missed) {
-            (hours, _) if hours >= least_away => Outside::Hours(hours as u8),
-            (_, Some(bits)) => Outside::Weekday(bits),
+        let (outside, all_day) = match (nearest, missed) {
+            (hours, _) if hours >= least_away => (Outside::Hours(hours as u8), REGULAR),
+            (_, Some(bits)) => (Outside::Weekday(bits), REGULAR_ALL_DAY),
             (_, None) => return None,
         };
-        counts.is_regular().then_some(outside)
+        counts.is_regular(all_day).then_some(outside)
     }
 
     /// The usual hours, UTC.
@@ -171,8 +174,8 @@ impl Counts {
     }
 
     /// Whether it is a schedule: a few bouts that come on most days, and hardly anything else. Of a long one each
-    /// hour comes on most days, or somebody works there by hand.
-    fn is_regular(&self) -> bool {
+    /// hour comes on `all_day` of them, or somebody works there by hand.
+    fn is_regular(&self, all_day: f64) -> bool {
         let Some(quiet) = (0..24).find(|at| !self.is_usual(*at)) else {
             return false;
         };
@@ -186,10 +189,10 @@ impl Counts {
             let days: u32 = counts.iter().sum();
             all += days;
             if !counts.is_empty() && counts.len() <= MOST_HOURS {
-                let on_most_days = |days: u32| f64::from(days) >= REGULAR * f64::from(self.days);
+                let comes = |days: u32, share: f64| f64::from(days) >= share * f64::from(self.days);
                 let is_daily = match counts.len() {
-                    0..=SHORT_HOURS => on_most_days(days),
-                    _ => inner(&counts).iter().all(|days| on_most_days(*days)),
+                    0..=SHORT_HOURS => comes(days, REGULAR),
+                    _ => inner(&counts).iter().all(|days| comes(*days, all_day)),
                 };
                 bouts += usize::from(is_daily);
                 regular += if is_daily { days } else { 0 };
@@ -323,6 +326,23 @@ mod tests {
         // Summer time may move a run to the day before.
         let midnight = on(&[monday], 12, 0);
         assert_eq!(midnight.outside(at(84 + monday - 1, 23, 5), start()), None);
+    }
+
+    #[test]
+    fn who_works_all_day_may_be_called_at_a_weekend_and_a_poller_is_not() {
+        let weekdays = |day: &i64| !matches!(day % 7, 2 | 3);
+        let (mut pipeline, mut poller) = (Schedule::default(), Schedule::default());
+        for day in (0..42).filter(weekdays) {
+            // Most hours of most days, as changes happen to be merged.
+            let busy = (8..18).filter(|hour| hour % 9 == 8 || (day * 7 + hour * 5) % 4 != 0);
+            busy.for_each(|hour| pipeline.learn(at(day, hour, 20)));
+            (8..18).for_each(|hour| poller.learn(at(day, hour, 3)));
+        }
+        assert_eq!(pipeline.outside(at(42 + 2, 11, 0), start()), None);
+        let odd = poller.outside(at(42 + 2, 11, 0), start());
+        assert!(matches!(odd, Some(Outside::Weekday(_))), "{odd:?}");
+        let at_night = pipeline.outside(at(43, 2, 0), start());
+        assert!(matches!(at_night, Some(Outside::Hours(_))), "{at_night:?}");
     }
 
     #[test]

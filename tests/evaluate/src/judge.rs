@@ -123,13 +123,19 @@ impl Innocent {
         self.identity_days += played.identity_days;
         self.events += played.events;
         let mut attacks: HashMap<&str, Vec<&Label>> = HashMap::new();
-        for label in played.labels.iter().filter(|label| !label.is_twin) {
+        // Row B5 revokes somebody's credential, its twin too, and what is revoked stays so: nobody here restores it.
+        let revokes = |label: &Label| label.attack == "B5";
+        let counts = |label: &&Label| !label.is_twin || revokes(label);
+        for label in played.labels.iter().filter(counts) {
             attacks.entry(&label.identity).or_default().push(label);
         }
         for given in played.given.iter().filter(|it| it.is_burden()) {
             let command = &given.command;
+            let behind = &command.reason.detectors;
+            let is_gap = behind.iter().all(|it| it == "enforcement_gap");
             let about_attack = |label: &&Label| {
-                command.time >= label.start && command.time.since(label.end) <= AFTERMATH_MS
+                let is_soon = command.time.since(label.end) <= AFTERMATH_MS && !label.is_twin;
+                command.time >= label.start && (is_soon || is_gap)
             };
             let of_identity = attacks.get(command.target.identity.as_str());
             if of_identity.is_some_and(|labels| labels.iter().any(about_attack)) {

@@ -438,6 +438,26 @@ fn wrong_usage_is_said_and_a_failed_replay_leaves_no_result() {
 }
 
 #[test]
+fn what_is_read_is_not_replaced() {
+    let place = Place::new();
+    let log = place.write("log/findings.ndjson", &office());
+    let whole = fs::read(&log).unwrap();
+    let directory = place.path("log").display().to_string();
+    for input in [log.clone(), directory, format!("{log}*")] {
+        let refused = place.replay(&[input], "log");
+        assert!(
+            matches!(refused, Err(ReplayError::InputInOutput(_))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(fs::read(&log).unwrap(), whole);
+    // Beside the results it may be.
+    fs::rename(&log, place.path("log/events.ndjson")).unwrap();
+    let beside = [place.path("log/events.ndjson").display().to_string()];
+    assert_eq!(place.replay(&beside, "log").unwrap().events, 961);
+}
+
+#[test]
 fn interrupted_it_writes_what_came_of_the_records_before() {
     let place = Place::new();
     let log = office();

@@ -6,8 +6,8 @@
 //!
 //! **Model.** The chance that a day brings an anonymiser never used, Good–Turing over the identity's
 //! active days, and how rare the sort of anonymiser is among honest users: Tor 12 bits, VPN and proxy 11,
-//! hosting 10, relay 6.5. Machines live in hosting networks, where 4.5 bits are enough: of one that was ever in
-//! any, no other says anything. Of people and agents the second oddity weighs 2.5 bits more, a new device only
+//! hosting 10, relay 6.5. A cloud's regions are such networks: 4.5 for a machine that states one. Machines live there: of
+//! one that was ever in any, no other says anything. Of people and agents the second oddity weighs 2.5 bits more, a new device only
 //! after three days; the host of a machine changes with its network. What the operator lists under
 //! `[[policy.egress]]` hides nobody.
 //!
@@ -57,10 +57,11 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     if habits.is_known(Trait::Anonymizer, key, moment.time()) || known_network {
         return None;
     }
+    let is_in_cloud = moment.is_machine() && moment.setting.get(Trait::Region) != 0;
     let rarity = match anonymizer {
         Anonymizer::Tor => 12.0,
         Anonymizer::Vpn | Anonymizer::Proxy => 11.0,
-        Anonymizer::Hosting if moment.is_machine() => 4.5,
+        Anonymizer::Hosting if is_in_cloud => 4.5,
         Anonymizer::Hosting => 10.0,
         Anonymizer::Relay => 6.5,
     };

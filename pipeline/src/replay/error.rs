@@ -36,9 +36,7 @@ pub enum ReplayError {
     #[error("{0} would be replaced, and no replay has written it; name another --out")]
     Foreign(PathBuf),
     /// An input that the results would replace.
-    #[error(
-        "{0} is read, and belongs to the tables that the results would replace; name another --out"
-    )]
+    #[error("{0} is read, and belongs to what the results would replace; name another --out")]
     InputInOutput(PathBuf),
     /// The log format.
     #[error(transparent)]

@@ -16,7 +16,7 @@ use super::log::Log;
 use super::place::Place;
 use super::resume::{Checkpoints, Moment, Patience, Resumed};
 use super::side::{Enrichers, Run};
-use super::{ReplayError, Side, Summary, outdated, tables};
+use super::{ReplayError, Side, Summary, outdated, results, tables};
 use crate::config::ReplayConfig;
 use crate::worker::Seed;
 
@@ -50,6 +50,7 @@ pub(super) fn replay(
     let (opened, files) = Inputs::expand(&input.input)?;
     for side in sides {
         tables::check(side.out, &files)?;
+        results::check(side.out, &files)?;
         outdated::check(side.out)?;
     }
     let enrichers = Enrichers::open(sides)?;

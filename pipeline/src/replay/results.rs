@@ -59,6 +59,22 @@ pub(super) struct Kept {
 const FINDINGS: &str = "findings.ndjson";
 const COMMANDS: &str = "commands.ndjson";
 const DEAD_LETTERS: &str = "deadletter.ndjson";
+const ACCESS: &str = "access.ndjson";
+const SUMMARY: &str = "summary.json";
+
+/// Whether they may replace what is there: no input is among them.
+pub(super) fn check(out: &Path, inputs: &[PathBuf]) -> Result<(), ReplayError> {
+    for name in [FINDINGS, COMMANDS, DEAD_LETTERS, ACCESS, SUMMARY] {
+        let Ok(place) = out.join(name).canonicalize() else {
+            continue;
+        };
+        let is_there = |input: &&PathBuf| input.canonicalize().is_ok_and(|input| input == place);
+        if let Some(input) = inputs.iter().find(is_there) {
+            return Err(ReplayError::InputInOutput(input.clone()));
+        }
+    }
+    Ok(())
+}
 
 impl Kept {
     /// Whether all of it is there.
@@ -92,8 +108,8 @@ impl Results {
             findings: lines(FINDINGS, kept.map(|kept| kept.findings))?,
             commands: lines(COMMANDS, kept.map(|kept| kept.commands))?,
             dead_letters: lines(DEAD_LETTERS, kept.map(|kept| kept.dead_letters))?,
-            access: Writing::begin(directory, "access.ndjson")?,
-            summary: Writing::begin(directory, "summary.json")?,
+            access: Writing::begin(directory, ACCESS)?,
+            summary: Writing::begin(directory, SUMMARY)?,
             held: Vec::new(),
             held_time: None,
         })

@@ -10,6 +10,7 @@ use super::bot_rules::bot;
 use super::kafka::TopicsConfig;
 use super::problem::Note;
 use super::signal_rules::signals;
+use crate::kafka::{ClientError, refusal};
 use crate::log_format::{SET, VRL};
 
 /// Everything that is right in itself and wrong beside something else.
@@ -111,8 +112,7 @@ fn own_property(name: &str, span: Range<usize>, value: &DeValue<'_>) -> Option<N
     let (message, help) = if let Some((_, instead)) = of(&SET_ELSEWHERE) {
         let message = format!("the property `{name}` is set by another setting");
         (message, (*instead).to_owned())
-    } else {
-        let (_, only) = of(&FIXED)?;
+    } else if let Some((_, only)) = of(&FIXED) {
         let as_text = value.as_bool().map(|value| value.to_string());
         if value.as_str().or(as_text.as_deref()) == Some(*only) {
             return None;
@@ -120,11 +120,39 @@ fn own_property(name: &str, span: Range<usize>, value: &DeValue<'_>) -> Option<N
         let message =
             format!("the property `{name}` can only be {only}, since exactly-once rests on it");
         (message, "leave it out".to_owned())
+    } else {
+        return refused_property(name, span, value);
     };
     Some(Note {
         message,
         help: Some(help),
         labels: vec![(span, "not to be set".to_owned())],
+    })
+}
+
+/// What librdkafka does not know or take, said where it stands and not when the service starts.
+fn refused_property(name: &str, span: Range<usize>, value: &DeValue<'_>) -> Option<Note> {
+    let text = match value {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Integer(value) => value.to_string(),
+        DeValue::Float(value) => value.to_string(),
+        _ => return None,
+    };
+    // What stands for a secret is known where it runs.
+    let value = Some(&*text).filter(|text| !text.contains("${"));
+    let label = match refusal(name, value)? {
+        ClientError::UnknownProperty(_) => "unknown to librdkafka",
+        _ => "not taken",
+    };
+    let message = match label {
+        "not taken" => format!("librdkafka refuses the value of the property `{name}`"),
+        _ => format!("librdkafka has no property `{name}`"),
+    };
+    Some(Note {
+        message,
+        help: Some("its CONFIGURATION.md lists the properties and their values".to_owned()),
+        labels: vec![(span, label.to_owned())],
     })
 }
 

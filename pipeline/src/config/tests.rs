@@ -130,6 +130,16 @@ fn a_property_that_exactly_once_rests_on_may_be_said_but_not_changed() {
 }
 
 #[test]
+fn a_property_that_librdkafka_does_not_take_is_shown_where_it_stands() {
+    let text = refused(
+        "[kafka.properties]\nsasl.mechanismz = 'PLAIN'\nsecurity.protocol = 'SASL_PLAIN'\n\
+         sasl.passwort = 'hunter2'\nfetch.wait.max.ms = -1\nsasl.username = '${env:NOT_SET}'\n",
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn a_property_that_cannot_be_resolved_is_named_without_its_value() {
     let config = read_text("[kafka.properties]\nsasl.password = 'hunter2${env:PLUMBLINE_NOT_SET}'")
         .expect("accepted");

@@ -117,6 +117,15 @@ impl From<KafkaError> for ClientError {
     }
 }
 
+/// What librdkafka has against a property, or against its name where the value is not known yet.
+pub(crate) fn refusal(name: &str, value: Option<&str>) -> Option<ClientError> {
+    let mut config = ClientConfig::new();
+    config.set(name, value.unwrap_or_default());
+    let error = ClientError::from(config.create_native_config().err()?);
+    let is_about_name = matches!(error, ClientError::UnknownProperty(_));
+    (is_about_name || value.is_some()).then_some(error)
+}
+
 /// Builds clients. The properties in it are secret: it has no `Debug`.
 #[derive(Clone)]
 pub(crate) struct Clients {

@@ -14,7 +14,9 @@ mod positions;
 
 pub use connect::ConnectError;
 
-pub(crate) use clients::{ClientError, Clients, GroupConsumer, IDLE_POLL, TRANSACTION_TIMEOUT};
+pub(crate) use clients::{
+    ClientError, Clients, GroupConsumer, IDLE_POLL, TRANSACTION_TIMEOUT, refusal,
+};
 pub(crate) use close::{close, drop_aside};
 pub(crate) use connect::{connect, fit_together, partition_count};
 pub(crate) use context::{Context, Deliveries, Rebalance};

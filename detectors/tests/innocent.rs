@@ -468,4 +468,9 @@ fn an_account_at_home_in_two_regions_whose_tokens_are_said_to_be_bound() {
         }
     }
     assert!(!story.found("binding_change"), "{:?}", story.actions());
+    // With another certificate it is another machine's.
+    let mut stolen = job_call("svc", IdentityKind::ServiceAccount, JOB[0]).from(&FRANKFURT);
+    stolen.0.credential.bound_to = Some("another".into());
+    story.tell(stolen.on("host-1").at(monday(20 * DAY)));
+    assert_eq!(story.actions(), [Action::RevokeCredential]);
 }

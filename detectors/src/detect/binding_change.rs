@@ -5,8 +5,8 @@
 //! **Model.** A contradiction: what a token is bound to is opaque, so region, runtime and device are
 //! learnt from its first use; the host is free. Where the source states no binding, a workload's token is
 //! taken as bound to region and runtime, unless the identity uses the other one as well; service
-//! accounts are at home in several regions: `token_replay` looks at their tokens. **Evidence:**
-//! bound to, before, now. **Configuration:** mode only. **Blind spots:** sources that state none of it.
+//! accounts are at home in several regions: of their tokens only that what they are bound to is another, and
+//! `token_replay` looks at the rest. **Evidence:** bound to, before, now. **Configuration:** mode only. **Blind spots:** sources that state none of it.
 
 use plumbline_schemas::command::Action;
 use plumbline_schemas::event::IdentityKind;
@@ -29,7 +29,8 @@ const TECHNIQUE: &[&str] = &["T1528"];
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
     let stated = moment.event.credential.bound_to.as_deref();
     let is_workload = moment.kind == IdentityKind::Workload;
-    let is_tracked = is_workload || moment.kind == IdentityKind::ApiKey;
+    let is_account = moment.kind == IdentityKind::ServiceAccount;
+    let is_tracked = is_workload || is_account || moment.kind == IdentityKind::ApiKey;
     if !is_tracked || moment.bearer.credential == 0 || moment.was_refused() {
         return None;
     }
@@ -47,7 +48,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         .get_or_insert_with(|| Box::new(moment.setting));
     let habits = &subject.profile.habits;
     let mut moved: Vec<&str> = Vec::new();
-    for (what, name) in BINDING {
+    for (what, name) in BINDING.into_iter().filter(|_| !is_account) {
         let (now, then) = (moment.setting.get(what), bound.get(what));
         let differs = now != 0 && then != 0 && now != then;
         let device = matches!(what, Trait::Device | Trait::Fingerprint);

@@ -126,7 +126,8 @@ impl Engine {
             endpoint,
             symbol: symbol(endpoint_hash),
             tenant,
-            setting: Setting::with_agent(event, is_machine(kind), agent),
+            setting: Setting::with_agent(event, is_machine(kind), agent)
+                .beside(&identity.profile.habits, event.time),
             place,
             network,
             is_egress,

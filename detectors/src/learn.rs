@@ -130,7 +130,10 @@ fn is_usual(profile: &Profile, setting: &Setting, time: EventTime) -> bool {
     let known = |what| setting.get(what) != 0 && setting.is_known(what, &profile.habits, time);
     let device = [Trait::Device, Trait::Fingerprint, Trait::Host];
     if device.iter().any(|what| setting.get(*what) != 0) {
-        return device.iter().any(|what| known(*what));
+        // Without an id of its own it is another version of what it was.
+        let is_update =
+            || setting.get(Trait::Device) == 0 && known(Trait::Agent) && known(Trait::Network);
+        return device.iter().any(|what| known(*what)) || is_update();
     }
     known(Trait::Network)
 }
@@ -508,7 +511,8 @@ impl Learnt {
         if self.setting.posture() != 0 && self.entered.in_order {
             profile.posture = self.setting.posture();
         }
-        if is_machine(self.kind) {
+        let is_run = event.action.class.known() != Some(ActionClass::TokenRotate);
+        if is_machine(self.kind) && is_run {
             profile.schedule.learn(event.time);
         }
         if !again {

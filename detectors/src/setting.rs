@@ -85,6 +85,16 @@ impl Setting {
         }
     }
 
+    /// The same, in what a record does not state where others do: one without the number of its network says nothing of
+    /// the network of somebody whose networks have numbers.
+    pub(crate) fn beside(mut self, habits: &Habits, now: EventTime) -> Self {
+        let network = &mut self.keys[Trait::Network as usize];
+        if *network != 0 && !is_numbered(*network) && habits.has_numbered_networks(now) {
+            *network = 0;
+        }
+        self
+    }
+
     pub(crate) fn get(&self, what: Trait) -> u32 {
         self.keys[what as usize]
     }
@@ -186,12 +196,17 @@ impl Setting {
     }
 }
 
-/// The autonomous system, failing that the /24 or /48 of the address.
+/// The autonomous system, odd; failing that the /24 or /48 of the address, even.
 fn network_of(event: &Event<'_>) -> u32 {
     match event.network.asn.filter(|asn| *asn != 0) {
         Some(asn) => (asn as u32).wrapping_mul(0x9E37_79B9) | 1,
-        None => prefix_of(event).map_or(0, |prefix| (prefix >> 32) as u32 | 1),
+        None => prefix_of(event).map_or(0, |prefix| (prefix >> 32) as u32 & !1 | 2),
     }
+}
+
+/// Whether a network is known by its number, and not by the addresses in it.
+pub(crate) fn is_numbered(network: u32) -> bool {
+    network & 1 != 0
 }
 
 /// The /24 or /48 of the address, mixed.

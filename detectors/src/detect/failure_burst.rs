@@ -4,8 +4,8 @@
 //! somebody approves (T1110, T1621). The success is asked about; where it comes from a new context the
 //! session ends. The third refused approval within an hour ends it too.
 //!
-//! **Model.** A count over 15 minutes before the success: five failures, four prompts refused or failed. Failures and
-//! success from the identity's own device in a network it knows are a forgotten password, up to nine;
+//! **Model.** A count over 15 minutes before the success: five failures, four prompts refused or failed, or six of these
+//! within an hour. Failures and success from the identity's own device in a network it knows are a forgotten password, up to nine;
 //! four prompts never are: who forgets a password has not come to them. **Evidence:** how many, from where,
 //! events. **Configuration:** mode only. **Blind spots:** slow guessing. Where eight other
 //! identities of the tenant fail at the same time it is an outage, and a success from a usual device is one.
@@ -21,6 +21,9 @@ use crate::profile::habits::Trait;
 use crate::signal::{Demand, Signal};
 
 const PROMPTS: usize = 4;
+/// So many prompts within an hour are as many.
+const SLOW_PROMPTS: usize = 6;
+const SLOW_MS: i64 = 3_600_000;
 /// So many failures are no forgotten password any more.
 const FORGOTTEN: usize = 10;
 const APPROVALS_MS: i64 = 3_600_000;
@@ -40,9 +43,17 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let in_window = |failure: &&Failure| (0..=WINDOW_MS).contains(&now.since(failure.time));
     let failures: Vec<&Failure> = subject.facts.failures().iter().filter(in_window).collect();
     let prompts = failures.iter().filter(|failure| failure.mfa).count();
-    if failures.len() < FAILURES && prompts < PROMPTS {
+    // Who is patient asks every few minutes.
+    let is_slow = |failure: &&Failure| failure.mfa && (0..=SLOW_MS).contains(&now.since(failure.time));
+    let slow = subject.facts.failures().iter().filter(is_slow).count();
+    let is_slow = slow >= SLOW_PROMPTS;
+    if failures.len() < FAILURES && prompts < PROMPTS && !is_slow {
         return None;
     }
+    let (failures, prompts, window_ms) = match prompts < PROMPTS && is_slow {
+        true => (subject.facts.failures().iter().filter(|it| (0..=SLOW_MS).contains(&now.since(it.time))).collect(), slow, SLOW_MS),
+        false => (failures, prompts, WINDOW_MS),
+    };
     let from_elsewhere = failures.iter().filter(|failure| !failure.usual).count();
     let (usual, new) = context(moment, subject);
     if moment.is_outage && !new {
@@ -53,7 +64,12 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let young = subject.profile.earlier_days(now) == 0;
-    let demand = match new && !young {
+    // A new laptop in the office is asked.
+    let is_at_home = || {
+        let network = moment.setting.get(Trait::Network);
+        network != 0 && subject.profile.habits.is_known(Trait::Network, network, now)
+    };
+    let demand = match new && !young && !(forgotten && is_at_home()) {
         true => Action::RevokeSession,
         false => Action::StepUp,
     };
@@ -63,7 +79,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let from = moment.names.text(moment.described);
     let evidence = json!({
         "failures": count, "more_may_have_been": count == MOST, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
-        "window_minutes": WINDOW_MS / 60_000, "success_from": from, "success_from_new_context": new,
+        "window_minutes": window_ms / 60_000, "success_from": from, "success_from_new_context": new,
         "silent_if": format!(
             "fewer than {FORGOTTEN} failures, fewer than {PROMPTS} of them at a prompt, and the success had \
              come from a device and a network used on an earlier day"
@@ -74,7 +90,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         DetectorId::FailureBurst,
         Demand::of(demand),
         TECHNIQUE,
-        format!("{at_least}{count} failures ({prompts} refused prompts) within 15 min, then a success from {from}"),
+        format!("{at_least}{count} failures ({prompts} refused prompts) within {} min, then a success from {from}", window_ms / 60_000),
         evidence,
     );
     Some(signal.resting_on(events))
@@ -87,7 +103,10 @@ fn context(moment: &Moment<'_>, subject: &Subject<'_>) -> (bool, bool) {
     let known = |what: &Trait| habits.is_known(*what, moment.setting.get(*what), moment.time());
     let devices = [Trait::Device, Trait::Fingerprint, Trait::Host];
     let device = devices.iter().find(|what| stated(what));
+    let at_home = known(&Trait::Network) && stated(&Trait::Network);
     match device {
+        // Without an id of its own it is another version of what it was.
+        Some(Trait::Fingerprint) if at_home && stated(&Trait::Agent) && known(&Trait::Agent) => (true, false),
         Some(device) => {
             let network = moment.is_egress || known(&Trait::Network) || !stated(&Trait::Network);
             (known(device) && network, !known(device))

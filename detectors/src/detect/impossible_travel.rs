@@ -28,7 +28,7 @@
 //! nothing when the other end is an egress. Where one end is an egress that the operator lists or many are seen
 //! to use, and no device is stated, one session at both ends is a VPN that was switched on or off, and no more
 //! than a finding. **What raises it:** one session or token in both places, and
-//! a device never seen, let it revoke by itself.
+//! a device never seen where the identity is not at home, let it revoke by itself.
 //!
 //! One address that is located elsewhere than before has not travelled: silent. Nor has a device used on an earlier day
 //! between addresses that the internet routes as one (a /24, a /48). An address that was used on more days than its
@@ -36,7 +36,8 @@
 //! habitual place.
 //!
 //! **Machines** are judged by their binding, not by flight speed: a place they used on any earlier day
-//! is silent, and so is a young machine's second place.
+//! is silent, and so is a young machine's second place. In a region and on a network of earlier days a place is a finding
+//! at most.
 //!
 //! **Evidence:** both places, addresses, times and events; distance, radii, hours, lowest possible
 //! speed, excess. **Configuration:** `max_speed_kmh` (default 1000: an airliner over ground).
@@ -131,7 +132,8 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let theft = Theft::of(&ends);
     let error_bits = ERROR_TAIL * (1.0 + ends.conflict.excess.0 / ERROR_SCALE_KM).log2();
     let mut bits = CHANGE_BITS + error_bits - theft.relief();
-    if theft.is_explained() {
+    let is_said = is_said_to_be_home(moment, profile);
+    if theft.is_explained() || is_said {
         bits = bits.min(MOST_EXPLAINED_BITS);
     }
     let bits = Bits(bits).clamped();
@@ -139,6 +141,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         return None;
     }
     let alone = match moment.is_machine() {
+        true if is_said => Alone::Finding,
         true => Alone::StepUp,
         false => theft.alone_for_a_person(),
     };
@@ -283,7 +286,8 @@ impl Theft {
         let is_back = ends.is_back();
         let from_egress = ends.conflict.spot.is_egress;
         // A new device says nothing where its owner is, nor when the other one has left through a VPN.
-        let new_device = ends.new_device() && !is_back && !from_egress;
+        let is_habit = ends.days_here >= HABIT_DAYS;
+        let new_device = ends.new_device() && !is_back && !from_egress && !is_habit;
         Self {
             known_device,
             carried: known_device
@@ -376,6 +380,17 @@ impl<'p> Address<'p> {
         };
         self.days > 0 && self.days > days_there()
     }
+}
+
+/// Whether a machine is said to run in a region where it ran on earlier days, on the network that it used there: a new
+/// address of a cloud may be located anywhere.
+fn is_said_to_be_home(moment: &Moment<'_>, profile: &Profile) -> bool {
+    let is_usual = |what| {
+        let key = moment.setting.get(what);
+        let (habits, now) = (&profile.habits, moment.time());
+        key != 0 && habits.is_known(what, key, now) && habits.days(what, key, now) > 0
+    };
+    moment.is_machine() && is_usual(Trait::Region) && is_usual(Trait::Network)
 }
 
 fn is_habit(moment: &Moment<'_>, profile: &Profile, days_here: u8, new_device: bool) -> bool {

@@ -54,7 +54,7 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         if same || moment.setting.is_known(what, &subject.profile.habits, moment.time()) {
             continue;
         }
-        let strange = subject.profile.habits.strange(what);
+        let strange = subject.profile.habits.strange_as(what, key);
         if worst.is_none_or(|(_, worst)| strange.bits > worst.bits) {
             worst = Some((what, strange));
         }

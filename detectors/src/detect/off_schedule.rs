@@ -12,6 +12,7 @@
 //! fourteen hours on end; the first eight days, of one run a day the first five, of one a week the first four weeks.
 
 use plumbline_schemas::command::Action;
+use plumbline_schemas::event::ActionClass;
 use serde_json::json;
 
 use super::{DetectorId, Moment, Subject};
@@ -24,7 +25,8 @@ use crate::units::Bits;
 const TECHNIQUE: &[&str] = &["T1053", "T1078.004"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
-    if !moment.is_machine() || moment.was_refused() {
+    // That a credential is replaced is no run.
+    if !moment.is_machine() || moment.was_refused() || moment.class == ActionClass::TokenRotate {
         return None;
     }
     let schedule = &subject.profile.schedule;

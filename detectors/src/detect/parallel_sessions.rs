@@ -21,6 +21,9 @@ const LEAST_SESSIONS: usize = 3;
 /// Days of history before there is a record to break.
 const LEAST_DAYS: u16 = 3;
 
+/// So many more than ever are odd from a usual device in a usual network too.
+const MORE_AT_HOME: usize = 4;
+
 const TECHNIQUE: &[&str] = &["T1078", "T1539"];
 
 pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Signal> {
@@ -48,7 +51,14 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     networks.dedup();
     let habits = &subject.profile.habits;
     let is_new = own != 0 && !habits.is_known(Trait::Network, own, now);
-    if networks.len() < 2 || (!is_new && count < most + 2) {
+    // One more application on the laptop of every day.
+    let is_own = |what| {
+        let key = moment.setting.get(what);
+        key != 0 && habits.is_known(what, key, now) && habits.days(what, key, now) > 0
+    };
+    let is_usual = is_own(Trait::Network) && [Trait::Device, Trait::Fingerprint].into_iter().any(is_own);
+    let more = if is_usual { MORE_AT_HOME } else { 2 };
+    if networks.len() < 2 || (!is_new && count < most + more) {
         return None;
     }
     let evidence = json!({

@@ -159,7 +159,11 @@ fn alone(moment: &Moment<'_>, profile: &Profile, session: &Session, bits: Bits) 
         let class = class_of(novel);
         is_sensitive(class) && (class != ActionClass::Payment || moment.kind == IdentityKind::AiAgent)
     };
-    let sensitive = session.novel().iter().filter(asks).count();
+    let asked = || session.novel().iter().filter(asks);
+    // A release brings a machine something to delete. That it deletes several things is another matter.
+    let deletes = asked().filter(|novel| class_of(novel) == ActionClass::Delete).count();
+    let is_one = deletes == 1 && moment.is_machine();
+    let sensitive = asked().count() - usize::from(is_one);
     let all = session.novel().len();
     let beyond = bits.0 - moment.threshold.0;
     // A new identity is still finding out what it does.

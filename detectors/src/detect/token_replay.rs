@@ -124,7 +124,10 @@ fn is_at_home(moment: &Moment<'_>, profile: &Profile, own: &Setting) -> bool {
         let key = moment.setting.get(what);
         same(what) || key != 0 && profile.habits.is_known(what, key, moment.time())
     };
-    if usual(Trait::Environment) && usual(Trait::Region) && usual(Trait::Network) {
+    // What no record states tells nothing apart.
+    let is_unstated = |what| own.get(what) == 0 && moment.setting.get(what) == 0;
+    let region = usual(Trait::Region) || is_unstated(Trait::Region);
+    if usual(Trait::Environment) && region && usual(Trait::Network) {
         return true;
     }
     // An account's second region shows in its first days.
@@ -144,7 +147,7 @@ fn strangeness(moment: &Moment<'_>, profile: &Profile, own: &Setting) -> Option<
     let mut bits = Bits::ZERO;
     for what in moment.setting.differs(own) {
         if tells(what, own, profile, now) && !moment.setting.is_known(what, habits, now) {
-            let strange = habits.strange(what).bits;
+            let strange = habits.strange_as(what, moment.setting.get(what)).bits;
             bits = if strange > bits { strange } else { bits };
         }
     }

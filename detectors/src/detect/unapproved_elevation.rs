@@ -7,7 +7,7 @@
 //! **Model.** A rule. Routine is exempt: what the task allows and the agent has done on earlier days; where
 //! the task lists nothing, what it has done on earlier days without an approval: on two, of an agent of less than
 //! three days on one. Host, device and network are judged where they are stated; of a young agent, where it had
-//! one only. **Evidence:** which of the three is missing. **Configuration:** mode;
+//! one only. Where hosts come and go, a known runtime and environment stand for them. **Evidence:** which of the three is missing. **Configuration:** mode;
 //! `policy.approval.within`. **Blind spots:** a routine that was never right; an agent's first
 //! day, but for privileges.
 
@@ -28,6 +28,9 @@ const TECHNIQUE: &[&str] = &["AML.T0053"];
 const ROUTINE_DAYS: u8 = 2;
 /// and of an agent that is younger than this on one. On its first day everything is.
 const SETTLED_DAYS: u16 = 3;
+
+/// Less surprising than this is one host among many that come and go.
+const ROTATES_BITS: f64 = 2.0;
 
 /// What stands in the habits for an elevated call that was made without an approval: only that makes it
 /// routine for an agent whose task lists nothing.
@@ -72,7 +75,13 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
             moment.setting.is_known(*what, habits, moment.time()) || young && !settled()
         })
     };
-    let device = trusted(&[Trait::Device, Trait::Host]);
+    // The pods of a cluster come and go; where they run stays.
+    let is_of_cluster = || {
+        let runs = [Trait::Runtime, Trait::Environment];
+        let stated = runs.iter().any(|what| moment.setting.get(*what) != 0);
+        stated && trusted(&runs) && habits.strange(Trait::Host).bits.0 < ROTATES_BITS
+    };
+    let device = trusted(&[Trait::Device]) && (trusted(&[Trait::Host]) || is_of_cluster());
     let network = trusted(&[Trait::Network]);
     let within = moment.config.policy.approval.within;
     let approval = subject.facts.approval(

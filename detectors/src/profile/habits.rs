@@ -9,6 +9,7 @@ use plumbline_schemas::time::EventTime;
 
 use super::hour;
 use crate::memory::{append_exact, replace, retain_exact, warm};
+use crate::setting::is_numbered;
 use crate::state::codec::{Damaged, Reader, Stored, Writer, stored};
 use crate::units::Bits;
 
@@ -81,9 +82,17 @@ pub(crate) fn off_hours(time: EventTime) -> [u32; 2] {
 }
 
 /// Values of one trait that are remembered; the one that was not used for the longest makes room.
-const MOST_OF_TRAIT: usize = 12;
+const MOST_OF_TRAIT: usize = 24;
+/// A service may work for many tenants, and each of them is told by its name.
+const MOST_TENANTS: usize = 64;
+/// Where there are so many, or others had to make room, they may come and go:
+const MANY: usize = 12;
+/// most of them have not been used on so many days then.
+const STAYS_DAYS: u8 = 4;
 /// What was not used for so long is forgotten.
 const FORGOTTEN_AFTER_HOURS: u32 = 120 * 24;
+/// Sources that state the numbers of networks have done so within so many days.
+const NUMBERED_DAYS: u32 = 14;
 /// Something surprising that nobody asked about is usual after so many days of use.
 const PROBATION_DAYS: u8 = 3;
 
@@ -225,15 +234,34 @@ impl Habits {
 
     /// The surprise at a value that is not usual.
     pub(crate) fn strange(&self, what: Trait) -> Strange {
+        self.strange_among(what, |_| true)
+    }
+
+    /// The same of this value: that the prefixes of private addresses come and go says nothing of a network with a number.
+    pub(crate) fn strange_as(&self, what: Trait, key: u32) -> Strange {
+        let is_network = what == Trait::Network;
+        self.strange_among(what, |other| {
+            !is_network || is_numbered(other) == is_numbered(key)
+        })
+    }
+
+    fn strange_among(&self, what: Trait, is_alike: impl Fn(u32) -> bool) -> Strange {
         let settled = || self.of(what).filter(|habit| !habit.is_on_probation());
+        let alike = || settled().filter(|habit| is_alike(habit.key));
         let days: u32 = settled().map(|habit| u32::from(habit.days)).sum();
-        let distinct = settled().count() as u32;
+        let distinct = alike().count() as u32;
         // The only value there ever was has not come and gone.
-        let once = settled().filter(|habit| habit.days == 1).count() as u32;
+        let once = alike().filter(|habit| habit.days == 1).count() as u32;
         let once = if distinct == 1 { 0 } else { once };
-        // So many that some had to make room: they come and go, whatever is remembered of them.
-        let overflows = distinct as usize >= MOST_OF_TRAIT;
-        let once = if overflows { once.max(days / 2) } else { once };
+        // Many that come and go, each for some days: whatever is remembered of them, another one is no surprise. A fleet
+        // that stays is as good as one machine.
+        let stay = alike().filter(|habit| habit.days >= STAYS_DAYS).count();
+        let come_and_go = distinct as usize >= MANY && 2 * stay < distinct as usize;
+        let once = if come_and_go {
+            once.max(days / 2)
+        } else {
+            once
+        };
         let chance = (f64::from(once) + 0.5) / (f64::from(days) + 1.0);
         Strange {
             bits: Bits::of_chance(chance.min(1.0)),
@@ -241,6 +269,14 @@ impl Habits {
             distinct,
             once,
         }
+    }
+
+    /// Whether records of late state the numbers of networks.
+    pub(crate) fn has_numbered_networks(&self, now: EventTime) -> bool {
+        let today = hour(now) / 24;
+        let is_of_late = |habit: &Habit| today.abs_diff(u32::from(habit.last_day)) <= NUMBERED_DAYS;
+        let mut networks = self.of(Trait::Network);
+        networks.any(|habit| is_numbered(habit.key) && is_of_late(habit))
     }
 
     /// How many values of the trait are known.
@@ -280,7 +316,11 @@ impl Habits {
         if !self.0.iter().all(is_kept) {
             retain_exact(&mut self.0, is_kept);
         }
-        if self.of(what).count() < MOST_OF_TRAIT {
+        let most = match what {
+            Trait::Tenant => MOST_TENANTS,
+            _ => MOST_OF_TRAIT,
+        };
+        if self.of(what).count() < most {
             append_exact(&mut self.0, habit);
             return;
         }

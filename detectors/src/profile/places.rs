@@ -21,7 +21,8 @@ use crate::units::Km;
 
 const MOST_RECENT: usize = 8;
 pub(super) const MOST_HABITS: usize = 16;
-const MOST_DEVICES: usize = 8;
+/// Each source of the log has its own name for the same laptop.
+const MOST_DEVICES: usize = 16;
 /// A city without a stated accuracy: MaxMind gives radii of up to 200 km for most such addresses.
 const CITY_RADIUS_KM: f64 = 250.0;
 /// A stated accuracy up to this is that of a place, with or without the name of a city.
@@ -428,12 +429,12 @@ fn learn_habit(
     let is_alike = |other: &&mut Habit| other.is_device() == habit.is_device();
     if habits.iter_mut().filter(is_alike).count() < most {
         append_exact(habits, habit);
-    } else if let Some(least) = habits
-        .iter_mut()
-        .filter(is_alike)
-        .min_by(|a, b| a.weight.get().total_cmp(&b.weight.get()))
-    {
-        *least = habit;
+    } else if let Some(idlest) = habits.iter_mut().filter(is_alike).min_by(|a, b| {
+        // What is new has little weight, and is not to make room for what comes next.
+        let since = a.usage.last_hour().cmp(&b.usage.last_hour());
+        since.then(a.weight.get().total_cmp(&b.weight.get()))
+    }) {
+        *idlest = habit;
     }
     true
 }

@@ -32,6 +32,8 @@ const MOST_BOUTS: usize = 6;
 const REGULAR: f64 = 0.7;
 /// which is this for the hours of a long bout to tell on what days it comes.
 const REGULAR_ALL_DAY: f64 = 0.9;
+/// An hour of fewer than one day in so many is none of a bout's own.
+const RARE: f64 = 10.0;
 /// A bout of up to so many hours is one run that comes at times later or takes longer.
 const SHORT_HOURS: usize = 3;
 /// Days of the week say something from so many bits on,
@@ -190,7 +192,9 @@ impl Counts {
             all += days;
             if !counts.is_empty() && counts.len() <= MOST_HOURS {
                 let comes = |days: u32, share: f64| f64::from(days) >= share * f64::from(self.days);
-                let is_daily = match counts.len() {
+                // That a run was late once makes no bout longer.
+                let is_used = |days: &&u32| RARE * f64::from(**days) >= f64::from(self.days);
+                let is_daily = match counts.iter().filter(is_used).count() {
                     0..=SHORT_HOURS => comes(days, REGULAR),
                     _ => inner(&counts).iter().all(|days| comes(*days, all_day)),
                 };
@@ -326,6 +330,18 @@ mod tests {
         // Summer time may move a run to the day before.
         let midnight = on(&[monday], 12, 0);
         assert_eq!(midnight.outside(at(84 + monday - 1, 23, 5), start()), None);
+    }
+
+    #[test]
+    fn late_nights_and_summer_time_make_no_nightly_job_irregular() {
+        let mut nightly = Schedule::default();
+        for day in 0..40 {
+            let first = if day < 27 { 2 } else { 1 };
+            let last = if matches!(day, 5 | 9) { 4 } else { first + 1 };
+            (first..=last).for_each(|hour| nightly.learn(at(day, hour, 20)));
+        }
+        let odd = nightly.outside(at(40, 14, 0), start());
+        assert_eq!(odd, Some(Outside::Hours(10)));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! | `object/NUMBER` | a change of a contended object |
 //! | `shared/HASH` | who uses a network, or what peers do, and how much they took |
 //!
-//! A value begins with `pl`, the version of the encoding (two bytes) and a checksum of key and content (eight).
+//! A value begins with `pl`, the version of the encoding (two bytes) and a checksum of key, version and content (eight).
 //! An older version is read; a newer one is refused. Timers are not written: they follow from what they are for.
 
 pub(crate) mod codec;
@@ -30,7 +30,7 @@ use codec::{Stored, Writer, stored};
 
 /// The version of the encoding. To change what is written, raise it, and mark what is new in the lists of
 /// fields (`field: since 2`).
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// More ids than these are split over several entries.
 const IDS_OF_ENTRY: usize = 16_384;
@@ -155,8 +155,10 @@ pub(crate) fn write(value: &impl Stored, names: &Names) -> Vec<u8> {
     writer.bytes
 }
 
-fn checksum(key: &str, content: &[u8]) -> u64 {
-    xxh3_64_with_seed(content, stable_hash(key))
+fn checksum(key: &str, version: u16, content: &[u8]) -> u64 {
+    // Before version 6 nothing told a version that was damaged from an older one.
+    let version = if version < 6 { 0 } else { u64::from(version) };
+    xxh3_64_with_seed(content, stable_hash(key) ^ version.rotate_left(48))
 }
 
 /// How many bytes stand before the content of a value: what it is, version and checksum.
@@ -173,7 +175,7 @@ impl Entry {
         let mut value = Vec::with_capacity(SEAL_BYTES + content.len());
         value.extend_from_slice(MAGIC);
         value.extend_from_slice(&VERSION.to_le_bytes());
-        value.extend_from_slice(&checksum(key, content).to_le_bytes());
+        value.extend_from_slice(&checksum(key, VERSION, content).to_le_bytes());
         value.extend_from_slice(content);
         value
     }
@@ -197,7 +199,7 @@ fn open<'v>(key: &str, value: &'v [u8]) -> Result<(&'v [u8], u16), EntryError> {
         return Err(EntryError::Newer { key, found });
     }
     let (sum, content) = rest.split_first_chunk().ok_or(damaged("checksum"))?;
-    match u64::from_le_bytes(*sum) == checksum(key, content) && found > 0 {
+    match u64::from_le_bytes(*sum) == checksum(key, found, content) && found > 0 {
         true => Ok((content, found)),
         false => Err(damaged("content with this checksum")),
     }

@@ -100,6 +100,31 @@ fn a_new_laptop_behind_the_vpn_that_the_old_one_always_used() {
     assert!(story.found("impossible_travel"), "{:?}", story.findings());
 }
 
+#[test]
+fn a_telephone_that_roams_beside_the_laptop_of_a_hotel() {
+    let carrier = address(&LONDON, "91.20.4.9");
+    let mut story = Story::new();
+    let say = |city: &City, device: &str, session: &str| {
+        call("ann", "mail").from(city).on(device).session(session)
+    };
+    for day in 0..12 {
+        for hour in 8..17 {
+            let session = format!("l-{day}");
+            story.tell(say(&LONDON, "laptop", &session).at(at(day, hour, 0)));
+            story.tell(say(&carrier, "telephone", "t").at(at(day, hour, 20)));
+        }
+    }
+    for hour in 8..17 {
+        story.tell(say(&SYDNEY, "laptop", "hotel").at(at(14, hour, 0)));
+        story.tell(say(&carrier, "telephone", "t").at(at(14, hour, 5)));
+        story.tell(say(&SYDNEY, "laptop", "hotel").at(at(14, hour, 9)));
+    }
+    assert!(story.commands().is_empty(), "{:?}", story.commands());
+    // Another device there is another matter.
+    story.tell(say(&LIMA, "stranger", "new").at(at(14, 17, 0)));
+    assert!(!story.commands().is_empty());
+}
+
 /// A call of an account that runs in one cloud region or another.
 fn in_region(account: &str, city: &City, region: &'static str) -> Tell {
     let mut call = job_call(account, SA, JOB[0]).from(city);

@@ -118,6 +118,41 @@ fn one_more_application_on_the_laptop_of_every_day() {
     }
 }
 
+#[test]
+fn exports_far_beyond_the_largest_of_somebody_who_exports_now_and_then() {
+    for (mega, answers) in [(8, false), (40, true)] {
+        let mut story = Story::new();
+        let say = |name: &str, class, bytes: u64| {
+            let mut call = call("ann", name).from(&OSLO).on("laptop").class(class);
+            call.0.action.bytes_out = Some(bytes);
+            call
+        };
+        for day in 0..28 {
+            for hour in 8..9 {
+                let read = say("crm.read", ActionClass::Read, 20_000 + hour as u64 * 9_000);
+                story.tell(read.session(&format!("{day}")).at(at(day, hour, 0)));
+            }
+            if day % 2 == 0 {
+                let bytes = (3 << 20) + (day as u64 * 50_000);
+                let export = say("crm.export", ActionClass::Export, bytes);
+                story.tell(fresh(export.session(&format!("{day}")), at(day, 15, 1)));
+            }
+        }
+        for nth in 0..4 {
+            let export = say("crm.export", ActionClass::Export, mega << 20);
+            story.tell(fresh(export.session("28"), at(28, 10, nth * 15)));
+        }
+        let has_ended = story.actions().contains(&Action::RevokeSession);
+        assert_eq!(has_ended, answers, "{mega}: {:?}", story.findings());
+    }
+}
+
+/// With a proof that is as fresh as exports need it.
+fn fresh(mut tell: Tell, time: plumbline_schemas::time::EventTime) -> Tell {
+    tell.0.session.authenticated_at = Some(time);
+    tell.at(time)
+}
+
 /// An agent whose every task runs on a pod of its own; what it exports is approved a minute before.
 fn exports_on_pods(stays: bool) -> Story {
     let mut story = Story::new();

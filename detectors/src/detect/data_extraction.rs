@@ -11,7 +11,7 @@
 //! Where nothing was ever stated of what an identity takes, and it has been known for five days, what is out of all
 //! proportion for anybody is.
 //!
-//! **Model.** Log-normal bytes and records of an active hour (`profile/data.rs`), four times the largest
+//! **Model.** Log-normal bytes and records of an active hour, or how far beyond the largest there was (`profile/data.rs`); four times the largest
 //! hour of the days before at least. **Evidence:** amount, typical and largest hour, deviation, hours.
 //! **Configuration:** mode only. **Blind spots:** a slow drip; the first eight hours with amounts, but for the very
 //! first; sources that state none.
@@ -105,7 +105,10 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
         ),
         _ => (
             format!("fewer than {} {unit} had left in the hour", 4 * surplus.largest),
-            "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
+            match surplus.is_beside_largest {
+                true => "bits = log2(hours + 1) + 3·log2(amount / largest_hour) - 1",
+                false => "z = (ln amount - ln typical) / (deviation·√(1 + 1/hours)); bits = -log2 P(Z ≥ z) - 1",
+            },
         ),
     };
     let times = round_to(surplus.amount as f64 / surplus.typical.max(1.0), 0);

@@ -18,7 +18,7 @@
 //! surfaces). A
 //! *person's device with an id*, used on an earlier day or in both places, has not been at two ends of
 //! the world: its network was, as with a VPN (8 bits at most, and no more than a finding), unless the
-//! session did something privileged, or both places were used by turns within a quarter of an hour. The
+//! session did something privileged, or one device used both places by turns within a quarter of an hour. The
 //! same holds for another session on another credential where both places and both devices were used on
 //! earlier days, both places on two, or where the identity has been here since. A place used on two earlier days, from a device
 //! used on an earlier day or not known, is habit: silent, but for a device never seen that shares its session or token
@@ -222,9 +222,18 @@ impl Ends<'_> {
         self.same_session() && self.session.privileged
     }
 
+    /// Whether one device is here and there by turns, or one that nobody knows: a telephone and a laptop are in use at
+    /// once, each on its network.
     fn by_turns(&self) -> bool {
         let places = &self.profile.places;
-        !self.is_young()
+        let there = self.conflict.spot.bearer.device;
+        let are_two = self.is_apart()
+            && self.both_devices()
+            && !self.same_device()
+            && self.device_days > 0
+            && places.days_with(there, self.time()) > 0;
+        !are_two
+            && !self.is_young()
             && places.was_here_before(&self.conflict, self.place, self.time(), BY_TURNS_MS)
     }
 

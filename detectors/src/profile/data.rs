@@ -3,7 +3,9 @@
 //! Model: the logarithm of the bytes (or records) of an active hour is normal, with the mean and
 //! deviation of the identity's own active hours, the deviation never below [`LEAST_DEVIATION`], and the
 //! predictive inflation of a short history: z = (ln x − μ) / (σ·√(1 + 1/n)). Bits are −log2 of the upper
-//! tail of the normal distribution at z, less one for looking at bytes and at records. Weights do not
+//! tail of the normal distribution at z, less one for looking at bytes and at records. Who exports now and then has hours of
+//! two sorts, which no normal distribution fits: of n hours another one is the largest with a chance of 1/(n + 1), and beyond
+//! it a Pareto tail is taken, (x / largest)^−3. What surprises more counts. Weights do not
 //! decay, because a month-end export is usual even though it is rare; the largest hour of the days before is remembered.
 //!
 //! Of an identity that has never taken anything that was stated, the prior is that of anybody: a mebibyte or a hundred
@@ -42,6 +44,8 @@ const LIKE_PEERS: u64 = 10;
 const NOT_THEIRS: u64 = u64::MAX;
 /// Less than so many times the largest hour of any day before is growth.
 const BEYOND_LARGEST: f64 = 4.0;
+/// Exponent of the tail beyond the largest hour: mean and variance are finite.
+const LARGEST_TAIL: f64 = 3.0;
 
 /// Hourly sums of one quantity.
 #[derive(Clone, Copy, Debug, Default)]
@@ -139,6 +143,8 @@ pub(crate) struct Surplus {
     pub(crate) largest: u64,
     pub(crate) hours: u32,
     pub(crate) deviation: f64,
+    /// Whether it is the largest hour that it surprises beside, and not the typical one.
+    pub(crate) is_beside_largest: bool,
     /// How much more a call takes than usual.
     pub(crate) per_call: f64,
 }
@@ -385,6 +391,7 @@ impl Hourly {
                 largest: 0,
                 hours: 0,
                 deviation: PRIOR_DEVIATION,
+                is_beside_largest: false,
                 per_call: amount as f64 / prior,
             });
         }
@@ -399,14 +406,23 @@ impl Hourly {
             .max(LEAST_DEVIATION);
         let z =
             ((amount as f64).ln() - f64::from(self.mean)) / (deviation * (1.0 + 1.0 / n).sqrt());
+        let times = amount as f64 / self.largest_usual().max(1) as f64;
+        let beside_largest = Bits((n + 1.0).log2() + LARGEST_TAIL * times.log2() - 1.0).clamped();
+        let beside_typical = bits_of(z);
+        let is_beside_largest = beside_largest > beside_typical;
         Some(Surplus {
             unit,
-            bits: bits_of(z),
+            bits: if is_beside_largest {
+                beside_largest
+            } else {
+                beside_typical
+            },
             amount,
             typical: f64::from(self.mean).exp(),
             largest: self.largest_usual(),
             hours: self.hours,
             deviation,
+            is_beside_largest,
             per_call: (amount as f64 / f64::from(self.calls.max(1)))
                 / f64::from(self.all / self.all_calls.max(1.0)).max(1.0),
         })

@@ -1,7 +1,7 @@
 //! What people and bots answer: it clears or confirms what was suspected.
 
 use plumbline_schemas::command::{Action, Mode};
-use plumbline_schemas::event::{ActionClass, Event, Outcome, Verdict};
+use plumbline_schemas::event::{ActionClass, Event, IdentityKind, Outcome, Verdict};
 use plumbline_schemas::time::EventTime;
 
 use crate::detect::DetectorId;
@@ -107,7 +107,7 @@ pub(crate) fn apply(identity: &mut Identity, names: &Names, event: &Event<'_>) -
         .standing
         .end(|standing| meant(standing, event) && (clears || standing.action == Action::StepUp));
     if !clears {
-        admit_pairs(&mut identity.profile, &ended, event.time);
+        admit_pairs(&mut identity.profile, identity.kind, &ended, event.time);
     }
     let left = if clears {
         AFTER_CLEARING
@@ -203,10 +203,16 @@ fn release(profile: &mut Profile, session: &mut Session, names: &Names, event: &
     session.forget_steps();
 }
 
-/// What was done with a privilege that was just gained belongs to whoever passed the challenge for it.
-pub(crate) fn admit_pairs(profile: &mut Profile, passed: &[Standing], time: EventTime) {
+/// What was done with a privilege that was just gained belongs to whoever passed the challenge for it. What an agent does
+/// unapproved waits beside that, and no challenge answers it.
+pub(crate) fn admit_pairs(
+    profile: &mut Profile,
+    kind: IdentityKind,
+    passed: &[Standing],
+    time: EventTime,
+) {
     let is_pair = |passed: &Standing| passed.detectors & DetectorId::FreshPrivilege.bit() != 0;
-    if passed.iter().any(is_pair) {
+    if kind != IdentityKind::AiAgent && passed.iter().any(is_pair) {
         profile.habits.admit(Trait::Pair, time);
     }
 }

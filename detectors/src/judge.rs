@@ -261,7 +261,7 @@ impl Engine {
         };
         if !passed.is_empty() && given.is_none() {
             feedback::make_at_home(profile, session, event);
-            feedback::admit_pairs(profile, &passed, event.time);
+            feedback::admit_pairs(profile, known.kind, &passed, event.time);
         }
         let odd = Odd {
             found,

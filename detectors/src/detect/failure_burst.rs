@@ -80,10 +80,13 @@ pub(super) fn judge(moment: &Moment<'_>, subject: &mut Subject<'_>) -> Option<Si
     let evidence = json!({
         "failures": count, "more_may_have_been": count == MOST, "refused_prompts": prompts, "failures_from_elsewhere": from_elsewhere,
         "window_minutes": window_ms / 60_000, "success_from": from, "success_from_new_context": new,
-        "silent_if": format!(
-            "fewer than {FORGOTTEN} failures, fewer than {PROMPTS} of them at a prompt, and the success had \
-             come from a device and a network used on an earlier day"
-        ),
+        "silent_if": match window_ms {
+            SLOW_MS => format!("fewer than {SLOW_PROMPTS} prompts had been refused or failed within an hour"),
+            _ => format!(
+                "fewer than {FORGOTTEN} failures, fewer than {PROMPTS} of them at a prompt, and the success had \
+                 come from a device and a network used on an earlier day"
+            ),
+        },
     });
     let events: Vec<String> = failures.iter().map(|failure| failure.event_id.to_string()).collect();
     let signal = Signal::rule(
